@@ -39,6 +39,7 @@ class Edge:
     weight: str = ""  # the name of the parameter on the arrow, such as "w1"
     symbol: str = ""  # that parameter in TeX
     label_at: float = 0.5  # where along the arrow the parameter is written: 0 source, 1 target
+    via: tuple[tuple[float, float], ...] = ()  # corners on the way, for an arrow that goes round something
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def logistic_regression() -> Graph:
             Edge("one", "s", "b", "b"),
             Edge("s", "y_hat"),
             Edge("y_hat", "L"),
-            Edge("y", "L"),
+            Edge("y", "L", via=((8.2, 0),)),
         ),
         given={"y": 1.0, "x1": 2.0, "x2": -1.0, "one": 1.0, "w1": 0.5, "w2": 1.5, "b": 0.25},
     )
@@ -175,6 +176,8 @@ def logistic_regression() -> Graph:
 
 def one_hidden_layer() -> Graph:
     """t = xV + c, h = σ(t), s = hw + b, ŷ = σ(s), L with two inputs and two hidden units: about 11 columns by 3 rows."""
+    inputs = {"y": 1.0, "x1": 2.0, "x2": -1.0, "one": 1.0}
+    first_layer = {"v11": 0.5, "v12": -1.0, "v21": 1.5, "v22": 0.75, "c1": 0.25, "c2": 1.5}
     return Graph(
         name="one hidden layer",
         nodes=(
@@ -182,33 +185,29 @@ def one_hidden_layer() -> Graph:
             Node("x1", "x_1", "", (0, 1)),
             Node("x2", "x_2", "", (0, 2)),
             Node("one", "1", "", (0, 3)),
-            Node("t1", "t_1", "+", (3.1, 1), (2.2, 1)),
-            Node("t2", "t_2", "+", (3.1, 2), (2.2, 2)),
-            Node("h1", "h_1", "sigmoid", (4.9, 1), (4, 1)),
-            Node("h2", "h_2", "sigmoid", (4.9, 2), (4, 2)),
-            Node("s", "s", "+", (7.4, 2), (6.5, 2)),
-            Node("y_hat", r"\hat{y}", "sigmoid", (9.2, 2), (8.3, 2)),
-            Node("L", "L", "log-loss", (10.7, 2)),
+            Node("t1", "t_1", "+", (3.4, 1), (2.6, 1)),
+            Node("t2", "t_2", "+", (3.4, 2), (2.6, 2)),
+            Node("h1", "h_1", "sigmoid", (5, 1), (4.2, 1)),
+            Node("h2", "h_2", "sigmoid", (5, 2), (4.2, 2)),
+            Node("s", "s", "+", (7.7, 2), (6.9, 2)),
+            Node("y_hat", r"\hat{y}", "sigmoid", (9.3, 2), (8.5, 2)),
+            Node("L", "L", "log-loss", (10.6, 2)),
         ),
         edges=(
-            Edge("x1", "t1", "v11", "v_{11}", 0.5),
-            Edge("x2", "t1", "v21", "v_{21}", 0.25),
-            Edge("one", "t1", "c1", "c_1", 0.2),
-            Edge("x1", "t2", "v12", "v_{12}", 0.25),
-            Edge("x2", "t2", "v22", "v_{22}", 0.5),
-            Edge("one", "t2", "c2", "c_2", 0.5),
+            Edge("x1", "t1", "v11", "v_{11}", 0.6),
+            Edge("x2", "t1", "v21", "v_{21}", 0.3),
+            Edge("one", "t1", "c1", "c_1", 0.22),
+            Edge("x1", "t2", "v12", "v_{12}", 0.3),
+            Edge("x2", "t2", "v22", "v_{22}", 0.7),
+            Edge("one", "t2", "c2", "c_2", 0.45),
             Edge("t1", "h1"),
             Edge("t2", "h2"),
             Edge("h1", "s", "w1", "w_1"),
             Edge("h2", "s", "w2", "w_2"),
-            Edge("one", "s", "b", "b"),
+            Edge("one", "s", "b", "b", 0.72, ((5.4, 3),)),
             Edge("s", "y_hat"),
             Edge("y_hat", "L"),
-            Edge("y", "L"),
+            Edge("y", "L", via=((10.6, 0),)),
         ),
-        given={
-            **{"y": 1.0, "x1": 2.0, "x2": -1.0, "one": 1.0},
-            **{"v11": 0.5, "v12": -1.0, "v21": 1.5, "v22": 0.75, "c1": 0.25, "c2": 1.5},
-            **{"w1": 1.25, "w2": -2.0, "b": 0.5},
-        },
+        given=inputs | first_layer | {"w1": 1.25, "w2": -2.0, "b": 0.5},
     )
