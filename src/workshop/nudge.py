@@ -100,12 +100,16 @@ def slopes(graph: Graph, values: Mapping[str, float], edge: Edge) -> dict[str, f
         return {edge.source: out * (1 - out)}
     y_hat, y = values["y_hat"], values["y"]
     if edge.source == "y":
-        return {"y": math.log1p(-y_hat) - math.log(y_hat)}
-    return {edge.source: (1 - y) / (1 - y_hat) - y / y_hat}
+        return {"y": _log_loss(y_hat, 1.0) - _log_loss(y_hat, 0.0)}
+    terms = [(1 - y, 1 - y_hat), (-y, y_hat)]
+    return {edge.source: sum(share / p if p else math.copysign(math.inf, share) for share, p in terms if share != 0)}
 
 
 def derivatives(graph: Graph, values: Mapping[str, float]) -> dict[str, float]:
-    """∂L/∂(each quantity) by backpropagation: from L leftwards, each arrow hands back its slope times what lies ahead."""
+    """∂L/∂(each quantity) by backpropagation: from L leftwards, each arrow hands back its slope times what lies ahead.
+
+    Where ŷ has been rounded to 0 or 1 against the label, L is infinite and the derivatives are inf or nan.
+    """
     grads = {name: 0.0 for name in values}
     grads[graph.nodes[-1].name] = 1.0
     for node in reversed(graph.nodes):
@@ -194,17 +198,17 @@ def one_hidden_layer() -> Graph:
             Node("L", "L", "log-loss", (10.6, 2)),
         ),
         edges=(
-            Edge("x1", "t1", "v11", "v_{11}", 0.6),
-            Edge("x2", "t1", "v21", "v_{21}", 0.3),
+            Edge("x1", "t1", "v11", "v_{11}", 0.7),
+            Edge("x2", "t1", "v21", "v_{21}", 0.2),
             Edge("one", "t1", "c1", "c_1", 0.22),
-            Edge("x1", "t2", "v12", "v_{12}", 0.3),
-            Edge("x2", "t2", "v22", "v_{22}", 0.7),
+            Edge("x1", "t2", "v12", "v_{12}", 0.2),
+            Edge("x2", "t2", "v22", "v_{22}", 0.75),
             Edge("one", "t2", "c2", "c_2", 0.45),
             Edge("t1", "h1"),
             Edge("t2", "h2"),
             Edge("h1", "s", "w1", "w_1"),
             Edge("h2", "s", "w2", "w_2"),
-            Edge("one", "s", "b", "b", 0.72, ((5.4, 3),)),
+            Edge("one", "s", "b", "b", 0.88, ((5.4, 3),)),
             Edge("s", "y_hat"),
             Edge("y_hat", "L"),
             Edge("y", "L", via=((10.6, 0),)),

@@ -1,0 +1,176 @@
+"""Builds the slides: deck.md with course.yml and the figures → deck.html and deck.pdf, both complete in themselves.
+
+`python slides/build.py` needs node (Marp) and Chromium. Both files carry a digest of everything they were made from,
+so that `python slides/build.py --check`, which needs neither, says whether they are stale.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+HERE = Path(__file__).resolve().parent
+HTML, PDF = HERE / "deck.html", HERE / "deck.pdf"
+MARP = HERE / "node_modules" / ".bin" / "marp"
+FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+PARTS = [
+    ("Review", ["Gradient descent and SGD", "Backpropagation: logistic regression", "Backpropagation: one hidden layer"]),
+    ("Notebook tasks", ["Task 1: multi-layer perceptron, SGD"]),
+]
+
+
+def digest(here: Path = HERE) -> str:
+    """A fingerprint of all that the slides are made from; line endings do not matter."""
+    inputs = ["deck.md", "theme.css", "course.yml", "build.py", "package-lock.json"]
+    files = [here / name for name in inputs] + sorted((here / "figures").glob("*.svg"))
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return "source-" + total.hexdigest()[:32]
+
+
+def read_course(file: Path = HERE / "course.yml") -> dict[str, Any]:
+    """The semester's data, with the dates that follow from it: `monday` of the workshop's week and `solutions_on`."""
+    course: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    monday = course["monday_of_week_1"] + datetime.timedelta(weeks=course["workshop_week"] - 1)
+    rule = course["solutions"]
+    late = datetime.timedelta(weeks=rule["weeks_later"], days=WEEKDAYS.index(rule["day"]))
+    return {**course, "monday": monday, "solutions_on": monday + late}
+
+
+def day(date: datetime.date) -> str:
+    """A date in words, the same in every locale: Friday 1 September 2017."""
+    months = "January February March April May June July August September October November December".split()
+    return f"{WEEKDAYS[date.weekday()]} {date.day} {months[date.month - 1]} {date.year}"
+
+
+def outline(here: int) -> str:
+    """The outline as HTML, with part `here` (from 1; 0 for none) marked."""
+    items, part = [], 0
+    for group, titles in PARTS:
+        items.append(f'<li class="group">{group}</li>')
+        for title in titles:
+            part += 1
+            items.append(f'<li aria-current="step">{title}</li>' if part == here else f"<li>{title}</li>")
+    return f'## Outline\n\n<ul class="outline{"" if here else " whole"}">\n' + "\n".join(items) + "\n</ul>"
+
+
+def figure(name: str) -> str:
+    """A figure's SVG, to be placed in the slide itself: its steps are then steps of the slide."""
+    return (HERE / "figures" / f"{name}.svg").read_text(encoding="utf-8").strip()
+
+
+def markdown() -> str:
+    """deck.md with everything filled in."""
+    from workshop import nudge
+
+    course = read_course()
+    one, two = nudge.logistic_regression(), nudge.one_hidden_layer()
+
+    def mark(week: int, text: object = None) -> str:
+        shown = str(week if text is None else text)
+        return f"<mark>{shown}</mark>" if week == course["lectures_of_week"] else shown
+
+    environment = jinja2.Environment(
+        variable_start_string="[[",
+        variable_end_string="]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    return environment.from_string((HERE / "deck.md").read_text(encoding="utf-8")).render(
+        course=course,
+        day=day,
+        digest=digest(),
+        figure=figure,
+        mark=mark,
+        number=lambda x: f"{x:.3f}",
+        outline=outline,
+        one=one.given,
+        two=two.given,
+        one_grad=nudge.derivatives(one, nudge.evaluate(one)),
+        two_grad=nudge.derivatives(two, nudge.evaluate(two)),
+    )
+
+
+def theme() -> str:
+    """theme.css and the typeface."""
+    faces = []
+    for weight in (400, 600, 700):
+        data = base64.b64encode((FONTS / f"source-sans-3-latin-{weight}-normal.woff2").read_bytes()).decode()
+        faces.append(
+            f'@font-face {{ font-family: "Source Sans 3"; font-weight: {weight}; '
+            f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}'
+        )
+    return (HERE / "theme.css").read_text(encoding="utf-8") + "\n".join(faces)
+
+
+def build(html: Path = HTML, pdf: Path | None = PDF) -> None:
+    """Write the HTML and, unless `pdf` is None, the PDF."""
+    if not MARP.exists():
+        npm = shutil.which("npm") or sys.exit("The slides are built with Marp, which needs node and npm (18 or newer).")
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        (source := Path(folder, "deck.md")).write_text(markdown(), encoding="utf-8")
+        (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
+        command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
+        subprocess.run([*command, "--bespoke.transition=false", "-o", str(html)], check=True)
+        if pdf:
+            chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
+            env = {**os.environ, **({"CHROME_PATH": chromium} if chromium else {})}
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                env["CHROME_NO_SANDBOX"] = "1"
+            subprocess.run([*command, "--pdf", "--pdf-outlines", "-o", str(pdf)], check=True, env=env)
+
+
+def stale() -> list[str]:
+    """What is out of date, in words; empty when all is well. Needs no node."""
+    import figures
+
+    problems = []
+    made = {f"{name}.svg": drawn.svg() for name, drawn in figures.all_figures().items()}
+    on_disk = {file.name: file.read_text(encoding="utf-8") for file in (HERE / "figures").glob("*.svg")}
+    problems += [f"figures/{name} is out of date" for name in sorted(made.keys() | on_disk.keys()) if made.get(name) != on_disk.get(name)]
+    wanted = digest()
+    if f'content="{wanted}"' not in HTML.read_text(encoding="utf-8"):
+        problems.append("deck.html is out of date")
+    if digest_of_pdf(PDF) != wanted:
+        problems.append("deck.pdf is out of date")
+    return problems
+
+
+def digest_of_pdf(file: Path) -> str:
+    """The digest that a built PDF carries among its keywords."""
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(file)
+    try:
+        return str(document.get_metadata_value("Keywords"))
+    finally:
+        document.close()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    if sys.argv[1:] == ["--check"]:
+        problems = stale()
+        sys.exit("\n".join([*problems, "Run `make slides`."]) if problems else 0)
+    import figures
+
+    figures.write(HERE / "figures")
+    build()
