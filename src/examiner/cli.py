@@ -1,0 +1,515 @@
+"""The command `workshop`: grade a class, report on it, hand notebooks out."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import time
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .class_ import ClassError, Job, Journal, available_cores, course_secret, grade_class, write_atomically
+from .grade import Assignment, Limits, Result
+
+BATCH = 64  # submissions written to the gradebook in one transaction
+LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except ClassError as error:
+        print(f"workshop: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nworkshop: stopped. Run it again to go on from here.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"workshop: {_about_disk(error)}", file=sys.stderr)
+    except Exception as error:
+        if not _is_database(error):
+            raise
+        print(f"workshop: the gradebook failed: {str(error).splitlines()[0]}. Run again to go on.", file=sys.stderr)
+    return 1
+
+
+def _about_disk(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}. What is written is whole; free some space and run again to go on."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write{where}. Make it yours (ls -ld shows whose it is) and run again."
+    return f"{error.strerror or error}{where}."
+
+
+def _is_database(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="workshop", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade the submissions: marks, feedback, grades.csv, class report",
+        description="Grade what is in submitted/ (or what --from brings in). Writes autograded/, feedback/, "
+        "gradebook.db, grades.csv, marks.csv, feedback.zip and class_report.html. Safe to stop at any moment and to "
+        "run again: what was graded and has not changed is not graded again, and marks given by hand stay.",
+    )
+    grade.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all in source/)")
+    grade.add_argument(
+        "--from",
+        dest="origin",
+        metavar="PATH",
+        help="first take in submissions from a zip (Moodle, Canvas, Blackboard, or folders by student), a folder, "
+        "or the word `exchange` for nbgrader's exchange",
+    )
+    grade.add_argument("--roster", type=Path, metavar="CSV", help="class list: student_id, session, and names")
+    grade.add_argument(
+        "--unknown-students", action="store_true", help="grade also those who are not on the roster, without a session"
+    )
+    grade.add_argument("--workers", type=int, metavar="N", help="submissions at once (default: one for each core)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the Dask cluster at tcp://HOST:PORT")
+    grade.add_argument(
+        "--sandbox",
+        default="auto",
+        metavar="RUNG",
+        help="how student code is confined: auto takes the best this machine offers and refuses where there is none; "
+        "none accepts the risk of running it unconfined",
+    )
+    grade.add_argument("--no-report", action="store_true", help="leave out the class report")
+    _common(grade)
+    grade.set_defaults(run=grade_command)
+
+    bundle = commands.add_parser("student-bundle", help="a folder and a zip to hand out: no answers in it")
+    bundle.add_argument("--to", type=Path, default=Path("build/student-bundle"), metavar="FOLDER")
+    _common(bundle)
+    bundle.set_defaults(run=bundle_command)
+
+    solutions = commands.add_parser("solutions", help="the notebooks with answers, executed, as notebooks and HTML")
+    solutions.add_argument("--to", type=Path, default=Path("build/solutions"), metavar="FOLDER")
+    _common(solutions)
+    solutions.set_defaults(run=solutions_command)
+    return top
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--course", type=Path, default=Path("."), metavar="FOLDER", help="the course (default: here)")
+    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
+
+
+def say(text: str) -> None:
+    """A line about the step at hand."""
+    print(text, flush=True)
+
+
+# --- grading ---
+
+
+def grade_command(options: argparse.Namespace) -> int:
+    """Grade the class from what was handed in to marks, feedback and report."""
+    from nbgrader.api import Gradebook
+
+    from . import gradebook as books
+    from . import intake
+
+    started = time.monotonic()
+    if options.workers is not None and options.workers < 1:
+        raise ClassError("--workers must be 1 or more.")
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    every = course.assignments()
+    if unknown := set(options.assignments) - set(every):
+        raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
+    assignments = {name: every[name] for name in options.assignments or every}
+    sessions = read_sessions(course.root)
+    roster = intake.read_roster(options.roster, sessions) if options.roster else {}
+    for folder in (course.state, course.autograded, course.feedback, course.submitted):
+        _must_be_writable(folder)
+    with one_run(course.state):
+        names: dict[str, str] = {}
+        if options.origin:
+            names = _take_in(options, course, every)
+        if not course.submitted.is_dir():
+            raise ClassError(_nothing_to_grade(course))
+        jobs, odd = intake.find_jobs(course.submitted, assignments)
+        if not jobs:
+            raise ClassError(_nothing_to_grade(course))
+        if roster and not options.unknown_students:
+            intake.check_roster(roster, [job.student for job in jobs])
+        for key, notes in _remembered_notes(course).items():
+            odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
+        limits = Limits()
+        secret = course_secret(course.state)
+        journal = Journal(course.state / "journal", secret, limits)
+        with Gradebook(course.db_url, course.course_id) as gradebook:
+            for assignment in assignments.values():
+                if books.register(course, gradebook, assignment):
+                    say(f"Registered {assignment.name} in the gradebook.")
+            _name_students(gradebook, roster, names)
+            class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
+            results = grade_class(
+                jobs,
+                assignments,
+                secret,
+                journal,
+                limits=limits,
+                sandbox=options.sandbox,
+                workers=options.workers,
+                scheduler=options.scheduler,
+                progress=_progress(jobs, options),
+            )
+            class_.write(results)
+            class_.finish(report=not options.no_report)
+    say(f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+def _nothing_to_grade(course: Any) -> str:
+    return (
+        f"There is nothing to grade in {course.submitted}. Bring submissions in with "
+        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+    )
+
+
+def _must_be_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".writable-{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+
+
+@contextmanager
+def one_run(state: Path) -> Iterator[None]:
+    """Hold the course's lock: two runs at once would write over each other. The lock goes with the process."""
+    state.mkdir(parents=True, exist_ok=True)
+    with open(state / "lock", "a+") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: no lock, as with nbgrader itself
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClassError("Another `workshop grade` is at work in this course. Wait for it, or stop it.") from None
+        yield
+
+
+def _take_in(options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment]) -> dict[str, str]:
+    from . import intake
+
+    if options.origin == "exchange":
+        from nbgrader.exchange.default import Exchange
+
+        exchange = Exchange(parent=course.app)
+        origin = Path(exchange.root) / course.course_id / "inbound"
+        if not origin.is_dir():
+            raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
+    else:
+        origin = Path(options.origin)
+    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments)
+    say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
+    for problem in taken.problems:
+        say(f"  look at this: {problem}")
+    remembered = _remembered_notes(course)
+    for key, notes in taken.notes.items():
+        remembered[key] = notes
+    lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
+    write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
+    return taken.names
+
+
+def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
+    try:
+        lines = json.loads((course.state / "intake.json").read_text())
+        return {(student, assignment): list(notes) for student, assignment, notes in lines}
+    except (OSError, ValueError):
+        return {}
+
+
+def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Put the roster's people into the gradebook, and names that came with the submissions where it has none."""
+    from nbgrader.api import Student
+
+    db = gradebook.db()
+    known = {student.id: student for student in db.query(Student)}
+    for name, row in roster.items():
+        student = known.get(name)
+        if student is None:
+            student = known[name] = Student(id=name)
+            db.add(student)
+        for field in ("first_name", "last_name", "email"):
+            if getattr(row, field) and getattr(student, field) != getattr(row, field):
+                setattr(student, field, getattr(row, field))
+    for name, full in names.items():
+        first, _, last = full.rpartition(" ")
+        if name not in known:
+            db.add(Student(id=name, first_name=first or None, last_name=last))
+        elif not known[name].last_name and name not in roster:
+            known[name].first_name, known[name].last_name = first or None, last
+    db.commit()
+    db.expunge_all()
+
+
+def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
+    """A bar that names what is being graded, with the time left."""
+    workers = f"the cluster at {options.scheduler}" if options.scheduler else f"{options.workers or available_cores()} at once"
+    bar = tqdm(total=len(jobs), desc=f"Grading, {workers}", unit="nb", mininterval=0.3, dynamic_ncols=True)
+    running: dict[Job, None] = {}
+
+    def progress(event: str, job: Job) -> None:
+        if event == "start":
+            running[job] = None
+        else:
+            running.pop(job, None)
+            bar.update()
+        now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
+        bar.set_postfix_str(now, refresh=event == "start")
+        if bar.n == len(jobs):
+            bar.close()
+
+    return progress
+
+
+class _Class:
+    """Takes results as they come, and writes gradebook, marked notebooks and feedback in batches."""
+
+    def __init__(
+        self,
+        course: Any,
+        gradebook: Any,
+        assignments: Mapping[str, Assignment],
+        odd: Mapping[tuple[str, str], list[str]],
+        session_of: Mapping[str, str],
+        sessions: Sequence[str],
+    ):
+        from .gradebook import LatePenalty
+        from .report import Summary
+
+        self.course, self.gradebook, self.assignments, self.odd = course, gradebook, assignments, odd
+        self.late = LatePenalty(course)
+        self.summary = Summary(assignments, session_of, sessions)
+        self.students: set[str] = set()
+        self.roster = set(session_of)
+
+    def write(self, results: Iterable[tuple[Job, str, Result]]) -> None:
+        batch: dict[str, list[tuple[Job, str, Result]]] = {name: [] for name in self.assignments}
+        for job, key, result in results:
+            extra = tuple(self.odd.get((job.student, job.assignment), ()))
+            if extra:
+                result = replace(result, notes=extra + tuple(n for n in result.notes if n not in extra))
+            waiting = batch[job.assignment]
+            waiting.append((job, key, result))
+            if len(waiting) >= BATCH:
+                self._write(job.assignment, waiting)
+                waiting.clear()
+        for name, waiting in batch.items():
+            if waiting:
+                self._write(name, waiting)
+
+    def _write(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
+        from . import gradebook as books
+        from . import intake
+
+        assignment = self.assignments[name]
+        entries, stale = [], []
+        for job, key, result in batch:
+            stamp = hashlib.sha256(f"{key}\0{assignment.digest}\0{result.notes!r}".encode()).hexdigest()
+            path = self.course.autograded / job.student / name / f"{name}.ipynb"
+            stale.append(None if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else (path, stamp))
+            when = intake.read_timestamp(self.course.submitted / job.student / name)
+            entries.append(books.Entry(job.student, result, when, stale[-1] is not None))
+        books.save(self.gradebook, assignment, entries, self.late)
+        marks = books.read_marks(self.gradebook, name, [job.student for job, _, _ in batch])
+        for (job, key, result), write in zip(batch, stale, strict=True):
+            marked = marks[job.student]
+            if write is not None:
+                nb = books.marked_notebook(assignment, result, write[1], job.student)
+                stamp_file = self.course.submitted / job.student / name / "timestamp.txt"
+                if stamp_file.is_file():
+                    write_atomically(write[0].with_name("timestamp.txt"), stamp_file.read_bytes())
+                write_atomically(write[0], books.notebook_text(nb))
+            self._feedback(assignment, job.student, key, result, marked)
+            self.summary.add(assignment, job.student, result, marked)
+            self.students.add(job.student)
+
+    def _feedback(self, assignment: Assignment, student: str, key: str, result: Result, marked: Any) -> None:
+        from . import gradebook as books
+        from . import report
+
+        shown = (key, assignment.digest, report.look(), result.notes, sorted(marked.scores.items()), marked.late_penalty)
+        shown += (sorted(marked.comments.items()), sorted(marked.waiting), sorted(marked.by_hand))
+        stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
+        path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
+        if _stamp(path, rb'name="workshop-stamp" content="([0-9a-f]+)"') == stamp:
+            return
+        nb = books.apply_marks(books.marked_notebook(assignment, result, key, student), marked)
+        page = report.feedback_html(
+            nb, student=student, assignment=assignment.name, late_penalty=marked.late_penalty, stamp=stamp
+        )
+        write_atomically(path, page)
+
+    def finish(self, report: bool = True) -> None:
+        """Write what concerns the class as a whole, and print the table."""
+        from . import report as pages
+
+        root = self.course.root
+        rows = self.summary.rows()
+        write_atomically(root / "grades.csv", grades_csv(self.gradebook, self.summary, self.roster))
+        write_atomically(root / "marks.csv", marks_csv(rows))
+        zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
+        say("")
+        if len(self.students) <= LONGEST_TABLE:
+            for name, assignment in self.assignments.items():
+                say(pages.table(assignment, [row for row in rows if row.assignment == name]))
+        for name in self.assignments:
+            say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
+        if report:
+            page = self.summary.page()
+            if page is not None:
+                write_atomically(root / "class_report.html", page)
+        written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (", class_report.html" if report else "")
+        say(f"Wrote {written} in {root}.")
+
+
+def _stamp(path: Path, pattern: bytes) -> str | None:
+    """The stamp in the first kilobytes of a file that an earlier run wrote."""
+    try:
+        with open(path, "rb") as file:
+            match = re.search(pattern, file.read(4096))
+    except OSError:
+        return None
+    return match[1].decode() if match else None
+
+
+GRADES = (
+    "assignment,duedate,timestamp,student_id,last_name,first_name,email,raw_score,late_submission_penalty,score,max_score"
+).split(",")
+
+
+def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
+    """grades.csv: nbgrader's own columns, quoted where needed, then session, answers waiting for a person, and notes.
+
+    Everyone in the gradebook has a row for each assignment; one who handed nothing in has zero.
+    """
+    from nbgrader.api import Student
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*GRADES, "session", "waiting_for_hand_marks", "notes"])
+    people = sorted(gradebook.db().query(Student), key=lambda student: student.id)
+    by_key = {(row.assignment, row.student): row for row in summary.rows()}
+    for name, assignment in summary.assignments.items():
+        most = sum(cell.points for cell in assignment.graded)
+        for student in people:
+            row = by_key.get((name, student.id))
+            who = [student.id, student.last_name or "", student.first_name or "", student.email or ""]
+            session = summary.session_of.get(student.id, "")
+            if row is None:
+                writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, "nothing handed in"])
+                continue
+            marked = row.marked
+            raw = sum(marked.scores.values())
+            when = [marked.duedate or "", marked.timestamp or ""]
+            marks = [raw, marked.late_penalty, marked.score, most, session, len(marked.waiting)]
+            writer.writerow([name, *when, *who, *marks, " ".join(row.notes)])
+    gradebook.db().rollback()
+    return text.getvalue()
+
+
+def marks_csv(rows: Iterable[Any]) -> str:
+    """marks.csv: a row for each student and graded cell, with what went wrong."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow("assignment,student_id,question,grade_id,score,max_score,state,mistake,message".split(","))
+    for row in rows:
+        for line in row.lines:
+            score = "" if line.score is None else line.score
+            state = "waiting" if line.score is None else "by hand" if not line.auto_message else "automatic"
+            details = [line.question, line.grade_id, score, line.points, state, line.mistake or "", line.message]
+            writer.writerow([row.assignment, row.student, *details])
+    return text.getvalue()
+
+
+def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignments: Sequence[str]) -> bool:
+    """A zip of everyone's feedback, a folder for each student. Returns whether it had to be made anew."""
+    files = [feedback / student / name / f"{name}.html" for student in students for name in assignments]
+    files = [file for file in files if file.is_file()]
+    stamps = [_stamp(file, rb'name="workshop-stamp" content="([0-9a-f]+)"') or "" for file in files]
+    whole = hashlib.sha256("\n".join([str(f.relative_to(feedback)) for f in files] + stamps).encode()).hexdigest()
+    try:
+        with zipfile.ZipFile(target) as archive:
+            if archive.comment == whole.encode():
+                return False
+    except (OSError, zipfile.BadZipFile):
+        pass
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for file in files:
+                information = zipfile.ZipInfo(f"{file.parent.parent.name}/{file.name}", (1980, 1, 1, 0, 0, 0))
+                information.compress_type = zipfile.ZIP_DEFLATED
+                information.external_attr = 0o644 << 16
+                archive.writestr(information, file.read_bytes())
+            archive.comment = whole.encode()
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def read_sessions(root: Path) -> list[str]:
+    """The workshop's sessions from slides/course.yml, as people name them; none where there is no such file."""
+    import yaml
+
+    path = root / "slides" / "course.yml"
+    if not path.exists():
+        return []
+    try:
+        course = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [_session_name(session) for session in course["sessions"]]
+    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        raise ClassError(f"The timetable in {path} can't be read: {error!r}.") from error
+
+
+def _session_name(session: Any) -> str:
+    if isinstance(session, str):
+        return session.replace("*", "").strip()
+    parts = [str(session.get(key, "")) for key in ("day", "time", "room")]
+    return " ".join(part for part in parts if part)
+
+
+# --- handing out ---
+
+
+def bundle_command(options: argparse.Namespace) -> int:
+    """Make the folder and the zip that students get."""
+    raise ClassError("Not yet.")
+
+
+def solutions_command(options: argparse.Namespace) -> int:
+    """Execute the notebooks with answers and write them as notebooks and HTML."""
+    raise ClassError("Not yet.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,599 @@
+"""The one writer of nbgrader's gradebook: assignments in, marks in and out, and the marked notebook formgrader shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat.v4
+import sqlalchemy as sa
+from nbformat import NotebookNode
+from nbgrader import api as tables
+from nbgrader import utils
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGrader
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.preprocessors import AssignLatePenalties, GetGrades
+from traitlets.config import Config
+
+from .class_ import ClassError
+from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, Result
+
+# nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+# --- the course ---
+
+
+@dataclass
+class Course:
+    """An nbgrader course: its folders, its database, and its configuration as nbgrader itself reads it."""
+
+    root: Path
+    app: Any
+    source: Path
+    submitted: Path
+    autograded: Path
+    feedback: Path
+    db_url: str
+    course_id: str
+
+    @property
+    def state(self) -> Path:
+        """Where the journal and the secret are kept; ignored by git."""
+        return self.root / ".workshop"
+
+    def assignments(self) -> dict[str, Assignment]:
+        """The assignments of source/, by name: each is a folder that holds a notebook of the same name."""
+        found = {}
+        for notebook in sorted(self.source.glob("*/*.ipynb")):
+            if notebook.stem == notebook.parent.name:
+                found[notebook.stem] = Assignment.from_notebook(notebook.read_bytes(), notebook.stem)
+        if not found:
+            raise ClassError(f"No assignment in {self.source}: there should be source/NAME/NAME.ipynb.")
+        return found
+
+
+def open_course(root: Path, db_url: str | None = None) -> Course:
+    """The course in `root`, with nbgrader_config.py as nbgrader would read it there."""
+    root = root.resolve()
+    if not root.is_dir():
+        raise ClassError(f"There is no folder {root}.")
+    app = NbGrader(log_level=logging.ERROR)
+    before = Path.cwd()
+    os.chdir(root)  # nbgrader looks for nbgrader_config.py in the working folder
+    try:
+        app.initialize([], root=str(root))
+    finally:
+        os.chdir(before)
+    directory = app.coursedir
+    if db_url:
+        directory.db_url = db_url
+
+    def folder(name: str) -> Path:
+        return root / name
+
+    if directory.directory_structure != os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}"):
+        raise ClassError("`workshop grade` needs nbgrader's usual folders: step/student/assignment.")
+    return Course(
+        root=root,
+        app=app,
+        source=folder(directory.source_directory),
+        submitted=folder(directory.submitted_directory),
+        autograded=folder(directory.autograded_directory),
+        feedback=folder(directory.feedback_directory),
+        db_url=directory.db_url,
+        course_id=directory.course_id,
+    )
+
+
+def newest_schema() -> str:
+    """The version of the gradebook's tables that the installed nbgrader wants."""
+    from alembic.config import Config as AlembicConfig
+    from alembic.script import ScriptDirectory
+    from nbgrader.dbutil import ALEMBIC_DIR
+
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(ALEMBIC_DIR).replace("%", "%%"))
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def check_database(db_url: str) -> None:
+    """Raise a ClassError, and change nothing, where the gradebook can't be used as it is."""
+    shown = sa.engine.make_url(db_url).render_as_string(hide_password=True)
+    engine = None
+    try:
+        url = sa.engine.make_url(db_url)
+        if url.drivername.startswith("sqlite") and url.database and not Path(url.database).exists():
+            return
+        engine = sa.create_engine(db_url)
+        with engine.connect() as connection:
+            names = set(sa.inspect(connection).get_table_names())
+            if not names:
+                return
+            version = None
+            if "alembic_version" in names:
+                version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    except ModuleNotFoundError as error:
+        raise ClassError(f"The gradebook {shown} needs the Python package {error.name}; install it first.") from error
+    except sa.exc.SQLAlchemyError as error:
+        reason = str(error).split("\n")[0]
+        raise ClassError(f"The gradebook {shown} can't be opened: {reason}") from error
+    finally:
+        if engine is not None:
+            engine.dispose()
+    wanted = newest_schema()
+    if version != wanted:
+        raise ClassError(
+            f"The gradebook {shown} was made by another version of nbgrader (tables {version}, wanted {wanted}). "
+            "Nothing was changed. Make a copy of it, then run: nbgrader db upgrade"
+        )
+
+
+@contextmanager
+def quiet_nbgrader(app: Any) -> Iterable[io.StringIO]:  # type: ignore[misc]
+    """What nbgrader says, kept to be shown only if something goes wrong."""
+    kept, handlers = io.StringIO(), list(app.log.handlers)
+    handler = logging.StreamHandler(kept)
+    propagate, level = app.log.propagate, app.log.level
+    app.log.handlers, app.log.propagate = [handler], False
+    try:
+        yield kept
+    finally:
+        app.log.handlers, app.log.propagate, app.log.level = handlers, propagate, level
+
+
+def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bool:
+    """Bring the gradebook's picture of an assignment up to date through nbgrader's own release step.
+
+    Returns whether anything had to be done. release/ itself is left alone.
+    """
+    if _is_registered(gradebook, assignment):
+        return False
+    with tempfile.TemporaryDirectory() as release, quiet_nbgrader(course.app) as said:
+        settings = Config(course.app.config)
+        settings.CourseDirectory.root = str(course.root)
+        settings.CourseDirectory.db_url = course.db_url
+        settings.CourseDirectory.release_directory = release
+        settings.CourseDirectory.course_id = course.course_id
+        app = NbGrader(log_level=logging.ERROR, config=settings)
+        app.coursedir = type(course.app.coursedir)(parent=app)
+        before = Path.cwd()
+        os.chdir(course.root)
+        try:
+            outcome = NbGraderAPI(app.coursedir, parent=app).generate_assignment(assignment.name, force=True)
+        finally:
+            os.chdir(before)
+    if not outcome["success"]:
+        reason = outcome.get("error") or outcome.get("log") or said.getvalue()
+        if "Cannot add or remove cells" in reason:
+            reason = (
+                "its graded cells were added or removed although the gradebook holds submissions. Keep the gradebook "
+                "of the old version aside (move gradebook.db), or bring the cells back."
+            )
+        raise ClassError(f"nbgrader would not take assignment {assignment.name}: {reason.strip()[-2000:]}")
+    gradebook.db.expire_all()
+    return True
+
+
+def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
+    try:
+        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+    except MissingEntry:
+        return False
+    sources = {cell.name: cell.source for cell in notebook.source_cells}
+    points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    kept = [c for c in assignment.cells if c.metadata.get("locked") or c.metadata.get("grade") or c.kind == "solution"]
+    locked = {c.grade_id: c.source for c in kept if c.kind not in ("solution", "written")}
+    return (
+        set(sources) == {cell.grade_id for cell in kept}
+        and all(sources.get(name) == source for name, source in locked.items())
+        and points == {cell.grade_id: cell.points for cell in assignment.graded}
+    )
+
+
+# --- the marked notebook ---
+
+
+def marked_notebook(assignment: Assignment, result: Result, key: str = "", student: str = "") -> NotebookNode:
+    """The notebook that goes to autograded/: every cell of the assignment once, the student's answers and own cells.
+
+    Test cells are the source's, with the verdict as their output, so that nbgrader reads the same marks from it. It
+    is for tutors: it holds the hidden tests and the marking guide.
+    """
+    known = {cell.grade_id: cell for cell in assignment.cells}
+    marks = {mark.grade_id: mark for mark in result.marks}
+    cells: list[tuple[str | None, NotebookNode]] = []
+    for submitted in result.cells:
+        cell = known.pop(submitted.grade_id, None) if submitted.grade_id else None
+        if cell is None:
+            cells.append((None, _new_cell(submitted.cell_type, submitted.source, submitted)))
+        else:
+            cells.append((cell.grade_id, _own_cell(cell, submitted, marks.get(cell.grade_id))))
+    position = 0
+    for cell in assignment.cells:
+        if cell.grade_id in known:
+            cells.insert(position, (cell.grade_id, _own_cell(cell, None, marks.get(cell.grade_id))))
+            position += 1
+        else:
+            position = next(i for i, (name, _) in enumerate(cells) if name == cell.grade_id) + 1
+    nodes: list[NotebookNode] = []
+    for grade_id, node in cells:
+        nodes.append(node)
+        guide = _guide(next(c.source for c in assignment.cells if c.grade_id == grade_id)) if grade_id else ""
+        if guide and node.metadata.nbgrader.get("grade"):
+            about = _new_cell("markdown", f"**Marking guide** (students never see this)\n\n{guide}", None)
+            about.metadata["workshop"] = {"kind": "guide"}
+            nodes.append(about)
+    for index, node in enumerate(nodes):
+        node["id"] = f"cell-{index}"
+    metadata = {
+        "workshop": {
+            "key": key,
+            "student": student,
+            "notes": list(result.notes),
+            "needs_eye": list(result.needs_eye),
+            "sandbox": result.sandbox,
+            "seed": str(result.seed),
+            "submission": result.digest,
+        },
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return nbformat.from_dict({"metadata": metadata, "nbformat": 4, "nbformat_minor": 5, "cells": nodes})
+
+
+def _new_cell(cell_type: str, source: str, submitted: Any) -> NotebookNode:
+    if cell_type == "markdown":
+        return nbformat.v4.new_markdown_cell(source)
+    if cell_type != "code":
+        return nbformat.v4.new_raw_cell(source)
+    outputs = []
+    for kind, text in submitted.outputs if submitted else ():
+        if kind == "result":
+            outputs.append(nbformat.v4.new_output("display_data", {"text/plain": text}))
+        else:
+            outputs.append(nbformat.v4.new_output("stream", name=kind, text=text))
+    if submitted and submitted.error:
+        last = submitted.error.strip().split("\n")[-1]
+        name, _, value = last.partition(":")
+        outputs.append(
+            nbformat.v4.new_output(
+                "error", ename=name, evalue=value.strip(), traceback=submitted.error.rstrip().split("\n")
+            )
+        )
+    return nbformat.v4.new_code_cell(source, outputs=outputs)
+
+
+def _own_cell(cell: Any, submitted: Any, mark: Any) -> NotebookNode:
+    """A cell of the assignment: the student's source where it is his to write, ours elsewhere."""
+    theirs = cell.kind in ("solution", "written")
+    source = cell.release_source if submitted is None else submitted.source
+    node = _new_cell(cell.cell_type, source if theirs else cell.source, submitted)
+    node.metadata["nbgrader"] = NotebookNode({**cell.metadata, "cell_type": cell.cell_type})
+    node.metadata["nbgrader"].setdefault("schema_version", 3)
+    own = {"kind": cell.kind, "question": cell.question}
+    if mark is not None:
+        own |= {"message": mark.message, "mistake": mark.mistake}
+    node.metadata["workshop"] = NotebookNode(own)
+    if cell.kind == "test":
+        node.outputs = []
+        if mark is not None and mark.score is not None and mark.score < mark.points:
+            first = mark.message.split("\n")[0]
+            node.outputs = [
+                nbformat.v4.new_output("error", ename="WrongAnswer", evalue=first, traceback=mark.message.split("\n"))
+            ]
+    given = node if not theirs else _new_cell(cell.cell_type, cell.release_source, None)
+    given.metadata["nbgrader"] = node.metadata["nbgrader"]
+    node.metadata["nbgrader"]["checksum"] = utils.compute_checksum(given)
+    return node
+
+
+def _guide(source: str) -> str:
+    if BEGIN_GUIDE in source:
+        return source.split(BEGIN_GUIDE, 1)[1].split(END_GUIDE, 1)[0].strip()
+    return ""
+
+
+def notebook_text(nb: NotebookNode) -> str:
+    """A notebook as JSON with its metadata first, so that its key is found without reading it all."""
+    ordered = {name: nb[name] for name in ("metadata", "nbformat", "nbformat_minor", "cells")}
+    return json.dumps(ordered, indent=1, ensure_ascii=False) + "\n"
+
+
+# --- marks in ---
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be in the gradebook for one student: `changed` says that this result is new for the autograded folder."""
+
+    student: str
+    result: Result
+    timestamp: datetime | None
+    changed: bool
+
+
+def save(gradebook: Gradebook, assignment: Assignment, entries: Sequence[Entry], late: LatePenalty | None = None) -> int:
+    """Write results into the gradebook in one transaction; returns the number of rows that differed.
+
+    Marks and comments given by hand are never touched. A hand mark on work that has changed since is flagged for a
+    second look, as nbgrader does.
+    """
+    db = gradebook.db()
+    changes = 0
+    try:
+        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+        cells = db.execute(
+            sa.select(tables.BaseCell.id, tables.BaseCell.name, tables.BaseCell.type).where(
+                tables.BaseCell.notebook_id == notebook.id
+            )
+        ).all()
+        graded = {name: id_ for id_, name, type_ in cells if type_ in ("GradeCell", "TaskCell")}
+        commented = {name: id_ for id_, name, type_ in cells if type_ in ("SolutionCell", "TaskCell")}
+        students = [entry.student for entry in entries]
+        changes += _add_students(db, students)
+        submitted = _submissions(db, notebook, entries)
+        changes += submitted.pop("changes", 0)
+        ids = [submitted[student] for student in students]
+        grades = _rows_by(db, tables.Grade, ids)
+        comments = _rows_by(db, tables.Comment, ids)
+        for entry in entries:
+            where = submitted[entry.student]
+            marks = {mark.grade_id: mark for mark in entry.result.marks}
+            for name, cell_id in graded.items():
+                mark = marks.get(name)
+                score = mark.score if mark else 0.0
+                row = grades.get((where, cell_id))
+                if row is None:
+                    db.add(
+                        tables.Grade(
+                            notebook_id=where, cell_id=cell_id, auto_score=score, needs_manual_grade=score is None
+                        )
+                    )
+                    changes += 1
+                    continue
+                by_hand = row.manual_score is not None
+                if by_hand:
+                    needs = True if entry.changed and row.auto_score != score else row.needs_manual_grade
+                    if entry.changed and score is None:
+                        needs = True
+                else:
+                    needs = score is None
+                if row.auto_score != score or row.needs_manual_grade != needs:
+                    row.auto_score, row.needs_manual_grade = score, needs
+                    changes += 1
+            blank = _unanswered(assignment, entry.result)
+            for name, cell_id in commented.items():
+                text = "No response." if name in blank else None
+                note = comments.get((where, cell_id))
+                if note is None:
+                    db.add(tables.Comment(notebook_id=where, cell_id=cell_id, auto_comment=text))
+                    changes += 1
+                elif note.auto_comment != text:
+                    note.auto_comment = text
+                    changes += 1
+        db.flush()
+        if late is not None:
+            changes += late.apply(db, [(entry.student, submitted[entry.student]) for entry in entries])
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+    finally:
+        db.expunge_all()
+    return changes
+
+
+def _unanswered(assignment: Assignment, result: Result) -> set[str]:
+    theirs = {cell.grade_id: cell.source.strip() for cell in result.cells if cell.grade_id}
+    return {
+        cell.grade_id
+        for cell in assignment.cells
+        if cell.kind in ("solution", "written")
+        and theirs.get(cell.grade_id, cell.release_source.strip()) == cell.release_source.strip()
+    }
+
+
+def _add_students(db: Any, students: Sequence[str]) -> int:
+    there = set(db.scalars(sa.select(tables.Student.id).where(tables.Student.id.in_(students))))
+    new = [student for student in dict.fromkeys(students) if student not in there]
+    db.add_all([tables.Student(id=student) for student in new])
+    db.flush()
+    return len(new)
+
+
+def _submissions(db: Any, notebook: Any, entries: Sequence[Entry]) -> dict[str, Any]:
+    """The id of each student's SubmittedNotebook, made where it is missing."""
+    students = [entry.student for entry in entries]
+    assignment_id = notebook.assignment_id
+    found = db.scalars(
+        sa.select(tables.SubmittedAssignment).where(
+            tables.SubmittedAssignment.assignment_id == assignment_id,
+            tables.SubmittedAssignment.student_id.in_(students),
+        )
+    )
+    handed_in = {row.student_id: row for row in found}
+    ids: dict[str, Any] = {"changes": 0}
+    for entry in entries:
+        row = handed_in.get(entry.student)
+        if row is None:
+            row = tables.SubmittedAssignment(
+                id=tables.new_uuid(),
+                assignment_id=assignment_id,
+                student_id=entry.student,
+                timestamp=entry.timestamp,
+            )
+            db.add(row)
+            handed_in[entry.student] = row
+            ids["changes"] += 1
+        elif entry.timestamp is not None and row.timestamp != entry.timestamp:
+            row.timestamp = entry.timestamp
+            ids["changes"] += 1
+    db.flush()
+    rows = db.execute(
+        sa.select(tables.SubmittedNotebook.assignment_id, tables.SubmittedNotebook.id).where(
+            tables.SubmittedNotebook.notebook_id == notebook.id,
+            tables.SubmittedNotebook.assignment_id.in_([row.id for row in handed_in.values()]),
+        )
+    ).all()
+    there = {assignment: id_ for assignment, id_ in rows}
+    for student, row in handed_in.items():
+        if row.id not in there:
+            there[row.id] = tables.new_uuid()
+            db.add(tables.SubmittedNotebook(id=there[row.id], assignment_id=row.id, notebook_id=notebook.id))
+            ids["changes"] += 1
+        ids[student] = there[row.id]
+    db.flush()
+    return ids
+
+
+def _rows_by(db: Any, table: Any, notebooks: Sequence[str]) -> dict[tuple[str, str], Any]:
+    rows = db.scalars(sa.select(table).where(table.notebook_id.in_(notebooks)))
+    return {(row.notebook_id, row.cell_id): row for row in rows}
+
+
+class LatePenalty:
+    """nbgrader's own late-submission plugin, as nbgrader_config.py sets it, asked for each late submission."""
+
+    def __init__(self, course: Course):
+        self._preprocessor = AssignLatePenalties(parent=course.app)
+        self._preprocessor.init_plugin()
+
+    def apply(self, db: Any, submitted: Sequence[tuple[str, str]]) -> int:
+        changes = 0
+        ids = [notebook_id for _, notebook_id in submitted]
+        rows = db.scalars(sa.select(tables.SubmittedNotebook).where(tables.SubmittedNotebook.id.in_(ids))).all()
+        for row in rows:
+            penalty = None
+            if row.assignment.duedate is not None and row.assignment.total_seconds_late > 0:
+                scores = db.scalars(sa.select(tables.Grade.score).where(tables.Grade.notebook_id == row.id))
+                score = sum(value or 0.0 for value in scores)
+                late = row.assignment.total_seconds_late
+                penalty = self._preprocessor.plugin_inst.late_submission_penalty(
+                    row.assignment.student_id, score, late
+                )
+                if penalty is not None:
+                    penalty = min(max(float(penalty), 0.0), score)
+            if row.late_submission_penalty != penalty:
+                row.late_submission_penalty = penalty
+                changes += 1
+        return changes
+
+
+# --- marks out ---
+
+
+@dataclass
+class Marked:
+    """A student's marks for one assignment, as the gradebook has them: a person's marks stand before the grader's."""
+
+    student: str
+    timestamp: datetime | None = None
+    late_penalty: float = 0.0
+    duedate: datetime | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    by_hand: set[str] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+
+    @property
+    def score(self) -> float:
+        return max(0.0, sum(self.scores.values()) - self.late_penalty)
+
+
+def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | None = None) -> dict[str, Marked]:
+    """Everyone's marks for an assignment, or those of `students`."""
+    db, t = gradebook.db(), tables
+    chosen = sa.true() if students is None else t.SubmittedAssignment.student_id.in_(students)
+    base = (
+        sa.select(
+            t.SubmittedNotebook.id,
+            t.SubmittedNotebook.late_submission_penalty,
+            t.SubmittedAssignment.student_id,
+            t.SubmittedAssignment.timestamp,
+            t.SubmittedAssignment.extension,
+            t.Assignment.duedate,
+            t.Student.first_name,
+            t.Student.last_name,
+            t.Student.email,
+        )
+        .join(t.SubmittedAssignment, t.SubmittedNotebook.assignment_id == t.SubmittedAssignment.id)
+        .join(t.Assignment, t.SubmittedAssignment.assignment_id == t.Assignment.id)
+        .join(t.Student, t.SubmittedAssignment.student_id == t.Student.id)
+        .join(t.Notebook, t.SubmittedNotebook.notebook_id == t.Notebook.id)
+        .where(t.Assignment.name == assignment, t.Notebook.name == assignment, chosen)
+    )
+    by_notebook: dict[str, Marked] = {}
+    for id_, penalty, student, timestamp, extension, duedate, first, last, email in db.execute(base):
+        due = duedate + extension if duedate and extension else duedate
+        by_notebook[id_] = Marked(
+            student, timestamp, penalty or 0.0, due, first_name=first or "", last_name=last or "", email=email or ""
+        )
+    wanted = base.with_only_columns(t.SubmittedNotebook.id).subquery()
+    grades = (
+        sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.auto_score, t.Grade.manual_score, t.Grade.score)
+        .join(t.BaseCell, t.Grade.cell_id == t.BaseCell.id)
+        .where(t.Grade.notebook_id.in_(sa.select(wanted.c.id)))
+    )
+    for notebook, name, automatic, manual, score in db.execute(grades):
+        marked = by_notebook[notebook]
+        marked.scores[name] = float(score or 0.0)
+        if manual is not None:
+            marked.by_hand.add(name)
+        elif automatic is None:
+            marked.waiting.add(name)
+    comments = (
+        sa.select(t.Comment.notebook_id, t.BaseCell.name, t.Comment.auto_comment, t.Comment.manual_comment)
+        .join(t.BaseCell, t.Comment.cell_id == t.BaseCell.id)
+        .where(t.Comment.notebook_id.in_(sa.select(wanted.c.id)))
+    )
+    for notebook, name, automatic, manual in db.execute(comments):
+        text = manual if manual is not None else automatic
+        if text:
+            by_notebook[notebook].comments[name] = text
+    db.rollback()
+    return {marked.student: marked for marked in by_notebook.values()}
+
+
+def apply_marks(nb: NotebookNode, marked: Marked) -> NotebookNode:
+    """Put the gradebook's marks and comments into a marked notebook's metadata, as nbgrader's GetGrades does."""
+    for cell in nb.cells:
+        info = cell.metadata.get("nbgrader")
+        if info is None:
+            continue
+        name = info["grade_id"]
+        own = cell.metadata.setdefault("workshop", NotebookNode())
+        if info.get("solution"):
+            info["comment"] = marked.comments.get(name)
+        if info.get("grade"):
+            info["score"] = marked.scores.get(name, 0.0)
+            own["waiting"], own["by_hand"] = name in marked.waiting, name in marked.by_hand
+    return nb
+
+
+class GetMarks(GetGrades):
+    """nbgrader's GetGrades, which also says what still waits for a person: for GenerateFeedback.preprocessors."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        nb, resources = super().preprocess(nb, resources)
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            marks = read_marks(gradebook, about["assignment"], [about["student"]])
+        if about["student"] in marks:
+            apply_marks(nb, marks[about["student"]])
+        return nb, resources

@@ -1,0 +1,555 @@
+"""Take submissions in as they come: nbgrader's exchange, a folder, a learning-management system's zip; and the roster.
+
+Everything ends in nbgrader's own layout, submitted/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb with a timestamp.txt beside it.
+Names inside a zip are never used as paths.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from pathlib import Path, PurePosixPath
+
+from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
+from .grade import Assignment
+
+MOST_MEMBERS = 500_000  # files in one zip
+MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
+MOST_BYTES_INNER = 256 << 20  # of a zip that one student handed in
+SMALL_RATIO = 200  # a notebook that shrinks by more than this is no notebook
+
+SKIP = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|node_modules)(/|$)|(^|/)\._")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A notebook as it came: whose it is, when it came, and where it lay."""
+
+    student: str
+    origin: str  # the path in the folder or zip, for people to read
+    content: bytes
+    timestamp: datetime | None = None  # UTC, without a zone, as nbgrader has it
+    late: bool = False  # the learning-management system says so
+    attempt: int = 0
+    name: str = ""  # the student's name where the file names tell it
+    declared: str = ""  # the assignment where the folders tell it
+
+
+@dataclass
+class Taken:
+    """What an intake did, for the tutor to read."""
+
+    students: set[str] = field(default_factory=set)
+    stored: int = 0
+    unchanged: int = 0
+    notes: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by (student, assignment)
+    problems: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def note(self, student: str, assignment: str, text: str) -> None:
+        self.notes.setdefault((student, assignment), []).append(text)
+
+
+# --- whose notebook is it? the names that systems give ---
+
+MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
+BLACKBOARD = re.compile(
+    r"^(?P<assignment>.+?)_(?P<id>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*))?$"
+)
+CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<rest>.+)$")
+EXCHANGE = re.compile(r"^(?P<id>[^+]+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+.*)?$")
+
+
+@dataclass(frozen=True)
+class Owner:
+    student: str
+    name: str = ""
+    late: bool = False
+    timestamp: datetime | None = None
+    attempt: int = 0
+    declared: str = ""
+
+
+def owner_of(path: str, assignments: Sequence[str]) -> Owner | None:
+    """Who handed in the file at `path` (with /), from the names that Moodle, Canvas, Blackboard and nbgrader give."""
+    parts = PurePosixPath(path).parts
+    for index, part in enumerate(parts):
+        if match := MOODLE.match(part):
+            return Owner(match["id"], match["name"])
+        if match := EXCHANGE.match(part):
+            return Owner(match["id"], timestamp=_utc(match["time"]), declared=match["assignment"])
+        if match := BLACKBOARD.match(part):
+            when = datetime.strptime(match["time"], "%Y-%m-%d-%H-%M-%S")
+            return Owner(match["id"], timestamp=when)
+        if index == len(parts) - 1 and (match := CANVAS.match(part)):
+            again = re.search(r"-(\d+)\.[^.]+$", match["rest"])
+            return Owner(match["id"], match["name"], bool(match["late"]), attempt=int(again[1]) if again else 0)
+    if len(parts) > 1:
+        declared = next((part for part in parts[1:-1] if part in assignments), "")
+        return Owner(parts[0], declared=declared)
+    stem = PurePosixPath(path).stem
+    for assignment in assignments:
+        for left, right in ((f"{assignment}_", ""), ("", f"_{assignment}"), (f"{assignment}-", ""), ("", f"-{assignment}")):
+            if stem.startswith(left) and stem.endswith(right) and len(stem) > len(left + right):
+                return Owner(stem[len(left) : len(stem) - len(right)], declared=assignment)
+    return Owner(stem) if stem not in assignments else None
+
+
+def _utc(text: str) -> datetime | None:
+    """nbgrader's timestamps, as in `2017-08-28 13:05:22.123456 AEST` or `… +1000`; UTC where no zone is given."""
+    from dateutil import parser, tz
+
+    pieces = text.strip().split(" ")
+    zone = pieces[2] if len(pieces) == 3 else "UTC"
+    try:
+        when = parser.parse(" ".join(pieces[:2]))
+        if re.fullmatch(r"[+-]\d{4}", zone):
+            when = parser.parse(f"{' '.join(pieces[:2])} {zone}")
+        elif when.tzinfo is None:
+            when = when.replace(tzinfo=tz.gettz(zone) or UTC)
+    except (ValueError, OverflowError):
+        return None
+    return when.astimezone(UTC).replace(tzinfo=None)
+
+
+def read_timestamp(folder: Path) -> datetime | None:
+    """The time in a submission's timestamp.txt (UTC), or None."""
+    try:
+        return _utc((folder / "timestamp.txt").read_text()[:100])
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def valid_id(student: str) -> bool:
+    """Whether an id can be a folder's name, and nbgrader's patterns can find it there."""
+    return (
+        bool(student.strip())
+        and len(student.encode()) <= 128
+        and student not in (".", "..")
+        and not student.startswith(".")
+        and not re.search(r'[/\\\0\n\r\t*?\[\]<>|":]', student)
+    )
+
+
+# --- reading ---
+
+
+def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
+    """Every notebook in a zip, a folder, or an exchange's inbound folder. Raises ClassError for what can't be used."""
+    if not path.exists():
+        raise ClassError(f"There is nothing at {path}.")
+    if path.is_dir():
+        yield from _read_folder(path, assignments, taken)
+    elif zipfile.is_zipfile(path):
+        yield from _read_zip(path, assignments, taken)
+    elif path.suffix == ".ipynb":
+        raise ClassError(f"{path} is a single notebook. Put it in a folder named after the student and give the outer folder.")
+    else:
+        raise ClassError(f"{path} is neither a folder nor a zip. Export the submissions again, or unpack them first.")
+
+
+def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
+    files = [file for file in sorted(root.rglob("*")) if file.suffix.lower() in (".ipynb", ".zip")]
+    names = [file.relative_to(root).as_posix() for file in files]
+    prefix = _wrapper(names, assignments)
+    for file, name in zip(files, names, strict=True):
+        if SKIP.search(name):
+            continue
+        information = file.lstat()
+        if stat.S_ISLNK(information.st_mode) or not stat.S_ISREG(information.st_mode):
+            taken.problems.append(f"{name}: a link or special file, not read.")
+            continue
+        with open(file, "rb") as stream:
+            content = stream.read(LARGEST_SUBMISSION + 1)
+        owner = owner_of(name[len(prefix) :], assignments)
+        when = read_timestamp(file.parent)
+        yield from _found(name, content, owner, when, taken, assignments)
+
+
+def _wrapper(names: Sequence[str], assignments: Sequence[str]) -> str:
+    """The folder that merely wraps everything (`submissions/…`), with its slash, or nothing."""
+    tops = {name.split("/", 1)[0] for name in names if not SKIP.search(name)}
+    if len(tops) != 1 or any("/" not in name for name in names if not SKIP.search(name)):
+        return ""
+    (top,) = tops
+    below = [name.split("/", 1)[1] for name in names if not SKIP.search(name)]
+    if any(pattern.match(top) for pattern in (MOODLE, BLACKBOARD, EXCHANGE)):
+        return ""
+    if all("/" not in name for name in below) and not any(
+        pattern.match(name) for name in below for pattern in (MOODLE, BLACKBOARD, CANVAS)
+    ):
+        return ""  # one student's folder
+    if {name.split("/", 1)[0] for name in below} <= set(assignments):
+        return ""  # one student's folders by assignment
+    return top + "/" + _wrapper([name for name in below], assignments)
+
+
+def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) > MOST_MEMBERS:
+                raise ClassError(f"{path.name} holds {len(members)} files; that is no class. Nothing was taken.")
+            wanted = [m for m in members if not SKIP.search(m.filename) and _kind(m.filename)]
+            _refuse_bombs(path.name, wanted)
+            prefix = _wrapper([member.filename for member in wanted], assignments)
+            for member in wanted:
+                content = _member(archive, member, path.name)
+                owner = owner_of(member.filename[len(prefix) :], assignments)
+                yield from _found(member.filename, content, owner, None, taken, assignments)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise ClassError(f"{path.name} can't be read ({error}). Export it again. Nothing was taken.") from error
+
+
+def _kind(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in (".ipynb", ".zip") else ""
+
+
+def _refuse_bombs(name: str, members: Sequence[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    if total > MOST_BYTES:
+        raise ClassError(f"{name} would unpack to {total / 1e9:.0f} GB: that is a zip bomb. Nothing was taken.")
+    for member in members:
+        large = member.file_size > LARGEST_SUBMISSION
+        if large and member.file_size > SMALL_RATIO * max(1, member.compress_size):
+            raise ClassError(
+                f"{name} holds {member.filename!r}, which would unpack from {member.compress_size / 1e3:.0f} kB to "
+                f"{member.file_size / 1e6:.0f} MB: that is a zip bomb. Nothing was taken. "
+                "Take that file out of the zip and look at who handed it in."
+            )
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
+    with archive.open(member) as stream:
+        content = stream.read(LARGEST_SUBMISSION + 1)  # a header that lies about the size gains nothing
+    if len(content) > member.file_size:
+        raise ClassError(f"{name}: {member.filename!r} is larger than it says. Nothing was taken.")
+    return content
+
+
+def _found(
+    name: str,
+    content: bytes,
+    owner: Owner | None,
+    when: datetime | None,
+    taken: Taken,
+    assignments: Sequence[str],
+) -> Iterator[Found]:
+    if owner is None or not valid_id(owner.student):
+        taken.problems.append(f"{name}: its name does not tell whose it is; not taken.")
+        return
+    if owner.name:
+        taken.names[owner.student] = owner.name
+
+    def found(origin: str, data: bytes) -> Found:
+        return Found(
+            owner.student,
+            origin,
+            data,
+            when or owner.timestamp,
+            owner.late,
+            owner.attempt,
+            owner.name,
+            owner.declared,
+        )
+
+    if _kind(name) == ".ipynb":
+        yield found(name, content)
+        return
+    try:
+        import io
+
+        with zipfile.ZipFile(io.BytesIO(content)) as inner:
+            members = [m for m in inner.infolist() if _kind(m.filename) == ".ipynb" and not SKIP.search(m.filename)]
+            if sum(member.file_size for member in members) > MOST_BYTES_INNER or len(members) > 1000:
+                taken.problems.append(f"{name}: {owner.student}'s zip is far too large when unpacked; not taken.")
+                return
+            for member in members:
+                yield found(f"{name}/{member.filename}", _member(inner, member, name))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, ClassError) as error:
+        taken.problems.append(f"{name}: {owner.student}'s zip can't be read ({error}); not taken.")
+
+
+# --- which assignment is it? ---
+
+
+def likeness(content: bytes, assignment: Assignment) -> float:
+    """How much a notebook is a copy of an assignment's release: the share of its cells found by id or by text, 0 to 1."""
+    try:
+        cells = json.loads(content)["cells"]
+        ids, texts = set(), set()
+        for cell in cells:
+            about = cell.get("metadata", {}).get("nbgrader", {})
+            if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
+                ids.add(about["grade_id"])
+            source = cell.get("source", "")
+            texts.add(_squeezed(source if isinstance(source, str) else "".join(source)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return 0.0
+    known = [cell for cell in assignment.cells if cell.kind != "text"]
+    if not known:
+        return 0.0
+    hits = sum(
+        1.0 if cell.grade_id in ids and _squeezed(cell.release_source) in texts
+        else 0.9 if _squeezed(cell.release_source) in texts
+        else 0.5 if cell.grade_id in ids
+        else 0.0
+        for cell in known
+    )  # fmt: skip
+    return hits / len(known)
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tuple[str | None, float]:
+    """The assignment that a notebook answers, and how sure that is: by content first, by name where content fails."""
+    scores = {name: likeness(found.content, assignment) for name, assignment in assignments.items()}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] >= 0.15:
+        return best, scores[best]
+    if found.declared in assignments:
+        return found.declared, 0.0
+    stem = PurePosixPath(found.origin).stem.lower()
+    named = {name: SequenceMatcher(None, name.lower(), stem).ratio() + 2 * (name.lower() in stem) for name in assignments}
+    best = max(named, key=lambda name: named[name])
+    return (best, 0.0) if named[best] >= 0.6 else (None, 0.0)
+
+
+# --- taking in ---
+
+
+def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[str, Assignment]) -> Taken:
+    """Bring the submissions at `path` into `submitted`. Either the whole source is readable, or nothing is changed.
+
+    Of several notebooks of one student for one assignment the newest counts (then the one most like the release, then
+    the largest). What was there before and differs is kept in `replaced`.
+    """
+    taken = Taken()
+    submitted.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".intake-", dir=submitted))
+    try:
+        best: dict[tuple[str, str], tuple[tuple[float, ...], Found, Path]] = {}
+        for number, found in enumerate(read_source(path, list(assignments), taken)):
+            assignment, likely = which_assignment(found, assignments)
+            taken.students.add(found.student)
+            if assignment is None:
+                taken.problems.append(f"{found.origin}: {found.student} handed in a notebook that is none of the assignments.")
+                continue
+            when = found.timestamp.timestamp() if found.timestamp else 0.0
+            rank = (when, float(found.attempt), round(likely, 3), float(len(found.content)))
+            key = (found.student, assignment)
+            if key in best:
+                loser = found.origin if rank <= best[key][0] else best[key][1].origin
+                taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
+                if rank <= best[key][0]:
+                    continue
+                best[key][2].unlink()
+            kept = staging / f"{number}.ipynb"
+            kept.write_bytes(found.content)
+            slim = Found(**{**found.__dict__, "content": b""})
+            best[key] = (rank, slim, kept)
+        _same_but_for_case(taken, {student for student, _ in best})
+        for (student, assignment), (_, found, kept) in sorted(best.items()):
+            _store(submitted, replaced, student, assignment, found, kept, taken)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    if not taken.students:
+        raise ClassError(f"No notebook was found in {path}. " + " ".join(taken.problems[:5]))
+    return taken
+
+
+def _same_but_for_case(taken: Taken, students: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for student in sorted(students):
+        other = seen.setdefault(student.casefold(), student)
+        if other != student:
+            taken.problems.append(f"{other} and {student} differ only in upper and lower case; are they one person?")
+
+
+def _store(
+    submitted: Path, replaced: Path, student: str, assignment: str, found: Found, kept: Path, taken: Taken
+) -> None:
+    folder = submitted / student / assignment
+    target = folder / f"{assignment}.ipynb"
+    if PurePosixPath(found.origin).name != target.name:
+        shown = PurePosixPath(found.origin).name
+        if not any(pattern.match(shown) and shown.endswith(f"_{target.name}") for pattern in (CANVAS, MOODLE, BLACKBOARD)):
+            taken.note(student, assignment, f"It came under the name {shown}.")
+    if found.late:
+        taken.note(student, assignment, "The learning-management system marked it late.")
+    if folder.exists():
+        same = target.is_file() and not target.is_symlink() and target.read_bytes() == kept.read_bytes()
+        if same and (found.timestamp is None or read_timestamp(folder) == found.timestamp):
+            taken.unchanged += 1
+            return
+        if not same:
+            replaced.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=f"{student}+{assignment}+", dir=replaced))
+            shutil.move(str(folder), aside / assignment)
+            taken.note(student, assignment, "It replaces an earlier one, which is kept aside.")
+    write_atomically(target, kept.read_bytes())
+    if found.timestamp:
+        write_atomically(folder / "timestamp.txt", found.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+    taken.stored += 1
+
+
+# --- what is there to grade ---
+
+
+def find_jobs(
+    submitted: Path, assignments: Mapping[str, Assignment]
+) -> tuple[list[Job], dict[tuple[str, str], list[str]]]:
+    """A job for each student and assignment in nbgrader's submitted/ folder, and what was odd about the files.
+
+    A student whose folder holds no usable notebook still gets a job, without a path: none vanishes.
+    """
+    jobs: list[Job] = []
+    notes: dict[tuple[str, str], list[str]] = {}
+    for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir() and not entry.is_symlink()):
+        if student.name.startswith("."):
+            continue
+        for name, assignment in assignments.items():
+            folder = student / name
+            if not folder.is_dir() or folder.is_symlink():
+                continue
+            path, said = _choose(folder, name, assignment)
+            jobs.append(Job(student.name, name, path))
+            if said:
+                notes[student.name, name] = said
+    return jobs, notes
+
+
+def _regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | None, list[str]]:
+    exact = folder / f"{name}.ipynb"
+    if _regular(exact):
+        return exact, []
+    candidates = [
+        path for path in sorted(folder.rglob("*.ipynb")) if _regular(path) and not SKIP.search(path.as_posix())
+    ]
+    if exact.is_symlink():
+        return None, ["The notebook is a link to another file, which is not followed."]
+    if not candidates:
+        return None, ["No notebook was handed in."]
+    best = max(candidates, key=lambda path: (likeness(path.read_bytes()[:LARGEST_SUBMISSION], assignment), str(path)))
+    return best, [f"The notebook was renamed: {best.relative_to(folder).as_posix()} is taken for {name}.ipynb."]
+
+
+# --- the roster ---
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A row of the roster."""
+
+    student: str
+    session: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+
+
+COLUMNS = {
+    "student": ("student_id", "student", "id", "sis user id", "username", "student id", "id number", "lms_id"),
+    "session": ("session", "workshop", "class", "section", "tutorial", "group"),
+    "first_name": ("first_name", "first name", "given name"),
+    "last_name": ("last_name", "last name", "surname", "family name"),
+    "email": ("email", "e-mail", "email address"),
+    "name": ("name", "full name"),
+}
+
+
+def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]:
+    """The class list by student id, from a CSV with a header row: student_id, session, and names if it has them."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ClassError(f"There is no roster at {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClassError(f"The roster {path} can't be read ({error}). Save it as CSV in UTF-8.") from error
+    rows = list(csv.reader(text.splitlines(), dialect=_dialect(text)))
+    if not rows:
+        raise ClassError(f"The roster {path} is empty.")
+    header = [column.strip().lower() for column in rows[0]]
+    at = {role: next((header.index(name) for name in names if name in header), None) for role, names in COLUMNS.items()}
+    where = at["student"]
+    if where is None:
+        raise ClassError(f"The roster {path} has no column student_id; its columns are: {', '.join(rows[0])}.")
+    roster: dict[str, Enrolled] = {}
+    unknown: dict[str, int] = {}
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+
+        def cell(role: str, row: list[str] = row) -> str:
+            index = at[role]
+            return row[index].strip() if index is not None and index < len(row) else ""
+
+        student = cell("student")
+        if not student:
+            raise ClassError(f"The roster {path} has no student id in line {line}.")
+        if student in roster:
+            raise ClassError(f"The roster {path} has {student} twice, the second time in line {line}.")
+        first, _, last = cell("name").rpartition(" ")
+        session = _session(cell("session"), sessions)
+        if session is None:
+            unknown[cell("session")] = line
+            session = ""
+        roster[student] = Enrolled(
+            student, session, cell("first_name") or first, cell("last_name") or last, cell("email")
+        )
+    if unknown:
+        lines = ", ".join(f"{name!r} (line {line})" for name, line in unknown.items())
+        raise ClassError(f"The roster names sessions that the timetable lacks: {lines}. It has: {'; '.join(sessions)}.")
+    return roster
+
+
+def _session(name: str, sessions: Sequence[str]) -> str | None:
+    """The session of the timetable that a roster means: by its number or its name; anything where there is no timetable."""
+    if not name or not sessions:
+        return name
+    if name.isdigit() and 1 <= int(name) <= len(sessions):
+        return sessions[int(name) - 1]
+
+    def plain(text: str) -> str:
+        return re.sub(r"[\s–—\-*·,]+", "", text).casefold()
+
+    return next((session for session in sessions if plain(session) == plain(name)), None)
+
+
+def _dialect(text: str) -> type[csv.Dialect] | str:
+    first = text.splitlines()[0] if text else ""
+    return max((csv.excel, csv.excel_tab, _Semicolon), key=lambda dialect: first.count(dialect.delimiter))
+
+
+class _Semicolon(csv.excel):
+    delimiter = ";"
+
+
+def check_roster(roster: Mapping[str, Enrolled], students: Iterable[str]) -> None:
+    """Raise a ClassError naming those who handed in but are not on the roster."""
+    strangers = sorted(set(students) - set(roster))
+    if strangers:
+        shown = ", ".join(strangers[:20]) + (" and others" if len(strangers) > 20 else "")
+        raise ClassError(
+            f"{len(strangers)} who handed in are not on the roster: {shown}. Add them to it, or grade them as they are "
+            "with --unknown-students. Nothing was changed."
+        )

@@ -1,0 +1,726 @@
+"""Pages that people read: a student's feedback and the class report, each one file that needs no network."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import html
+import io
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import latex2mathml.converter
+from nbconvert.exporters import Exporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from .grade import Assignment, Result
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+# --- markdown and maths ---
+
+
+def math_to_mathml(tex: str, display: bool = False) -> str:
+    """TeX as MathML, which browsers draw by themselves; what can't be read stays as TeX in a code font."""
+    tex = re.sub(r"\\(begin|end)\{(aligned|eqnarray\*?)\}", r"\\\1{split}", tex.strip())
+    try:
+        drawn = latex2mathml.converter.convert(tex, display="block" if display else "inline")
+    except Exception:
+        return f"<code>{html.escape(tex)}</code>"
+    return _TAG.sub(_only_mathml, str(drawn))
+
+
+_TAG = re.compile(r"<[^<>]*>?")  # latex2mathml passes on what stands in \text{}, tags and all
+_MATHML = re.compile(r"</?(math|m[a-z]+)((\s+[a-z]+=\"[^\"<>]*\")*)\s*/?>")
+_ATTRIBUTES = re.compile(r"\b(on[a-z]+|href|src|style|class|id)=")
+
+
+def _only_mathml(match: re.Match[str]) -> str:
+    tag = match[0]
+    return tag if _MATHML.fullmatch(tag) and not _ATTRIBUTES.search(tag) else html.escape(tag)
+
+
+class _Renderer(IPythonRenderer):
+    """nbconvert's own markdown, with its maths drawn."""
+
+    def inline_math(self, body: str) -> str:
+        return math_to_mathml(body)
+
+    def block_math(self, body: str) -> str:
+        return math_to_mathml(body, display=True)
+
+    def multiline_math(self, text: str) -> str:
+        return math_to_mathml(text, display=True)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return math_to_mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        if url.startswith("data:image/"):
+            return str(super().image(text, url, title))
+        return f"<em>[picture: {html.escape(text or url)}]</em>"
+
+
+def markdown_to_html(text: str, trusted: bool = False) -> str:
+    """Markdown with maths as HTML; raw HTML in it is shown as text unless the text is our own (`trusted`)."""
+    return str(MarkdownWithMath(renderer=_Renderer(escape=not trusted, allow_harmful_protocols=trusted)).render(text))
+
+
+@lru_cache(maxsize=4096)
+def _trusted_html(text: str) -> str:
+    return markdown_to_html(text, trusted=True)
+
+
+@lru_cache(maxsize=4096)
+def _python_html(source: str) -> str:
+    return str(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
+
+
+def number(value: float | None) -> str:
+    """A mark as people write it: 3, 2.5, never 2.50."""
+    return "–" if value is None else f"{round(value, 2):g}"
+
+
+# --- a student's feedback ---
+
+
+@dataclass
+class Line:
+    """One graded cell as feedback shows it. `score` is None while a person has yet to mark it."""
+
+    grade_id: str
+    question: str
+    score: float | None
+    points: float
+    message: str = ""
+    comment: str = ""
+    auto_message: bool = True  # False where a person's mark has replaced the automatic one
+    mistake: str | None = None
+
+    @property
+    def state(self) -> str:
+        """full, part, none or waiting: the name of its colour."""
+        if self.score is None:
+            return "waiting"
+        return "full" if self.score >= self.points else "part" if self.score > 0 else "none"
+
+
+@dataclass
+class Question:
+    """A question with its graded cells."""
+
+    name: str
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def points(self) -> float:
+        return sum(line.points for line in self.lines)
+
+    @property
+    def score(self) -> float | None:
+        scores = [line.score for line in self.lines if line.score is not None]
+        return sum(scores) if scores else None
+
+    @property
+    def waiting(self) -> bool:
+        return any(line.score is None for line in self.lines)
+
+    @property
+    def state(self) -> str:
+        if self.waiting:
+            return "waiting"
+        score = self.score or 0.0
+        return "full" if score >= self.points else "part" if score > 0 else "none"
+
+
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?(### END HIDDEN TESTS|\Z)", re.DOTALL)
+
+
+def questions_of(nb: NotebookNode) -> list[Question]:
+    """The questions of a marked notebook, in its order, from the marks in its cells' metadata."""
+    questions: dict[str, Question] = {}
+    for cell in nb.cells:
+        info = cell.metadata.get("nbgrader", {})
+        if not info.get("grade"):
+            continue
+        own = cell.metadata.get("workshop", {})
+        name = own.get("question") or re.sub(r"^test_", "", info["grade_id"])
+        score = info.get("score")
+        if own.get("waiting"):
+            score = None
+        line = Line(
+            info["grade_id"],
+            name,
+            None if score is None else float(score),
+            float(info.get("points", 0)),
+            own.get("message") or "",
+            info.get("comment") or "",
+            not own.get("by_hand"),
+            own.get("mistake"),
+        )
+        questions.setdefault(name, Question(name)).lines.append(line)
+    return list(questions.values())
+
+
+def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
+    """The notebook's cells as the template wants them. Test cells give their verdict, never their code."""
+    lines = {line.grade_id: line for question in questions_of(nb) for line in question.lines}
+    for cell in nb.cells:
+        info, own = cell.metadata.get("nbgrader", {}), cell.metadata.get("workshop", {})
+        if own.get("kind") == "guide":
+            continue
+        line = lines.get(info.get("grade_id"))
+        solution = bool(info.get("solution"))
+        piece: dict[str, Any] = {"line": line, "comment": info.get("comment") or "", "solution": solution}
+        if line is not None and not solution:
+            yield piece | {"kind": "verdict"}
+        elif cell.cell_type == "markdown":
+            ours = bool(info.get("locked")) or own.get("kind") == "text"
+            body = _trusted_html(cell.source) if ours else markdown_to_html(cell.source)
+            yield piece | {"kind": "text", "html": body, "mine": not ours}
+        elif cell.cell_type == "code":
+            outputs = [_output_text(output) for output in cell.get("outputs", [])]
+            yield piece | {
+                "kind": "code",
+                "html": _python_html(HIDDEN.sub("", cell.source)),
+                "outputs": [text for text in outputs if text],
+                "mine": not info.get("locked"),
+            }
+        else:
+            yield piece | {"kind": "code", "html": html.escape(cell.source), "outputs": [], "mine": True}
+
+
+def _output_text(output: Mapping[str, Any]) -> str:
+    kind = output.get("output_type")
+    if kind == "stream":
+        text = output.get("text", "")
+    elif kind == "error":
+        text = "\n".join(output.get("traceback", [])) or f"{output.get('ename')}: {output.get('evalue')}"
+    else:
+        text = output.get("data", {}).get("text/plain", "")
+    text = "".join(text) if isinstance(text, list) else str(text)
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)[:20_000]
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = number
+    return environment
+
+
+_jinja = _environment()
+
+
+@lru_cache(maxsize=1)
+def look() -> str:
+    """A hash of what pages are made with, so that a page made by another version is made anew."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in sorted(TEMPLATES.glob("*.*")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def feedback_html(nb: NotebookNode, *, student: str, assignment: str, late_penalty: float = 0.0, stamp: str = "") -> str:
+    """A student's feedback: marks by question, what went wrong in words, comments, and the work itself.
+
+    `nb` is a marked notebook with `score`, `points` and `comment` in its cells' nbgrader metadata, as nbgrader's own
+    GetGrades leaves it. The page is one file: maths is MathML, there is no script and nothing to load.
+    """
+    questions = questions_of(nb)
+    scores = [question.score or 0.0 for question in questions]
+    return _jinja.get_template("feedback.html.j2").render(
+        student=student,
+        assignment=assignment,
+        questions=questions,
+        waiting=any(question.waiting for question in questions),
+        total=sum(scores) - late_penalty,
+        points=sum(question.points for question in questions),
+        late_penalty=late_penalty,
+        notes=nb.metadata.get("workshop", {}).get("notes", []),
+        pieces=list(_pieces(nb)),
+        stamp=stamp,
+        pygments=HtmlFormatter().get_style_defs(".code"),
+    )
+
+
+class FeedbackExporter(Exporter):
+    """What `nbgrader generate_feedback` and formgrader's feedback button write: the same page as `workshop grade`."""
+
+    file_extension = ".html"
+    output_mimetype = "text/html"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        nb, resources = super().from_notebook_node(nb, resources, **kwargs)
+        about = resources.get("nbgrader", {})
+        page = feedback_html(
+            nb,
+            student=about.get("student", ""),
+            assignment=about.get("assignment", about.get("notebook", "")),
+            late_penalty=float(about.get("late_penalty") or 0.0),
+        )
+        return page, resources
+
+
+# --- the class: rows, the table in the terminal ---
+
+
+@dataclass
+class Row:
+    """One student's outcome in one assignment."""
+
+    student: str
+    assignment: str
+    session: str
+    lines: list[Line]
+    notes: tuple[str, ...]
+    needs_eye: tuple[str, ...]
+    seconds: float
+    sandbox: str
+    marked: Any  # gradebook.Marked: what the gradebook says, hand marks first
+
+    @property
+    def questions(self) -> list[Question]:
+        found: dict[str, Question] = {}
+        for line in self.lines:
+            found.setdefault(line.question, Question(line.question)).lines.append(line)
+        return list(found.values())
+
+    @property
+    def score(self) -> float:
+        return float(self.marked.score)
+
+
+def table(assignment: Assignment, rows: Sequence[Row]) -> str:
+    """Marks by question and student, and below it what went wrong, in plain words."""
+    if not rows:
+        return ""
+    rows = sorted(rows, key=lambda row: row.student)
+    questions = rows[0].questions
+    wide = max([len(row.student) for row in rows] + [12])
+    most = sum(question.points for question in questions)
+    legend = "   ".join(f"{i} {question.name}" for i, question in enumerate(questions, 1))
+    header = [str(i) for i in range(1, len(questions) + 1)]
+    lines = [f"{assignment.name}: {number(most)} marks", *_wrapped(legend, 110), ""]
+    columns = [max(4, len(text) + 1) for text in header]
+
+    def line(name: str, cells: Sequence[str], total: str) -> str:
+        body = "".join(text.rjust(width) for text, width in zip(cells, columns, strict=True))
+        return f"{name.ljust(wide)} {body}  {total}"
+
+    lines.append(line("question", header, " total"))
+    lines.append(line("out of", [number(question.points) for question in questions], f"{number(most):>6}"))
+    lines.append("-" * len(lines[-1]))
+    for row in rows:
+        by_name = {question.name: question for question in row.questions}
+        cells = ["…" if by_name[q.name].waiting else number(by_name[q.name].score) for q in questions]
+        total = f"{number(row.score):>6}" + (" + hand marks" if row.marked.waiting else "")
+        lines.append(line(row.student, cells, total))
+    lines += ["", "What went wrong"]
+    for row in rows:
+        said = [f"note: {note}" for note in row.notes]
+        for question in row.questions:
+            for text in _told(question):
+                said.append(text)
+        if said:
+            lines.append(f"  {row.student}")
+            for text in said:
+                lines += ["    " + piece for piece in _wrapped(text, 110, "    ")]
+    return "\n".join(lines) + "\n"
+
+
+def _told(question: Question) -> list[str]:
+    """What was said of a question's lost marks, each message once."""
+    lost = [line for line in question.lines if line.state in ("part", "none") and line.message]
+    messages = dict.fromkeys(first_lines(line.message) for line in lost)
+    return [f"{question.name} {number(question.score)}/{number(question.points)}: {message}" for message in messages]
+
+
+def first_lines(message: str) -> str:
+    """The part of a message that says what is wrong: its first paragraph on one line, without the table below it."""
+    paragraph = message.strip().split("\n\n")[0]
+    text = " ".join(line.strip() for line in paragraph.split("\n"))
+    return text if len(text) <= 300 else text[:297].rsplit(" ", 1)[0] + " …"
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False) or [""]
+
+
+def in_a_line(assignment: str, rows: Sequence[Row]) -> str:
+    """The class in a line."""
+    if not rows:
+        return f"{assignment}: nobody handed it in."
+    most = sum(line.points for line in rows[0].lines)
+    waiting = sum(bool(row.marked.waiting) for row in rows)
+    eyes = sum(bool(row.needs_eye) for row in rows)
+    mean = statistics.fmean(row.score for row in rows)
+    return (
+        f"{assignment}: {len(rows)} graded, mean {number(round(mean, 1))} of {number(most)}; "
+        f"{waiting} wait for hand marks, {eyes} need a person's eye."
+    )
+
+
+# --- the class report ---
+
+COLOURS = {"full": "#0072b2", "part": "#e69f00", "none": "#d55e00", "waiting": "#a0a7ae"}
+WORDS = {"full": "full marks", "part": "part of the marks", "none": "no marks", "waiting": "waits for a person"}
+SHOWN_ANSWERS = 25  # of each mistake
+
+
+@dataclass
+class Mistake:
+    """One mistake in one question, and the answers that show it."""
+
+    assignment: str
+    question: str
+    name: str
+    message: str
+    students: list[str] = field(default_factory=list)
+    answers: list[tuple[str, str]] = field(default_factory=list)  # (students, code as HTML), same code once
+
+
+class Summary:
+    """What the class did, gathered result by result, so that results themselves need not stay in memory."""
+
+    def __init__(
+        self,
+        assignments: Mapping[str, Assignment],
+        session_of: Mapping[str, str] | None = None,
+        sessions: Sequence[str] = (),
+    ):
+        self.assignments = assignments
+        self.session_of = dict(session_of or {})
+        self.sessions = list(sessions)
+        self._rows: list[Row] = []
+        self._mistakes: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+        self._messages: dict[tuple[str, str, str], str] = {}
+        self._answers: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, assignment: Assignment, student: str, result: Result, marked: Any) -> None:
+        """Take a result and the student's marks as the gradebook has them."""
+        lines = []
+        for mark in result.marks:
+            score = None if mark.grade_id in marked.waiting else marked.scores.get(mark.grade_id, mark.score)
+            lines.append(
+                Line(
+                    mark.grade_id,
+                    mark.question,
+                    score,
+                    mark.points,
+                    mark.message,
+                    marked.comments.get(mark.grade_id, ""),
+                    mark.grade_id not in marked.by_hand,
+                    mark.mistake,
+                )
+            )
+        row = Row(
+            student,
+            assignment.name,
+            self.session_of.get(student, ""),
+            lines,
+            result.notes,
+            result.needs_eye,
+            result.seconds,
+            result.sandbox,
+            marked,
+        )
+        self._rows.append(row)
+        source = {cell.grade_id: cell.source for cell in result.cells if cell.grade_id}
+        given = {cell.grade_id: cell.release_source for cell in assignment.cells}
+        for line in lines:
+            if line.message and line.state in ("none", "part"):
+                key = (assignment.name, line.question, line.mistake or _unnamed(line.message))
+                code = source.get(line.question, "")[:4000]
+                students = self._mistakes.setdefault(key, {}).setdefault(code, [])
+                if student not in students:
+                    students.append(student)
+                self._messages.setdefault(key, first_lines(line.message))
+        for cell in assignment.cells:
+            answer = source.get(cell.grade_id, "")
+            if cell.kind in ("solution", "written") and answer.strip() != given[cell.grade_id].strip():
+                shape = shape_of(answer) if cell.kind == "solution" else shape_of_text(answer)
+                if shape:
+                    self._answers[assignment.name, cell.grade_id][shape].append(student)
+
+    def rows(self) -> list[Row]:
+        """Every row, by assignment in the course's order, then by student."""
+        order = {name: i for i, name in enumerate(self.assignments)}
+        return sorted(self._rows, key=lambda row: (order[row.assignment], row.student))
+
+    def mistakes(self) -> list[Mistake]:
+        """The mistakes, those that most students made first."""
+        found = []
+        for (assignment, question, name), answers in self._mistakes.items():
+            mistake = Mistake(assignment, question, name, self._messages[assignment, question, name])
+            for code, students in sorted(answers.items(), key=lambda item: (-len(item[1]), item[1])):
+                mistake.students += students
+                mistake.answers.append((", ".join(sorted(students)), _python_html(code)))
+            found.append(mistake)
+        order = {name: i for i, name in enumerate(self.assignments)}
+        return sorted(found, key=lambda m: (order[m.assignment], -len(m.students), m.question, m.name))
+
+    def alike(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """Groups whose answers are nearly identical where others differ: (assignment, students, questions).
+
+        Two students are put together when, apart from names, comments and layout, they share answers to two questions
+        or more (or a written answer) that at most one in twenty of those who answered, and at most eight, have.
+        """
+        groups = []
+        for name in self.assignments:
+            shared: dict[tuple[str, str], set[str]] = defaultdict(set)
+            strong: set[tuple[str, str]] = set()
+            for (assignment, question), shapes in self._answers.items():
+                if assignment != name:
+                    continue
+                answered = sum(len(students) for students in shapes.values())
+                for shape, students in shapes.items():
+                    if not 2 <= len(students) <= max(2, min(8, answered // 20)):
+                        continue
+                    for i, one in enumerate(sorted(students)):
+                        for other in sorted(students)[i + 1 :]:
+                            shared[one, other].add(question)
+                            if shape.startswith("text:"):
+                                strong.add((one, other))
+            parent: dict[str, str] = {}
+
+            def root(student: str, parent: dict[str, str] = parent) -> str:
+                while parent.setdefault(student, student) != student:
+                    student = parent[student]
+                return student
+
+            pairs = {pair: qs for pair, qs in shared.items() if len(qs) >= 2 or pair in strong}
+            for one, other in pairs:
+                parent[root(one)] = root(other)
+            members: dict[str, set[str]] = defaultdict(set)
+            questions: dict[str, set[str]] = defaultdict(set)
+            for (one, other), qs in pairs.items():
+                members[root(one)] |= {one, other}
+                questions[root(one)] |= qs
+            for key in members:
+                groups.append((name, tuple(sorted(members[key])), tuple(sorted(questions[key]))))
+        return sorted(groups)
+
+    def page(self) -> str:
+        """The class report as one HTML file."""
+        rows = self.rows()
+        parts = []
+        for name, assignment in self.assignments.items():
+            mine = [row for row in rows if row.assignment == name]
+            if not mine:
+                continue
+            most = sum(cell.points for cell in assignment.graded)
+            shares = _shares(mine)
+            hardest = sorted(
+                (
+                    (question, statistics.fmean(scores))
+                    for question, scores in _scores(mine).items()
+                ),
+                key=lambda item: item[1],
+            )[:5]
+            seconds = sorted(row.seconds for row in mine)
+            parts.append(
+                {
+                    "name": name,
+                    "rows": mine,
+                    "most": most,
+                    "mean": statistics.fmean(row.score for row in mine),
+                    "median": statistics.median(row.score for row in mine),
+                    "waiting": sum(bool(row.marked.waiting) for row in mine),
+                    "by_question": by_question_picture(shares),
+                    "totals": totals_picture([row.score for row in mine], most),
+                    "by_session": by_session_picture(mine, self.sessions, most) if self.session_of else "",
+                    "session_rows": _session_rows(mine, self.sessions) if self.session_of else [],
+                    "hardest": hardest,
+                    "mistakes": [m for m in self.mistakes() if m.assignment == name],
+                    "eyes": [row for row in mine if row.needs_eye],
+                    "noted": [row for row in mine if row.notes and not row.needs_eye],
+                    "alike": [group for group in self.alike() if group[0] == name],
+                    "typical": statistics.median(seconds),
+                    "longest": max(mine, key=lambda row: row.seconds),
+                    "all_seconds": sum(seconds),
+                    "rungs": Counter(row.sandbox or "none: not run" for row in mine).most_common(),
+                }
+            )
+        return _jinja.get_template("report.html.j2").render(
+            parts=parts,
+            students=len({row.student for row in rows}),
+            shown_answers=SHOWN_ANSWERS,
+            colours=COLOURS,
+            pygments=HtmlFormatter().get_style_defs(".code"),
+        )
+
+
+def _unnamed(message: str) -> str:
+    """A mistake that has no name: the message with its numbers taken out, so that the like come together."""
+    text = re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", "#", first_lines(message))
+    return text[:120]
+
+
+def shape_of(source: str) -> str:
+    """Python code without comments, docstrings, layout and the author's names, hashed; "" where too short to tell."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    names: dict[str, str] = {}
+    size = 0
+    for node in ast.walk(tree):
+        size += 1
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and isinstance(body, list) and body:
+            first = body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                body[:] = body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Name) and node.id in own:
+            node.id = names.setdefault(node.id, f"v{len(names)}")
+        elif isinstance(node, ast.arg):
+            node.arg = names.setdefault(node.arg, f"v{len(names)}")
+            node.annotation = None
+    if size < 60:
+        return ""
+    return "code:" + hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:24]
+
+
+def shape_of_text(text: str) -> str:
+    """A written answer in lower case without punctuation, hashed; "" where it has fewer than fifteen words."""
+    words = re.findall(r"\w+", text.casefold())
+    return "text:" + hashlib.sha256(" ".join(words).encode()).hexdigest()[:24] if len(words) >= 15 else ""
+
+
+def _shares(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """By question, the share of the class in each state."""
+    states: dict[str, Counter[str]] = {}
+    for row in rows:
+        for question in row.questions:
+            states.setdefault(question.name, Counter())[question.state] += 1
+    return {name: {state: count[state] / len(rows) for state in COLOURS} for name, count in states.items()}
+
+
+def _scores(rows: Sequence[Row]) -> dict[str, list[float]]:
+    """By question, each student's share of its marks; written answers that wait are left out."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        for question in row.questions:
+            if not question.waiting and question.points:
+                scores[question.name].append((question.score or 0.0) / question.points)
+    return scores
+
+
+def _session_rows(rows: Sequence[Row], sessions: Sequence[str]) -> list[tuple[str, int, float, float, str]]:
+    """By session: name, students, mean, median, and the question that went worst there."""
+    found = []
+    for session in _in_order(rows, sessions):
+        mine = [row for row in rows if row.session == session]
+        if not mine:
+            found.append((session or "no session", 0, 0.0, 0.0, ""))
+            continue
+        worst = min(((statistics.fmean(s), q) for q, s in _scores(mine).items()), default=(1.0, ""))
+        scores = [row.score for row in mine]
+        found.append(
+            (session or "no session", len(mine), statistics.fmean(scores), statistics.median(scores), worst[1])
+        )
+    return found
+
+
+def _in_order(rows: Sequence[Row], sessions: Sequence[str]) -> list[str]:
+    others = sorted({row.session for row in rows} - set(sessions))
+    return [*sessions, *[session for session in others if session], *([""] if "" in others else [])]
+
+
+# --- pictures ---
+
+
+def _svg(figure: Any, described: str) -> str:
+    """A matplotlib figure as inline SVG, the same bytes each time."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": described, "svg.fonttype": "path"}):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    salt = hashlib.sha256(described.encode()).hexdigest()[:6]  # ids must differ between the pictures of one page
+    svg = re.sub(r'(id="|url\(#|xlink:href="#)', lambda match: match[1] + salt, svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(described)}"', 1)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def by_question_picture(shares: Mapping[str, Mapping[str, float]]) -> str:
+    """A bar for each question, in the order of the notebook: what share of the class got what."""
+    figure, axes = _figure(8.2, 0.9 + 0.34 * len(shares))
+    names = list(shares)
+    left = [0.0] * len(names)
+    for state, colour in COLOURS.items():
+        widths = [100 * shares[name][state] for name in names]
+        axes.barh(range(len(names)), widths, left=left, color=colour, label=WORDS[state], height=0.72)
+        for i, width in enumerate(widths):
+            if width >= 8:
+                ink = "white" if state in ("full", "none") else "black"
+                axes.text(left[i] + width / 2, i, f"{width:.0f}", ha="center", va="center", color=ink, fontsize=9)
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("per cent of the class")
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False, bbox_to_anchor=(0.5, 1.04))
+    figure.tight_layout(rect=(0, 0, 1, 0.97))
+    return _svg(figure, "Marks by question: " + ", ".join(names))
+
+
+def totals_picture(scores: Sequence[float], most: float) -> str:
+    """How many students have how many marks."""
+    figure, axes = _figure(8.2, 2.4)
+    step = max(1, round(most / 20))
+    axes.hist(scores, bins=[i - 0.5 for i in range(0, int(most) + step + 1, step)], color="#0072b2", rwidth=0.9)
+    axes.set_xlabel(f"marks of {number(most)}, without what waits for a person")
+    axes.set_ylabel("students")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlim(-1, most + 1)
+    figure.tight_layout()
+    return _svg(figure, f"Total marks of {number(most)}")
+
+
+def by_session_picture(rows: Sequence[Row], sessions: Sequence[str], most: float) -> str:
+    """The marks in each session: a box for the middle half, a dot for each student."""
+    names = [name for name in _in_order(rows, sessions) if any(row.session == name for row in rows)]
+    figure, axes = _figure(8.2, 0.9 + 0.42 * len(names))
+    scores = [[row.score for row in rows if row.session == name] for name in names]
+    axes.boxplot(
+        scores, orientation="horizontal", showfliers=False, widths=0.55, medianprops={"color": "#d55e00", "linewidth": 2}
+    )
+    for i, some in enumerate(scores, 1):
+        offsets = [i + 0.32 * ((k * 0.618034) % 1 - 0.5) for k in range(len(some))]
+        axes.plot(sorted(some), offsets, ".", color="#0072b2", alpha=0.45, markersize=5)
+    axes.set_yticks(range(1, len(names) + 1), [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)])
+    axes.invert_yaxis()
+    axes.set_xlim(-0.5, most + 0.5)
+    axes.set_xlabel(f"marks of {number(most)}")
+    figure.tight_layout()
+    return _svg(figure, "Marks by session: " + ", ".join(names))
