@@ -26,7 +26,14 @@ MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 PARTS = [
-    ("Review", ["Gradient descent and SGD", "Backpropagation: logistic regression", "Backpropagation: one hidden layer"]),
+    (
+        "Review",
+        [
+            "Gradient descent and SGD",
+            "Gradient and backpropagation: logistic regression",
+            "Gradient and backpropagation: networks with one hidden layer",
+        ],
+    ),
     ("Notebook tasks", ["Task 1: multi-layer perceptron, SGD"]),
 ]
 

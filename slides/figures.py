@@ -346,11 +346,14 @@ def _nudge_start(canvas: Canvas, start: str) -> Layer:
     for edge in canvas.graph.edges:
         if edge.weight == start:
             x, y = weight_at(canvas, edge)
-            return [draw_weight(canvas, edge, BLUE, PALE_BLUE), tex(mark, (x + 4, y - 36), SIZE, BLUE)]
+            rising = canvas.route(edge)[0][1] > canvas.route(edge)[-1][1]
+            at = (x + 4, y + (36 if rising else -36))
+            return [draw_weight(canvas, edge, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
     node = canvas.graph.node(start)
     x, y = canvas.box(start)
     shown = value(nudge.evaluate(canvas.graph)[start])
-    return [draw_box(canvas, node, shown, BLUE, PALE_BLUE), tex(mark, (x, y - BOX[1] / 2 - 20), SIZE, BLUE)]
+    at = (x, y - BOX[1] / 2 - 22) if node.op else (x + BOX[0] / 2 + 34, y - 26)  # inputs stand one above the other
+    return [draw_box(canvas, node, shown, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
 
 
 SPOKEN = {"y_hat": "y hat", "one": "one"}
@@ -436,7 +439,7 @@ def vector_form(graph: Graph) -> Graph:
     nodes: dict[str, Node] = {}
     for node in graph.nodes:
         name = family(node.name)
-        row = {"y": 0, "one": 2}.get(name, 1)
+        row = {"y": 0.0, "one": 2.4}.get(name, 1.0)
         symbol = name if name != node.name else node.symbol
         op_at = (node.op_at[0], row) if node.op_at else None
         nodes.setdefault(name, replace(node, name=name, symbol=symbol, at=(node.at[0], row), op_at=op_at))
@@ -444,8 +447,8 @@ def vector_form(graph: Graph) -> Graph:
     for edge in graph.edges:
         ends = family(edge.source), family(edge.target)
         weight = family(edge.weight)
-        via = tuple((column, 2 if ends[0] == "one" else row) for column, row in edge.via)
-        edges.setdefault(ends, Edge(*ends, weight, weight, {"b": edge.label_at, "c": 0.4}.get(weight, 0.5), via))
+        via = tuple((column, 2.4 if ends[0] == "one" else row) for column, row in edge.via)
+        edges.setdefault(ends, Edge(*ends, weight, weight, {"b": 0.8 if via else 0.5, "c": 0.45}.get(weight, 0.5), via))
     return Graph(f"{graph.name}, in vectors", tuple(nodes.values()), tuple(edges.values()))
 
 
@@ -487,7 +490,7 @@ class Axes:
             marks += [tex(f"{tick:g}", (self.left - 14, y), SMALL, SOFT, "end")]
         marks.append(tex(x_name, (right, bottom + 56), SIZE, INK, "end"))
         if y_name:
-            marks.append(tex(y_name, (self.left + 14, self.top + 4), SIZE, INK, "start"))
+            marks.append(tex(y_name, (self.left, self.top - 24), SIZE))
         return marks
 
     def curve(self, function: Callable[[float], float], colour: str, more: str = "") -> str:
@@ -510,7 +513,7 @@ def squashing(name: str, function: Callable[[float], float], slope: Callable[[fl
 
 def losses() -> Figure:
     """Log-loss against ŷ for the two labels: a step each."""
-    axes = Axes(70, 30, 470, 330, (0, 1), (0, 4))
+    axes = Axes(70, 44, 470, 320, (0, 1), (0, 4))
     figure = Figure(560, 440, "Log-loss against y hat: it rises without bound as y hat nears the wrong label.")
     figure.layers[0] = axes.frame([0, 0.5, 1], [0, 2, 4], r"\hat{y}", "L")
     left, right = axes.curve(lambda p: -math.log(p) if p else math.inf, BLUE), axes.curve(_loss_of_zero, ORANGE, 'stroke-dasharray="12 7"')
@@ -571,7 +574,7 @@ STEPS = 40
 def paths() -> Figure:
     """Gradient descent, mini-batches and online SGD, the same number of steps from the same start, on one objective."""
     points, start, eta = small_problem(), (-1.0, 2.4), 0.6
-    axes = Axes(70, 16, 640, 424, (-1.6, 2.2), (-0.6, 3.0))
+    axes = Axes(70, 44, 640, 400, (-1.6, 2.2), (-0.6, 3.0))
     xs, ys = np.linspace(*axes.x, 41), np.linspace(*axes.y, 41)
     grid = np.array([[mean_loss(points, (float(x), float(y))) for x in xs] for y in ys])
     lines = contourpy.contour_generator(xs, ys, grid)
@@ -582,7 +585,7 @@ def paths() -> Figure:
     first += axes.frame([-1, 0, 1, 2], [0, 1, 2, 3], "w_1", "w_2")
     x, y = axes.place(*start)
     first.append(words("start", (x, y - 24), SMALL, INK))
-    figure = Figure(1180, 520, "Contours of one objective, and three paths of forty steps across them.", [first])
+    figure = Figure(1180, 524, "Contours of one objective, and three paths of forty steps across them.", [first])
     kinds = [
         (20, INK, "Gradient descent", "20 points a step: straight downhill"),
         (5, BLUE, "Mini-batches", "5 points a step: a little restless"),
@@ -609,7 +612,7 @@ def paths() -> Figure:
 def demo_still() -> Figure:
     """What the live demo shows: points with the boundary found, and the objective for three step sizes."""
     points, start = small_problem(), (-1.0, 2.4)
-    left = Axes(60, 20, 460, 380, (-6, 6), (-2.5, 2.5))
+    left = Axes(60, 44, 460, 370, (-6, 6), (-2.5, 2.5))
     w = descend(points, len(points), 200, 0.6, start)[-1]
     marks = left.frame([-4, 0, 4], [-2, 0, 2], "x_1", "x_2")
     slope = -w[0] / w[1]
@@ -621,15 +624,20 @@ def demo_still() -> Figure:
             marks.append(f'<circle cx="{number(x)}" cy="{number(y)}" r="9" fill="{BLUE}"/>')
         else:
             marks.append(f'<path d="M{number(x)} {number(y - 11)}l11 20h-22z" fill="{ORANGE}"/>')
-    right = Axes(680, 20, 420, 380, (0, 40), (0, 2.5))
+    right = Axes(680, 44, 420, 370, (0, 40), (0, 2.5))
     marks += right.frame([0, 20, 40], [0, 1, 2], r"\mathrm{step}", r"\mathrm{obj}")
     dash = 'stroke-dasharray="12 7"'
-    for eta, colour, more, label in [(0.05, ORANGE, dash, (24, 1.75)), (0.6, BLUE, "", (26, 0.3)), (12, RED, "", (8.6, 2.3))]:
+    for eta, colour, more, label in [(0.05, ORANGE, dash, (27, 1.15)), (0.6, BLUE, "", (27, 0.28)), (12, RED, "", (9, 2.3))]:
         heights = [mean_loss(points, w) for w in descend(points, len(points), 40, eta, start)]
-        track = [right.place(i, min(height, 2.5)) for i, height in enumerate(heights)]
-        marks += [line(track, colour, 3.5, more=more), tex(rf"\eta = {eta}", right.place(*label), SIZE, colour)]
+        inside = next((i for i, height in enumerate(heights) if height > right.y[1]), len(heights))
+        track = [right.place(i, height) for i, height in enumerate(heights[:inside])]
+        if inside < len(heights):  # it leaves through the top
+            share = (right.y[1] - heights[inside - 1]) / (heights[inside] - heights[inside - 1])
+            track.append(right.place(inside - 1 + share, right.y[1]))
+        marks.append(line(track, colour, 3.5, head=inside < len(heights), more=more))
+        marks.append(tex(rf"\eta = {eta}", right.place(*label), SIZE, colour))
     says = "Twenty points of two classes and the straight boundary found; beside it the objective for three step sizes."
-    return Figure(1180, 480, says, [marks])
+    return Figure(1180, 490, says, [marks])
 
 
 def ratios(graph: Graph, name: str, symbol: str) -> Figure:
@@ -649,9 +657,10 @@ def ratios(graph: Graph, name: str, symbol: str) -> Figure:
     curves = [one_sided(-2), one_sided(2), central(2), exact]
     low, high = min(curves), max(curves)
     margin = 0.1 * (high - low)
-    axes = Axes(90, 20, 520, 360, (-2, 2), (low - margin, high + margin))
-    ticks = [t for t in (round(low + (high - low) * i / 3, 1) for i in range(4)) if axes.y[0] <= t <= axes.y[1]]
-    marks = axes.frame([-2, -1, 0, 1, 2], ticks, r"\delta", "")
+    axes = Axes(90, 44, 500, 350, (-2, 2), (low - margin, high + margin))
+    gap = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / step <= 5)
+    ticks = [gap * i for i in range(math.ceil(axes.y[0] / gap), math.floor(axes.y[1] / gap) + 1)]
+    marks = axes.frame([-2, -1, 0, 1, 2], ticks, r"\delta", r"\Delta L\,/\,\delta")
     marks += [
         line([axes.place(-2, exact), axes.place(2, exact)], RED, 3),
         axes.curve(one_sided, BLUE),
@@ -662,13 +671,15 @@ def ratios(graph: Graph, name: str, symbol: str) -> Figure:
     heads = [r"\delta", r"\dfrac{L(+\delta) - L}{\delta}", r"\dfrac{L(+\delta) - L(-\delta)}{2\delta}"]
     colours = [INK, BLUE, ORANGE]
     marks += [tex(head, (x, 40), SMALL, c) for head, x, c in zip(heads, columns, colours, strict=True)]
+    for x, colour, more in [(880, BLUE, ""), (1070, ORANGE, 'stroke-dasharray="12 7"')]:
+        marks.append(line([(x - 50, 94), (x + 50, 94)], colour, 4, more=more))
     for row, delta in enumerate([1, 0.1, 0.01, 0.001]):
         cells = [f"{delta}", f"{one_sided(delta):.5f}", f"{central(delta):.5f}"]
-        y = 116 + 52 * row
+        y = 136 + 52 * row
         marks += [tex(cell, (x, y), SIZE, c) for cell, x, c in zip(cells, columns, colours, strict=True)]
-    marks += [line([(640, 336), (1170, 336)], SOFT, 1.5), tex(f"{derivative} = {exact:.5f}", (905, 386), SIZE, RED)]
+    marks += [line([(640, 346), (1170, 346)], SOFT, 1.5), tex(f"{derivative} = {exact:.5f}", (905, 396), SIZE, RED)]
     says = f"The change of L divided by delta, for a nudge of {_spoken(name)}: near the derivative for small delta only."
-    return Figure(1180, 460, says, [marks])
+    return Figure(1180, 474, says, [marks])
 
 
 # ---------------------------------------------------------------- the figures of the deck
