@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import hmac
 import json
+import os
 import re
-from collections.abc import Iterable
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from difflib import SequenceMatcher
 from typing import Any
+
+from examiner import sandbox as sandboxes
+from examiner import stand_ins
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -18,9 +29,9 @@ BEGIN_GUIDE, END_GUIDE = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the source notebook that grading knows by its grade_id."""
+    """A cell of the source notebook."""
 
-    grade_id: str
+    grade_id: str  # "" for a text cell that nbgrader does not know
     kind: str  # "setup", "solution", "test", "ungraded", "written" or "text"
     question: str  # what a test belongs to; for the other kinds the grade_id itself
     points: float
@@ -43,9 +54,9 @@ class Assignment:
     def from_notebook(cls, source_ipynb: bytes, name: str) -> Assignment:
         """Read the assignment `name` from the bytes of its source notebook."""
         notebook = json.loads(source_ipynb)
-        raw = [cell for cell in notebook["cells"] if "grade_id" in cell.get("metadata", {}).get("nbgrader", {})]
-        questions = [c["metadata"]["nbgrader"]["grade_id"] for c in raw if c["metadata"]["nbgrader"].get("solution")]
-        cells = tuple(_read_cell(cell, questions) for cell in raw)
+        marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
+        questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
+        cells = tuple(_read_cell(cell, questions) for cell in notebook["cells"])
         return cls(name, cells, hashlib.sha256(source_ipynb).hexdigest())
 
     def seed(self, submission: bytes, secret: bytes) -> int:
@@ -150,7 +161,7 @@ def question_of(test_id: str, questions: Iterable[str]) -> str:
 
 
 def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
-    meta = raw["metadata"]["nbgrader"]
+    meta = raw.get("metadata", {}).get("nbgrader", {})
     source = raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
     graded, solution = bool(meta.get("grade")), bool(meta.get("solution"))
     if raw["cell_type"] != "code":
@@ -160,8 +171,8 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
     elif graded:
         kind = "test"
     else:
-        kind = "ungraded" if "ungraded" in raw["metadata"].get("tags", []) else "setup"
-    grade_id = meta["grade_id"]
+        kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
+    grade_id = meta.get("grade_id", "")
     return Cell(
         grade_id=grade_id,
         kind=kind,
@@ -211,3 +222,584 @@ def _top_level_names(source: str) -> tuple[str, ...]:
         elif isinstance(node, ast.Assign):
             names += [target.id for target in node.targets if isinstance(target, ast.Name)]
     return tuple(dict.fromkeys(names))
+
+
+# --- What was handed in, laid beside what was given out ------------------------------------------------------------
+
+
+class Unreadable(ValueError):
+    """Bytes that are no notebook; the message says why."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A cell of a submission."""
+
+    cell_type: str
+    source: str
+    claims: str | None  # the grade_id in its metadata
+    points: Any = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A cell of the restored notebook: from the submission (`index`), from the source (`cell`), or both."""
+
+    index: int | None
+    cell: Cell | None
+    submitted: Submitted | None
+
+    @property
+    def kind(self) -> str:
+        """The source cell's kind, or "own" for a student's own cell."""
+        return self.cell.kind if self.cell else "own"
+
+
+def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
+    """The cells of a submission's bytes, and what was odd about them; Unreadable if it is no notebook."""
+    if len(data) > limit:
+        raise Unreadable(f"it is larger than {limit >> 20} MB")
+    notes = []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+        notes.append("the file is not UTF-8; what could be read was read")
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Unreadable("it is not a notebook: its JSON is broken" if text.strip() else "the file is empty") from None
+    if not isinstance(notebook, dict):
+        raise Unreadable("it is not a notebook")
+    cells = notebook.get("cells")
+    if not isinstance(cells, list) and isinstance(notebook.get("worksheets"), list):
+        sheets = [sheet for sheet in notebook["worksheets"] if isinstance(sheet, dict)]
+        cells = [cell for sheet in sheets for cell in sheet.get("cells") or []]
+        notes.append("the notebook is of an old format")
+    if not isinstance(cells, list):
+        raise Unreadable("it is not a notebook: it has no cells")
+    if len(cells) > 5000:
+        raise Unreadable("it has more than 5000 cells")
+    return [read for cell in cells if (read := _read_submitted(cell)) is not None], notes
+
+
+def _read_submitted(cell: Any) -> Submitted | None:
+    if not isinstance(cell, dict):
+        return None
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    if not isinstance(source, str):
+        return None
+    metadata = cell.get("metadata")
+    about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    claims = about.get("grade_id") if isinstance(about, dict) else None
+    kind = cell.get("cell_type")
+    return Submitted(
+        kind if kind in ("code", "markdown", "raw") else "raw",
+        source.replace("\r\n", "\n").encode("utf-8", "replace").decode(),
+        claims if isinstance(claims, str) else None,
+        about.get("points") if isinstance(about, dict) else None,
+    )
+
+
+def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed], list[str]]:
+    """The restored notebook: the student's cells in their order, and every cell of the source where it belongs.
+
+    Cells are known by their grade_id; where that is lost, by their text, by the function they define, or by what
+    stands before and after them. Copies of a test cell go, missing cells come back.
+    """
+    notes: list[str] = []
+    match = _by_id(cells, assignment, notes)
+    _by_text(cells, assignment, match, notes)
+    at: dict[int, int] = {number: index for index, number in match.items() if number >= 0}
+    placed = [
+        Placed(i, assignment.cells[match[i]] if match.get(i, -1) >= 0 else None, cell)
+        for i, cell in enumerate(cells)
+        if match.get(i, -1) != _COPY
+    ]
+    before = -1  # the position of the last source cell that is in place
+    for number, cell in enumerate(assignment.cells):
+        if number in at:
+            found = next(i for i, p in enumerate(placed) if p.index == at[number])
+            if cell.kind == "test" and found <= before < len(placed) and _question_at(placed, cell) > found:
+                placed.insert(before, placed.pop(found))
+                notes.append(f"the test cell {cell.grade_id} stood before its answer; it was moved behind it")
+                found = before
+            before = max(before, found) if cell.kind in ("solution", "test") else found
+        elif cell.grade_id:
+            before += 1
+            placed.insert(before, Placed(None, cell, None))
+            if cell.kind != "ungraded":
+                notes.append(f"the cell {cell.grade_id} was missing; it was put back")
+    return placed, notes
+
+
+_COPY = -2
+
+
+def _question_at(placed: list[Placed], test: Cell) -> int:
+    return max((i for i, p in enumerate(placed) if p.cell and p.cell.grade_id == test.question), default=-1)
+
+
+def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> dict[int, int]:
+    """Which submitted cell is which source cell, by the grade_id it claims: {index: number, or _COPY}."""
+    numbers = {cell.grade_id: number for number, cell in enumerate(assignment.cells) if cell.grade_id}
+    answers = {name for cell in assignment.cells for name in cell.defines}
+    claimed: dict[int, list[int]] = {}
+    for index, submitted in enumerate(cells):
+        if submitted.claims in numbers:
+            number = numbers[submitted.claims]
+            cell = assignment.cells[number]
+            locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
+            if locked and answers & set(_top_level_names(submitted.source)):
+                notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
+                continue
+            claimed.setdefault(number, []).append(index)
+            if submitted.cell_type != cell.cell_type:
+                notes.append(f"the cell {cell.grade_id} had become {submitted.cell_type}; it is {cell.cell_type} again")
+            if cell.points and submitted.points is not None and submitted.points != cell.points:
+                notes.append(f"the points of the cell {cell.grade_id} had been changed; the source's hold")
+    match: dict[int, int] = {}
+    for number, indices in claimed.items():
+        cell = assignment.cells[number]
+        chosen = indices[0]
+        if cell.kind in ("solution", "written"):
+            written = [i for i in indices if _normal(cells[i].source) != _normal(cell.release_source)]
+            chosen = (written or indices)[-1]
+        elif cell.kind == "test":
+            answer = max(claimed.get(numbers.get(cell.question, -1), [-1]))
+            chosen = next((i for i in indices if i > answer), indices[-1])
+        match[chosen] = number
+        if len(indices) > 1:
+            notes.append(f"the cell {cell.grade_id} was there {len(indices)} times")
+            if cell.kind in ("test", "setup", "ungraded"):
+                match |= {i: _COPY for i in indices if i != chosen}
+    return match
+
+
+def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, int], notes: list[str]) -> None:
+    """Find the source cells that no grade_id led to, and add them to `match`."""
+    taken = {number for number in match.values() if number >= 0}
+    missing = [n for n, cell in enumerate(assignment.cells) if n not in taken]
+    free = [i for i, cell in enumerate(cells) if i not in match]
+
+    def pair(number: int, index: int, how: str = "") -> None:
+        match[index] = number
+        missing.remove(number)
+        free.remove(index)
+        if how and assignment.cells[number].grade_id:
+            notes.append(f"the cell {assignment.cells[number].grade_id} had lost its id; it was known by {how}")
+
+    for number in list(missing):
+        cell = assignment.cells[number]
+        same = [i for i in free if _normal(cells[i].source) == _normal(cell.release_source)]
+        if same and _normal(cell.release_source):
+            pair(number, same[0], "its text" if cell.kind != "text" else "")
+    for number in list(missing):
+        cell = assignment.cells[number]
+        if cell.kind == "solution" and cell.defines:
+            defining = [i for i in free if set(cell.defines) & set(_top_level_names(cells[i].source))]
+            if defining:
+                pair(number, defining[0], f"its `{cell.defines[0]}`")
+    for number in list(missing):
+        cell = assignment.cells[number]
+        near = [(_likeness(cells[i].source, cell.release_source), -i) for i in free] if cell.kind != "text" else []
+        if near and max(near)[0] > 0.7:
+            pair(number, -max(near)[1], "its text")
+    for number in list(missing):
+        if assignment.cells[number].kind == "written":
+            between = _between(number, match, free, len(cells))
+            texts = [i for i in between if cells[i].cell_type != "code" and cells[i].source.strip()]
+            if texts:
+                pair(number, texts[0], "its place")
+
+
+def _between(number: int, match: dict[int, int], free: list[int], end: int) -> list[int]:
+    """The unclaimed cells between the neighbours of a source cell."""
+    before = max((i for i, n in match.items() if 0 <= n < number), default=-1)
+    after = min((i for i, n in match.items() if n > number and i > before), default=end)
+    return [i for i in free if before < i < after]
+
+
+def _normal(source: str) -> str:
+    return "\n".join(line.rstrip() for line in source.strip().split("\n") if line.strip())
+
+
+def _likeness(one: str, other: str) -> float:
+    one, other = _normal(one)[:5000], _normal(other)[:5000]
+    if not one or not other:
+        return 0.0
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() > 0.7 and matcher.quick_ratio() > 0.7 else 0.0
+
+
+# --- The examiner's process ----------------------------------------------------------------------------------------
+
+
+def examine(line: socket.socket) -> None:
+    """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided."""
+    job = json.loads(_read_line(line))
+    limits = Limits(**job["limits"])
+    import signal
+
+    signal.setitimer(signal.ITIMER_REAL, limits.total_seconds + 60)  # whatever happens, this process ends
+
+    def start() -> tuple[socket.socket, socket.socket]:
+        line.sendall(b'{"need":"student"}\n')
+        _, handed, _, _ = socket.recv_fds(line, 1, 2)
+        return socket.socket(fileno=handed[0]), socket.socket(fileno=handed[1])
+
+    def tell(**message: Any) -> None:
+        line.sendall(json.dumps(message).encode() + b"\n")
+
+    examination = _Examination(job["steps"], limits, start)
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    from workshop import gradcheck
+
+    gradcheck.SEED = job["seed"]
+    for number, step in enumerate(job["steps"]):
+        if step["kind"] == "test":
+            tell(mark=examination.test(step))
+        else:
+            tell(cell=number, **examination.run(number, step))
+    tell(done=examination.notes)
+
+
+class _Examination:
+    """The state of one examination: the student's process, what has run in it, and the time that is left."""
+
+    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+        self.steps, self.limits = steps, limits
+        self.pupil = stand_ins.Pupil(start, self.line_text)
+        self.ran: dict[int, str] = {}  # what a fresh process must run again
+        self.until = time.monotonic() + limits.total_seconds
+        self.notes: list[str] = []
+        self.slow: set[str] = set()  # questions with an answer that hung
+        self.starts = 0
+
+    def line_text(self, number: int, line: int) -> str:
+        """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
+        if not 0 <= number < len(self.steps) or self.steps[number]["kind"] != "run":
+            return ""
+        lines = self.steps[number]["source"].split("\n")
+        return f"    line {line}: {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
+
+    def left(self) -> float:
+        """Seconds left for the whole submission."""
+        return self.until - time.monotonic()
+
+    def ready(self) -> bool:
+        """Have a student's process in which all has run that came before; False if there is none to be had."""
+        while not self.pupil.alive:
+            self.starts += 1
+            if self.starts > 30 or self.left() <= 0:
+                return False
+            self.pupil.start()
+            for number, source in list(self.ran.items()):
+                try:
+                    self.pupil.run(number, source, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                except stand_ins.StudentFailed:
+                    self._guilty(number, source)
+                    break
+        return True
+
+    def _guilty(self, number: int, source: str) -> None:
+        """A cell that ended the process: the next one gets its definitions, or nothing of it."""
+        smaller = stand_ins.definitions_alone(self.steps[number]["source"])
+        if smaller.strip() and smaller != source:
+            self.ran[number] = smaller
+        else:
+            self.ran.pop(number, None)
+
+    def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
+        """Run a cell of the student's, or a locked one: {"outputs", "error"}."""
+        if step["kind"] == "skip" or not self.ready():
+            return {"outputs": [], "error": ""}
+        self.ran[number] = step["source"]
+        seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
+        try:
+            outputs, error = self.pupil.run(number, step["source"], seconds, self.limits.output)
+            if not (type(outputs) is tuple and all(type(t) is str for pair in outputs for t in pair)):
+                raise TypeError
+            told = "" if error is None else self._told(error)
+            if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
+                self._guilty(number, step["source"])
+                self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
+        except stand_ins.StudentFailed as failure:
+            self._guilty(number, step["source"])
+            self.notes.append(f"{step['name']}: {failure}; the process was started again without what broke it")
+            return {"outputs": [], "error": f"Running this cell, {failure}."}
+        except (TypeError, ValueError, IndexError, KeyError):
+            self.pupil.stop()
+            return {"outputs": [], "error": "What came back from this cell could not be read."}
+        return {"outputs": [list(pair) for pair in outputs], "error": told}
+
+    def _told(self, error: Any) -> str:
+        kind, message, lines, _ = error
+        told = [self.line_text(cell, line) for cell, line in lines[-3:]]
+        return "\n".join([*filter(None, told), f"{kind}: {message}"])[:3000]
+
+    def test(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
+        began = time.monotonic()
+        message, mistake, eye = self._tested(step)
+        if self.pupil.hung:
+            self.slow.add(step["question"])
+        return {
+            "grade_id": step["grade_id"],
+            "right": message is None,
+            "message": (message or "")[:6000],
+            "mistake": mistake,
+            "seconds": round(time.monotonic() - began, 6),
+            "eye": eye,
+        }
+
+    def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
+        from workshop import gradcheck
+
+        limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
+        if not self.ready():
+            return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
+        source = step["source"]
+        hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
+        for forget in ("right",):
+            if hasattr(gradcheck, forget):
+                getattr(gradcheck, forget)()
+        self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
+        try:
+            code = compile(source, _TEST, "exec")
+            names = self.pupil.look_up(stand_ins.free_names(source))
+            exec(code, {"__name__": "__main__", **names})
+        except gradcheck.WrongAnswer as wrong:
+            return str(wrong) or "The answer is wrong.", wrong.mistake, ""
+        except stand_ins.StudentFailed as failure:
+            return f"Your code could not be tested: {failure}.", "ended or hung", ""
+        except Exception as error:
+            return _explained(error, hidden)
+        except BaseException as error:
+            return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
+        return None, None, ""
+
+
+_TEST = "<test>"
+_FLOAT = re.compile(r"-?\d+\.\d+(e[+-]?\d+)?|-?\d{5,}")
+
+
+def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str]:
+    """What an error in a test cell means for the student; nothing of a hidden line is in it."""
+    kind = type(error).__name__
+    secret = _test_line(error) in hidden
+    text = str(error)
+    told = getattr(error, "student_traceback", None)
+    if told is not None:  # it comes from the student's code
+        if secret:
+            text = _FLOAT.sub("…", text.split("\n")[0])[:300]
+        if kind == "NotImplementedError":
+            return (
+                f"This answer is not written yet ({text})." if text else "This answer is not written yet.",
+                "not written",
+                "",
+            )
+        if kind == "TimeoutError":
+            return f"Your code was stopped: {text}.\n{told}".strip(), "too slow", ""
+        return f"Your code raised {kind}: {text}\n{told}".strip(), f"raised {kind}", ""
+    if isinstance(error, NameError) and getattr(error, "name", None):
+        return f"There is no `{error.name}` in the notebook: is its cell written, and free of errors?", "missing", ""
+    if isinstance(error, AssertionError):
+        mistake = getattr(error, "mistake", None)
+        if text and (not secret or not hasattr(error, "__notes__")):
+            shown = text if not secret else _FLOAT.sub("…", text.split("\n")[0])
+            return shown, mistake, ""
+        return "A test of this answer failed.", mistake, ""
+    shown = f": {text}" if text and not secret else ""
+    return (
+        f"The test could not work with what your code gave ({kind}{shown}).",
+        f"test {kind}",
+        f"{kind} in a test{shown}",
+    )
+
+
+def _test_line(error: BaseException) -> int:
+    """The line of the test cell where an error passed."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _TEST:
+            line = line or trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _read_line(line: socket.socket) -> bytes:
+    parts = []
+    while True:
+        part = line.recv(1 << 20)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        if part.endswith(b"\n"):
+            return b"".join(parts)
+
+
+# --- Grading -------------------------------------------------------------------------------------------------------
+
+_nurseries: dict[tuple[int, str], sandboxes.Nursery] = {}
+_nursery_lock = threading.Lock()
+
+
+def nursery(sandbox: str = "auto") -> sandboxes.Nursery:
+    """This process's nursery, started when it is first asked for; NoSandbox where student code can't be held."""
+    key = (os.getpid(), sandbox)
+    with _nursery_lock:
+        found = _nurseries.get(key)
+        if found is None or not found.alive():
+            if found is not None:
+                found.close()
+            found = _nurseries[key] = sandboxes.Nursery(sandbox)
+            import atexit
+
+            atexit.register(found.close)
+        return found
+
+
+def grade(
+    submission: bytes, assignment: Assignment, secret: bytes, limits: Limits | None = None, sandbox: str = "auto"
+) -> Result:
+    """Grade one submission's bytes. Never raises for anything that a submission is or does.
+
+    The same submission, assignment and secret give the same marks. NoSandbox is raised where student code can't be
+    shut in and `sandbox` is not "none".
+    """
+    limits = limits or Limits()
+    began = time.monotonic()
+    place_to_run = nursery(sandbox)
+    seed, digest = assignment.seed(submission, secret), hashlib.sha256(submission).hexdigest()
+    try:
+        cells, notes = read_submission(submission, limits.submission)
+    except Unreadable as why:
+        marks = tuple(
+            Mark(c.grade_id, c.question, c.points, 0.0, f"The notebook can't be read: {why}.")
+            for c in assignment.graded
+        )
+        note = f"the notebook can't be read: {why}"
+        return Result(
+            assignment.name, marks, (note,), (note,), place_to_run.rung, seed, digest, time.monotonic() - began
+        )
+    placed, more = place(cells, assignment)
+    told, outcome = _outcome(placed, assignment, limits, seed, digest, place_to_run)
+    marks, eyes = _marks(placed, assignment, told, outcome)
+    return Result(
+        assignment=assignment.name,
+        marks=marks,
+        notes=tuple([*notes, *more, *outcome]),
+        needs_eye=tuple(eyes),
+        sandbox=place_to_run.rung,
+        seed=seed,
+        digest=digest,
+        seconds=round(time.monotonic() - began, 6),
+        cells=tuple(_output(p, told["cells"].get(i, {}), told["marks"]) for i, p in enumerate(placed)),
+    )
+
+
+def _steps(placed: list[Placed]) -> Iterator[dict[str, Any]]:
+    for p in placed:
+        cell, submitted = p.cell, p.submitted
+        code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
+        name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
+        if cell and cell.kind == "test":
+            yield {"kind": "test", "grade_id": cell.grade_id, "question": cell.question, "source": cell.source}
+        elif cell and cell.kind == "setup":
+            yield {"kind": "run", "source": cell.release_source, "name": name}
+        elif code and submitted and p.kind in ("own", "solution", "text"):
+            yield {"kind": "run", "source": submitted.source, "name": name}
+        else:
+            yield {"kind": "skip", "source": "", "name": name}
+
+
+def _outcome(
+    placed: list[Placed], assignment: Assignment, limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
+) -> tuple[dict[str, Any], list[str]]:
+    """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
+    told: dict[str, Any] = {"cells": {}, "marks": {}}
+    job = {"steps": list(_steps(placed)), "limits": asdict(limits), "seed": seed}
+    student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
+    deadline = time.monotonic() + limits.total_seconds + 30
+    line = home.examiner()
+    scratches: list[str] = []
+    try:
+        line.settimeout(30)
+        line.sendall(json.dumps(job).encode() + b"\n")
+        for message in _messages(line, deadline):
+            if "need" in message:
+                student, leash, scratch = home.student(asdict(limits), student_seed)
+                scratches.append(scratch)
+                socket.send_fds(line, [b"S"], [student.fileno(), leash.fileno()])
+                student.close()
+                leash.close()
+            elif "mark" in message:
+                told["marks"][message["mark"]["grade_id"]] = message["mark"]
+            elif "cell" in message:
+                told["cells"][message["cell"]] = message
+            elif "done" in message:
+                told["done"] = True
+                return told, message["done"]
+    except (OSError, ValueError) as error:
+        return told, [f"the examiner's process failed ({error})"]
+    finally:
+        line.close()
+        home.forget(scratches)
+    return told, ["the examiner's process ended before its work was done"]
+
+
+def _messages(line: socket.socket, deadline: float) -> Iterator[dict[str, Any]]:
+    data = b""
+    while True:
+        while b"\n" in data:
+            first, _, data = data.partition(b"\n")
+            yield json.loads(first)
+        if not select.select([line], [], [], max(deadline - time.monotonic(), 0))[0]:
+            return
+        piece = line.recv(1 << 20)
+        if not piece:
+            return
+        data += piece
+
+
+def _marks(
+    placed: list[Placed], assignment: Assignment, told: dict[str, Any], outcome: list[str]
+) -> tuple[tuple[Mark, ...], list[str]]:
+    eyes = [] if told.get("done") else [note for note in outcome if "examiner" in note]
+    marks = []
+    answers = {p.cell.grade_id: p for p in placed if p.cell}
+    for cell in assignment.graded:
+        if cell.kind == "written":
+            submitted = answers[cell.grade_id].submitted
+            blank = submitted is None or _normal(submitted.source) in ("", _normal(cell.release_source))
+            score, message = (0.0, "No response.") if blank else (None, "")
+            marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message))
+            continue
+        mark = told["marks"].get(cell.grade_id)
+        if mark is None:
+            marks.append(Mark(cell.grade_id, cell.question, cell.points, 0.0, "This test could not be run."))
+            continue
+        if mark["eye"]:
+            eyes.append(f"{cell.grade_id}: {mark['eye']}")
+        score = cell.points if mark["right"] is True else 0.0
+        marks.append(
+            Mark(cell.grade_id, cell.question, cell.points, score, mark["message"], mark["mistake"], mark["seconds"])
+        )
+    return tuple(marks), eyes
+
+
+def _output(placed: Placed, told: dict[str, Any], marks: dict[str, Any]) -> CellOutput:
+    cell, submitted = placed.cell, placed.submitted
+    grade_id = cell.grade_id or None if cell else None
+    if cell and cell.kind == "test":
+        return CellOutput(grade_id, "code", cell.release_source, (), marks.get(grade_id, {}).get("message", ""))
+    if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
+        source = cell.release_source
+    else:
+        source = submitted.source if submitted else ""
+    kind = cell.cell_type if cell else submitted.cell_type if submitted else "raw"
+    outputs = tuple((name, text) for name, text in told.get("outputs", []))
+    return CellOutput(grade_id, kind, source, outputs, told.get("error", ""))

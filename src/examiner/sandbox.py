@@ -1,0 +1,541 @@
+"""Where student code runs: processes that wait ready, are forked for each submission, and can reach nothing.
+
+The ladder, best rung first; each is tried in a process of its own before it is believed:
+
+namespaces+landlock   own user, process, network, mount and IPC namespaces, a root that holds only the interpreter,
+                      its packages and a scratch folder in memory; over it Landlock and a system-call filter
+landlock              Landlock (files, signals, sockets of other processes) and the filter (network, processes)
+namespaces            as the first, for kernels without Landlock
+none                  limits alone: only when it is asked for by name
+
+On every rung but the last a student's process starts no other, opens no socket, and has limits on memory, files,
+output and time. No rung needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import platform
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+RUNGS = ("namespaces+landlock", "landlock", "namespaces")
+NONE = "none"
+SCRATCH_BYTES = 64 << 20
+
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "MPLBACKEND": "agg",
+    "NBGRADER_EXECUTION": "autograde",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "TZ": "UTC",
+}
+
+
+class NoSandbox(RuntimeError):
+    """This machine can't hold student code, and nobody said to run it all the same."""
+
+
+# --- Linux, called by its own names ------------------------------------------------------------------------------
+
+_CLONE_NEWNS, _CLONE_NEWCGROUP, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+_CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET, _CLONE_THREAD = 0x10000000, 0x20000000, 0x40000000, 0x10000
+_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_NOSUID, _MS_NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
+_MNT_DETACH, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY_NOSUID = 2, 0x8000, 0x1 | 0x2
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+# What a student's process may not call: (x86-64, arm64); None where the architecture has no such call.
+_DENIED = {
+    "socket": (41, 198),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsmount": (432, 432),
+    "mount_setattr": (442, 442),
+    "io_uring_setup": (425, 425),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+}
+_CLONE, _CLONE3 = (56, 220), 435
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+
+
+def _call(name: str, *args: Any) -> int:
+    result = getattr(_libc, name)(*args)
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return int(result)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    encoded = [None if part is None else part.encode() for part in (source, target, kind, options)]
+    _call("mount", encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
+
+
+def _system_call(number: int, *args: Any) -> int:
+    result = _libc.syscall(ctypes.c_long(number), *args)  # type: ignore[union-attr]
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return int(result)
+
+
+def _filter_system_calls() -> None:
+    """Refuse the calls of `_DENIED`, and every new process: seccomp, for good."""
+    column, architecture = _MACHINES[platform.machine()]
+    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, kill, refuse, absent = 0x7FFF0000, 0x80000000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
+    program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill), (load, 0, 0, 0)]
+    if column == 0:
+        program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
+    for numbers in _DENIED.values():
+        if (number := numbers[column]) is not None:
+            program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
+    program += [(equal, 0, 1, _CLONE3), (give, 0, 0, absent)]
+    # clone makes threads alone: the flags are its first argument.
+    program += [(equal, 0, 3, _CLONE[column]), (load, 0, 0, 16), (any_bit, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse)]
+    program += [(give, 0, 0, allow)]
+    raw = b"".join(struct.pack("<HBBI", *line) for line in program)
+    code = ctypes.create_string_buffer(raw, len(raw))
+    head = struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(code))
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _call("prctl", _PR_SET_SECCOMP, 2, ctypes.c_char_p(head), 0, 0)
+
+
+def _drop_capabilities() -> None:
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:  # type: ignore[union-attr]
+            break
+    head, none = struct.pack("<Ii", 0x20080522, 0), bytes(24)
+    _call("capset", ctypes.c_char_p(head), ctypes.c_char_p(none))
+
+
+# --- The rungs ---------------------------------------------------------------------------------------------------
+
+
+def readable_paths() -> list[str]:
+    """What a student's process may read: the interpreter, its libraries and packages, and the helper package."""
+    import workshop  # the installed, trusted one
+
+    paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_paths()["stdlib"], "/usr", "/lib", "/lib64"}
+    paths |= {sysconfig.get_paths()[key] for key in ("purelib", "platlib", "platstdlib")}
+    paths |= {os.path.dirname(os.path.abspath(part)) for part in [workshop.__file__] if part}
+    paths |= {"/bin", "/etc/fonts", "/etc/localtime", "/etc/ld.so.cache"}
+    return sorted(path for path in paths if os.path.exists(path))
+
+
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+
+
+def _separate() -> None:
+    """New namespaces, in which this user is the same one."""
+    uid, gid = os.geteuid(), os.getegid()
+    flags = _CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
+    _call("unshare", flags)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _small_root(scratch: str, readable: Sequence[str]) -> None:
+    """A root of its own: the readable paths, read only, four devices, and the scratch folder in memory."""
+    root = os.path.join(scratch, "root")
+    os.mkdir(root)
+    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
+    shown: list[str] = []
+    for path in [*readable, *_DEVICES]:
+        if not any(path == old or path.startswith(old + "/") for old in shown):
+            shown.append(path)
+            _show(path, root)
+    attributes = struct.pack("<QQQQ", _MOUNT_ATTR_RDONLY_NOSUID, 0, 0, 0)
+    for path in shown:
+        if not os.path.islink(root + path):
+            at = ctypes.c_char_p((root + path).encode())
+            _system_call(442, -100, at, _AT_RECURSIVE, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
+    os.makedirs(root + scratch)
+    _mount("tmpfs", root + scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={SCRATCH_BYTES},mode=700")
+    os.chdir(root)
+    _system_call(155 if platform.machine() == "x86_64" else 41, ctypes.c_char_p(b"."), ctypes.c_char_p(b"."))
+    _call("umount2", ctypes.c_char_p(b"."), _MNT_DETACH)
+    at = ctypes.c_char_p(b"/")
+    os.chdir("/")
+    _system_call(442, -100, at, 0, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
+
+
+def _show(path: str, root: str) -> None:
+    os.makedirs(os.path.dirname(root + path), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), root + path)
+        return
+    if os.path.isdir(path):
+        os.makedirs(root + path, exist_ok=True)
+    else:
+        with open(root + path, "w"):
+            pass
+    _mount(path, root + path, None, _MS_BIND | _MS_REC)
+
+
+def _landlock(scratch: str, readable: Sequence[str]) -> None:
+    from sandlock import Sandbox, confine
+
+    shown = [path for path in [*readable, *_DEVICES] if os.path.exists(path)]
+    confine(Sandbox(fs_readable=shown, fs_writable=[scratch, "/dev/null"]))
+
+
+def _limit(limits: dict[str, Any]) -> None:
+    import resource
+
+    wanted = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": limits["file_size"],
+        "RLIMIT_NOFILE": limits["open_files"],
+        "RLIMIT_CPU": int(limits["total_seconds"]) + 60,
+        "RLIMIT_AS": limits["memory"],
+    }
+    for name, value in wanted.items():
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+
+def enter(rung: str, scratch: str, limits: dict[str, Any], readable: Sequence[str]) -> None:
+    """Shut the calling process in for good; the namespaces of the rung were made by its parent."""
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.chdir(scratch)
+    _limit(limits)
+    if rung == NONE:
+        return
+    if "landlock" in rung:
+        _landlock(scratch, readable)
+    _drop_capabilities()
+    if platform.machine() in _MACHINES:
+        _filter_system_calls()
+    elif rung == "landlock":
+        raise OSError("no system-call filter for this processor")
+
+
+def _proves(rung: str, readable: Sequence[str]) -> str:
+    """Why a rung does not hold here, or an empty string when it does: tried in a process that is thrown away."""
+    scratch = tempfile.mkdtemp(prefix="workshop-probe-")
+    outside = os.path.join(scratch, "secret")
+    Path(outside).write_text("secret")
+    inside = os.path.join(scratch, "in")
+    os.mkdir(inside)
+    reader, writer = os.pipe()
+
+    def attempt() -> None:
+        os.close(reader)
+        try:
+            if "namespaces" in rung:
+                _separate()
+                _small_root(inside, readable)
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
+                os._exit(0)
+            enter(
+                rung, inside, {"file_size": 1 << 20, "open_files": 64, "total_seconds": 9, "memory": 4 << 30}, readable
+            )
+            os.write(writer, _holes(outside).encode() or b"holds")
+        except BaseException as error:
+            os.write(writer, f"{type(error).__name__}: {error}".encode()[:400])
+        os._exit(0)
+
+    pid = os.fork()
+    if not pid:
+        attempt()
+    os.close(writer)
+    answer = b""
+    if select.select([reader], [], [], 20)[0]:
+        answer = os.read(reader, 500)
+    os.close(reader)
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return "" if answer == b"holds" else answer.decode("utf-8", "replace") or "it ended without a word"
+
+
+def _holes(outside: str) -> str:
+    """What a shut-in process can still do and must not."""
+    holes = []
+    for what, attempt in {
+        "reads outside": lambda: open(outside).close(),
+        "writes outside": lambda: open(outside + "2", "w").close(),
+        "writes to the interpreter": lambda: open(os.path.join(sys.prefix, ".hole"), "w").close(),
+        "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1).close(),
+        "starts a process": lambda: os.fork() or os._exit(0),
+        "signals its parent": lambda: os.kill(os.getppid() or 1, 0) if os.getppid() else _refused(),
+    }.items():
+        try:
+            attempt()
+        except ConnectionRefusedError:
+            holes.append(what)
+        except (OSError, NoSandbox):
+            continue
+        holes.append(what)
+    with contextlib.suppress(OSError):
+        open("scratch", "w").close()
+        return ", ".join(holes)
+    return "can't write to its scratch folder"
+
+
+def _refused() -> None:
+    raise PermissionError
+
+
+def best_rung(readable: Sequence[str]) -> tuple[str, str]:
+    """The best rung that holds on this machine, and why the better ones do not ("", reasons: none holds)."""
+    if sys.platform != "linux":
+        return "", f"there is no sandbox for {sys.platform}"
+    reasons = []
+    for rung in RUNGS:
+        reason = _proves(rung, readable)
+        if not reason:
+            return rung, "; ".join(reasons)
+        reasons.append(f"{rung}: {reason}")
+    return "", "; ".join(reasons)
+
+
+# --- Processes that wait ready -----------------------------------------------------------------------------------
+
+
+class Nursery:
+    """A process with numpy, matplotlib and the rest imported, which forks examiners and students when asked."""
+
+    def __init__(self, sandbox: str = "auto") -> None:
+        if not hasattr(os, "fork"):
+            raise NoSandbox("grading needs Linux or macOS: this system can't fork a process")
+        self._lock = threading.Lock()
+        self._home = tempfile.mkdtemp(prefix="workshop-grading-")
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        environment = {**ENVIRONMENT, "HOME": self._home, "IPYTHONDIR": self._home, "MPLCONFIGDIR": _font_cache()}
+        command = [sys.executable, "-P", "-s", "-m", "examiner.student", str(theirs.fileno()), sandbox]
+        self._process = subprocess.Popen(
+            command, env=environment, pass_fds=[theirs.fileno()], cwd=self._home, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        self._control = mine
+        self.owner = os.getpid()
+        hello = _receive_line(mine)
+        if not hello:
+            self.close()
+            raise NoSandbox("the grading process did not start")
+        self.rung: str = hello["rung"]
+        self.reasons: str = hello["reasons"]
+        self.pid = self._process.pid
+        if not self.rung:
+            self.close()
+            raise NoSandbox(
+                f"student code can't be shut in on this machine ({self.reasons}). "
+                'To run it unprotected, with your own rights, say so: sandbox="none" (workshop grade --sandbox none).'
+            )
+
+    def examiner(self) -> socket.socket:
+        """A new examiner process; the socket is the line to it."""
+        mine, theirs = socket.socketpair()
+        self._ask({"do": "examine"}, [theirs])
+        return mine
+
+    def student(self, limits: dict[str, Any], seed: int) -> tuple[socket.socket, socket.socket, str]:
+        """A new student process: the line to it, its leash (it dies when that is let go) and its scratch folder."""
+        scratch = tempfile.mkdtemp(prefix="student-", dir=self._home)
+        mine, theirs = socket.socketpair()
+        leash, collar = socket.socketpair()
+        self._ask({"do": "student", "scratch": scratch, "limits": limits, "seed": seed}, [theirs, collar])
+        return mine, leash, scratch
+
+    def forget(self, scratches: Sequence[str]) -> None:
+        """Remove the scratch folders of students that have ended."""
+        for scratch in scratches:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _ask(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        with self._lock:
+            # The line is written whole and the descriptors ride on its first byte.
+            line = json.dumps(request).encode() + b"\n"
+            socket.send_fds(self._control, [line], [s.fileno() for s in sockets])
+        for s in sockets:
+            s.close()
+
+    def alive(self) -> bool:
+        """Whether it still answers, and to this very process."""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def close(self) -> None:
+        """End it and all that it started."""
+        with contextlib.suppress(OSError):
+            self._control.close()
+        if self.owner == os.getpid():
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _font_cache() -> str:
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "matplotlib")
+    with contextlib.suppress(OSError):
+        os.makedirs(cache, exist_ok=True)
+    return cache
+
+
+def _receive_line(control: socket.socket) -> dict[str, Any]:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = control.recv(4096)
+        if not piece:
+            return {}
+        data += piece
+    return dict(json.loads(data))
+
+
+def serve(control: socket.socket, sandbox: str, examine: Callable[[socket.socket], None], student: Callable[..., None]):
+    """The nursery's own loop: fork an examiner or a student for each request, until its owner is gone."""
+    readable = readable_paths()
+    rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable)
+    control.sendall(json.dumps({"rung": rung, "reasons": reasons}).encode() + b"\n")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0) if sandbox != NONE and os.geteuid() else None
+    while True:
+        data, handed, _, _ = socket.recv_fds(control, 65536, 4)
+        while data and not data.endswith(b"\n"):
+            data += control.recv(65536)
+        if not data:
+            os._exit(0)
+        request = json.loads(data)
+        pid = os.fork()
+        if not pid:
+            control.close()
+            _child(request, handed, rung, readable, examine, student)
+        for descriptor in handed:
+            os.close(descriptor)
+
+
+def _child(request: Any, handed: list[int], rung: str, readable: list[str], examine: Any, student: Any) -> NoReturn:
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if sys.platform == "linux":
+            _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if request["do"] == "examine":
+            examine(socket.socket(fileno=handed[0]))
+        else:
+            _keep(request, handed, rung, readable, student)
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            os.write(2, f"grading process: {type(error).__name__}: {error}\n".encode())
+        os._exit(70)
+    os._exit(0)
+
+
+def _keep(request: Any, handed: list[int], rung: str, readable: list[str], student: Callable[..., None]) -> None:
+    """Start a student's process in its namespaces, tell how it ended, and end it when the leash is let go."""
+    data, collar = handed
+    scratch = request["scratch"]
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if "namespaces" in rung:
+        _separate()
+        _small_root(scratch, readable)
+    pid = os.fork()
+    if not pid:
+        os.close(collar)
+        _closed_but(data)
+        enter(rung, scratch, request["limits"], readable)
+        student(socket.socket(fileno=data), scratch, request["seed"])
+        os._exit(0)
+    os.close(data)
+    watch = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    ended = 0
+    while not ended:
+        ready = select.select([collar] + ([] if watch is None else [watch]), [], [], None if watch else 0.05)[0]
+        if collar in ready:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            ended, status = os.waitpid(pid, 0)
+        else:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+    with contextlib.suppress(OSError):
+        os.write(collar, json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+    _end_orphans()
+
+
+def _end_orphans() -> None:
+    """What a student's process left behind comes to its keeper, and ends here."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        except OSError:
+            return
+        if not children:
+            return
+        for child in children:
+            with contextlib.suppress(OSError):
+                os.kill(int(child), signal.SIGKILL)
+                os.waitpid(int(child), 0)
+
+
+def _closed_but(keep: int) -> None:
+    """Close every descriptor except one; input, output and errors go nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 4096)

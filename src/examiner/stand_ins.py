@@ -1,0 +1,316 @@
+"""A student's names as the tests see them: calling one is a message to the student's process.
+
+To ordinary test code a stand-in is the function itself: arguments changed in place are changed, a random generator
+goes on where the student left it, an exception raised by a function that was handed in arrives as it was raised.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import inspect
+import json
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from examiner import wire
+from examiner.student import CALLBACK_GONE, revive
+
+GRACE = 2.0  # seconds between the alarm in the student's process and its end
+
+
+class StudentFailed(Exception):
+    """The student's process could not answer: it ended, hung, or spoke nonsense. The message is for the student."""
+
+
+class StandIn:
+    """One of the student's callables."""
+
+    def __init__(self, pupil: Pupil, number: int, generation: int, name: str) -> None:
+        self._pupil, self._number, self._generation = pupil, number, generation
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._pupil.call(self, {}, args, kwargs)
+
+    def __call_with__(self, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call it with `names` in place of the student's own for this one call."""
+        return self._pupil.call(self, names, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<the student's {self.__name__}>"
+
+
+class Pupil:
+    """The examiner's end of the line to a student's process, which it starts again when it has ended.
+
+    `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
+    `line_text(cell, line)` is a line of what the student handed in.
+    """
+
+    def __init__(self, start: Callable[[], tuple[socket.socket, socket.socket]], line_text: Callable[..., str]) -> None:
+        self._start, self._line_text = start, line_text
+        self._line: socket.socket | None = None
+        self._leash: socket.socket | None = None
+        self.generation = 0
+        self._lent: dict[int, Any] = {}
+        self._lent_numbers: dict[int, int] = {}
+        self._next_number = 0
+        self.end = ""  # how the last process ended, in words
+        self.begin_test(1.0, 1.0)
+
+    # The process
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process to talk to."""
+        return self._line is not None
+
+    def start(self) -> None:
+        """A fresh process, with nothing run in it yet."""
+        self.stop()
+        self._line, self._leash = self._start()
+        self.generation += 1
+
+    def stop(self) -> None:
+        """Let the process go; it ends at once."""
+        for line in (self._line, self._leash):
+            if line is not None:
+                line.close()
+        self._line = self._leash = None
+
+    def _lost(self, why: str) -> StudentFailed:
+        """The process is of no more use."""
+        ended = self._how_it_ended() if why == "ended" else ""
+        self.stop()
+        self.end = {
+            "ended": f"it ended the whole process{ended}",
+            "hung": "it did not stop when its time was up",
+            "malformed": "what came back from it could not be read",
+        }[why]
+        self.broken = StudentFailed(self.end)
+        return self.broken
+
+    def _how_it_ended(self) -> str:
+        assert self._leash is not None
+        code = None
+        with contextlib.suppress(OSError, ValueError):
+            if select.select([self._leash], [], [], 1.0)[0]:
+                code = json.loads(self._leash.recv(200) or b"{}").get("ended")
+        if code is None:
+            return ""
+        if code < 0:
+            names = {
+                9: "was killed",
+                11: "a crash, perhaps recursion without end",
+                6: "aborted",
+                24: "too much computing",
+            }
+            return f" ({names.get(-code, f'signal {-code}')})"
+        return f" (exit status {code})"
+
+    # Requests
+
+    def begin_test(self, call_seconds: float, test_seconds: float) -> None:
+        """The limits of the calls to come: each one's, and of all together."""
+        self.call_seconds, self.budget = call_seconds, test_seconds
+        self.broken: StudentFailed | None = None
+        self.hung = False
+
+    def run(self, number: int, source: str, seconds: float, room: int) -> Any:
+        """Run a cell: its printed parts, and its error (kind, message, lines, -1) or None."""
+        return self._ask(b"x", wire.encode((number, source, seconds, room)), seconds)
+
+    def look_up(self, names: list[str]) -> dict[str, Any]:
+        """Of the names that the student has: plain values as they are, callables as stand-ins."""
+        found = self._ask(b"g", wire.encode((names, self.call_seconds)), self.call_seconds * 2)
+        if not isinstance(found, list) or len(found) != len(names):
+            raise self._lost("malformed")
+        values: dict[str, Any] = {}
+        for name, message in zip(names, found, strict=True):
+            if not isinstance(message, bytes):
+                raise self._lost("malformed")
+            if message:
+                try:
+                    values[name], parameters = wire.decode(message, adopt=self._adopter(name), revive=revive)
+                    if isinstance(values[name], StandIn) and parameters:
+                        plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
+                        signature = inspect.Signature([inspect.Parameter(p, plain) for p in parameters])
+                        values[name].__signature__ = signature
+                except (wire.WireError, TypeError, ValueError):
+                    raise self._lost("malformed") from None
+        return values
+
+    def call(self, target: StandIn, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call one of the student's functions."""
+        if self.broken is not None:
+            raise self.broken
+        if target._generation != self.generation or self._line is None:
+            raise StudentFailed(f"{target.__name__} is of a process that has ended")
+        if self.budget <= 0:
+            raise StudentFailed("the time for this test was up")
+        outer = dict(self._lent), dict(self._lent_numbers)
+        began = time.monotonic()
+        seconds = min(self.call_seconds, self.budget)
+        try:
+            encoder = wire.Encoder(export=self._lend)
+            message = encoder.message((target._number, args, kwargs, dict(names), seconds))
+            return self._converse(b"c", message, seconds, encoder.objects, target.__name__)
+        finally:
+            self.budget -= time.monotonic() - began
+            self._lent, self._lent_numbers = outer
+
+    def _ask(self, kind: bytes, message: bytes, seconds: float) -> Any:
+        return self._converse(kind, message, seconds, [], "")
+
+    def _converse(self, kind: bytes, message: bytes, seconds: float, objects: list[Any], name: str) -> Any:
+        """Send a request and take the answer, serving the student's calls of lent functions on the way."""
+        deadline = time.monotonic() + seconds + GRACE
+        try:
+            while True:
+                assert self._line is not None
+                self._line.settimeout(max(deadline - time.monotonic(), 0.01))
+                wire.send_frame(self._line, kind, message)
+                answer, data = wire.receive_frame(self._line)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                if answer != b"C":
+                    break
+                kind, message = self._serve(data)
+            known = [None] * 0 if not objects else objects
+            value = wire.Decoder(data, adopt=self._adopter(name), known=known, revive=revive).message()
+        except TimeoutError:
+            self.hung = True
+            raise self._lost("hung") from None
+        except (EOFError, ConnectionError, BrokenPipeError):
+            raise self._lost("ended") from None
+        except wire.WireError:
+            raise self._lost("malformed") from None
+        if answer == b"R":
+            return value
+        if answer != b"E":
+            raise self._lost("malformed")
+        raise self._error(value)
+
+    def _error(self, described: Any) -> BaseException:
+        """The student's exception, or the very one that a lent function raised."""
+        if not _well_described(described):
+            return self._lost("malformed")
+        number = described[3]
+        if number in self._lent and isinstance(self._lent[number], BaseException):
+            return self._lent[number]  # type: ignore[no-any-return]
+        if described[0] == "TimeoutError":
+            self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
+        error = revive(described[:2])
+        told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
+        error.student_traceback = "\n".join(filter(None, told))  # type: ignore[attr-defined]
+        return error
+
+    # Functions lent to the student for the length of a call
+
+    def _lend(self, thing: Any) -> tuple[int, int]:
+        if type(thing) is StandIn:
+            return 1, thing._number
+        number = self._lent_numbers.get(id(thing))
+        if number is None:
+            number = self._next_number
+            self._next_number += 1
+            self._lent[number] = thing
+            self._lent_numbers[id(thing)] = number
+        return 0, number
+
+    def _adopter(self, name: str) -> Callable[[int, int], Any]:
+        def adopt(owner: int, number: int) -> Any:
+            if owner == 0:
+                return StandIn(self, number, self.generation, name or "function")
+            if number not in self._lent:
+                raise wire.Malformed("a function that was not lent")
+            return self._lent[number]
+
+        return adopt
+
+    def _serve(self, data: bytes) -> tuple[bytes, bytes]:
+        """Call a lent function for the student: the frame that answers."""
+        request = wire.decode(data, adopt=self._adopter(""), revive=revive)
+        if not (isinstance(request, tuple) and len(request) == 3):
+            raise wire.Malformed("no call")
+        number, args, kwargs = request
+        if not (type(number) is int and type(args) is tuple and type(kwargs) is dict):
+            raise wire.Malformed("no call")
+        if not all(type(key) is str for key in kwargs):
+            raise wire.Malformed("no call")
+        function = self._lent.get(number)
+        if function is None or isinstance(function, BaseException):
+            return b"e", wire.encode(("RuntimeError", CALLBACK_GONE, (), -1))
+        try:
+            return b"r", wire.encode(function(*args, **kwargs), export=self._lend)
+        except StudentFailed:
+            raise
+        except Exception as error:
+            kind, message, _ = wire.describe_error(error)
+            return b"e", wire.encode((kind, message, (), self._lend(error)[1]))
+
+
+def _well_described(described: Any) -> bool:
+    if not (type(described) is tuple and len(described) == 4):
+        return False
+    kind, message, lines, number = described
+    if not (type(kind) is str and type(message) is str and type(lines) is tuple and type(number) is int):
+        return False
+    return all(type(line) is tuple and len(line) == 2 and all(type(n) is int for n in line) for line in lines)
+
+
+def free_names(source: str) -> list[str]:
+    """The names that a test cell takes from the student: global, not its own, and not built in."""
+    import symtable
+
+    own: set[str] = set()
+    used: set[str] = set()
+    tables = [symtable.symtable(source, "test", "exec")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            name = symbol.get_name()
+            top = table.get_type() == "module"
+            if (top or symbol.is_declared_global()) and (symbol.is_assigned() or symbol.is_imported()):
+                own.add(name)
+            elif top or symbol.is_global():
+                used.add(name)
+    return sorted(name for name in used - own if not hasattr(builtins, name))
+
+
+def hidden_lines(source: str, begin: str, end: str) -> set[int]:
+    """The numbers of the lines of a test cell that students don't see."""
+    lines: set[int] = set()
+    inside = False
+    for number, line in enumerate(source.split("\n"), 1):
+        inside = inside or begin in line
+        if inside:
+            lines.add(number)
+        if end in line:
+            inside = False
+    return lines
+
+
+def definitions_alone(source: str) -> str:
+    """Of a cell that must not run again: its functions, classes, imports and plain assignments."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    kept: list[ast.stmt] = []
+    for node in body:
+        simple = isinstance(node, ast.Assign) and not any(isinstance(part, ast.Call) for part in ast.walk(node.value))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom) or simple:
+            kept.append(node)
+    lines = source.split("\n")
+    blank = [""] * len(lines)
+    for node in kept:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        blank[first - 1 : node.end_lineno] = lines[first - 1 : node.end_lineno]
+    return "\n".join(blank)

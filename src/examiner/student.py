@@ -1,0 +1,422 @@
+"""The process that runs student code: a shell without a kernel, whose functions the examiner calls.
+
+Run as `python -m examiner.student DESCRIPTOR SANDBOX` it is the nursery: it imports what notebooks need and forks a
+process for each student and examiner. Nothing in here is trusted once a student's first cell has run.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import gc
+import importlib
+import inspect
+import io
+import os
+import pkgutil
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from examiner import wire
+
+CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
+
+
+class TimeUp(BaseException):
+    """A cell or a call has run for as long as it may. Not an Exception, so that a loop's `except` lets it pass."""
+
+
+class Lent:
+    """A function of the examiner's, as student code sees it: a call is a message."""
+
+    def __init__(self, student: Student, number: int) -> None:
+        self._student, self._number = student, number
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._student.call_back(self._number, args, kwargs)
+
+    def __repr__(self) -> str:
+        return "<function>"
+
+
+class Printed(io.TextIOBase):
+    """A stream that keeps the first characters printed to it, and forgets the rest."""
+
+    def __init__(self, parts: list[tuple[str, str]], kind: str, room: list[int]) -> None:
+        self._parts, self._kind, self._room = parts, kind, room
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        if self._room[0] > 0:
+            kept = str(text)[: self._room[0]]
+            self._room[0] -= len(kept) + 1
+            self._parts.append((self._kind, kept))
+        return len(text)
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+
+class Student:
+    """One student's namespace, and the answers to the examiner's requests."""
+
+    def __init__(self, line: socket.socket, shell: Any) -> None:
+        self.line, self.shell, self.names = line, shell, shell.user_ns
+        self.lock = threading.RLock()
+        self.on_line = False  # the alarm must not tear a message
+        self.callables: list[Any] = []
+        self.numbers: dict[int, int] = {}
+        signal.signal(signal.SIGALRM, self._alarm)
+
+    # The examiner's requests
+
+    def serve(self) -> None:
+        """Answer until the examiner hangs up."""
+        while True:
+            self._answer(*self._receive())
+
+    def _answer(self, kind: bytes, message: bytes) -> None:
+        sys.settrace(None)
+        sys.setprofile(None)
+        if kind == b"x":
+            self._send(b"R", wire.encode(self._run(*wire.decode(message))))
+        elif kind == b"g":
+            self._send(b"R", self._look_up(*wire.decode(message)))
+        elif kind == b"c":
+            self._send(*self._call(message))
+        else:
+            raise EOFError
+
+    def _run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, ...]:
+        """Run a cell: its printed parts, and its error (kind, message, lines) or None."""
+        parts: list[tuple[str, str]] = []
+        left = [room]
+        error: BaseException | None = None
+        self.shell.begin(number, parts, left)
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Printed(parts, "stdout", left), Printed(parts, "stderr", left)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            result = self.shell.run_cell(source, store_history=False)
+            error = result.error_before_exec or result.error_in_exec
+        except BaseException as failure:
+            error = failure
+        finally:
+            self._disarm()
+            sys.stdout, sys.stderr = before
+        _close_figures()
+        return tuple(_joined(parts)), None if error is None else self._described(error)
+
+    def _look_up(self, names: list[str], seconds: float) -> bytes:
+        """Of each name a message: its value and its parameters' names; no bytes where there is no such name."""
+        found: list[bytes] = []
+        for name in names:
+            if name not in self.names:
+                found.append(b"")
+                continue
+            try:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                value = self.names[name]
+                found.append(wire.encode((value, _parameters(value)), export=self._export))
+            except BaseException:
+                found.append(wire.encode((wire.Opaque(type(self.names[name]).__name__), ())))
+            finally:
+                self._disarm()
+        return wire.encode(found)
+
+    def _call(self, message: bytes) -> tuple[bytes, bytes]:
+        """Call one of the student's functions: its value, or its error, and what it changed in place."""
+        decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
+        target, args, kwargs, given, seconds = decoder.message()
+        objects, before = decoder.objects, decoder.entries
+        encoder = wire.Encoder(export=self._export, known=objects)
+        if decoder.adopted:
+            before = wire.Encoder(export=self._export, known=objects).entries()
+        streams = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = Printed([], "", [0])
+        # Only what the notebook defines is replaced: a name that is not there is no earlier answer.
+        kept = {name: self.names[name] for name in given if name in self.names}
+        outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        try:
+            self.names.update({name: given[name] for name in kept})
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            value = self._target(target)(*args, **kwargs)
+            return b"R", encoder.message(value, before)
+        except BaseException as error:
+            signal.setitimer(signal.ITIMER_REAL, 1.0)
+            described = self._described(error)
+            encoder = wire.Encoder(export=self._export, known=objects)
+            with contextlib.suppress(wire.WireError):
+                return b"E", encoder.message(described, before)
+            return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
+        finally:
+            self._disarm()
+            self.names.update(kept)
+            sys.stdout, sys.stderr = streams
+            signal.setitimer(signal.ITIMER_REAL, outer)
+
+    def _target(self, target: Any) -> Callable[..., Any]:
+        return self.callables[target]
+
+    def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
+        """Call a function of the examiner's from student code."""
+        message = wire.encode((number, args, kwargs), export=self._export)
+        with self.lock:
+            self._send(b"C", message)
+            while True:
+                kind, message = self._receive()
+                if kind in (b"r", b"e"):
+                    break
+                self._answer(kind, message)
+        value = wire.decode(message, adopt=self._adopt, revive=revive)
+        if kind == b"r":
+            return value
+        raise revive(value)
+
+    # Callables by number
+
+    def _export(self, thing: Any) -> tuple[int, int]:
+        if type(thing) is Lent:
+            return 1, thing._number
+        number = self.numbers.get(id(thing))
+        if number is None:
+            number = self.numbers[id(thing)] = len(self.callables)
+            self.callables.append(thing)
+        return 0, number
+
+    def _adopt(self, owner: int, number: int) -> Any:
+        return Lent(self, number) if owner == 0 else self.callables[number]
+
+    # The line
+
+    def _send(self, kind: bytes, message: bytes) -> None:
+        self.on_line = True
+        try:
+            wire.send_frame(self.line, kind, message)
+        finally:
+            self.on_line = False
+
+    def _receive(self) -> tuple[bytes, bytes]:
+        self.on_line = True
+        try:
+            return wire.receive_frame(self.line)
+        finally:
+            self.on_line = False
+
+    def _alarm(self, *_: Any) -> None:
+        if self.on_line:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+        else:
+            raise TimeUp
+
+    def _disarm(self) -> None:
+        while True:
+            with contextlib.suppress(TimeUp):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                return
+
+    def _described(self, error: BaseException) -> tuple[Any, ...]:
+        """An exception as data: the nearest built-in kind, the message, the student's lines, the examiner's number."""
+        kind, message, _ = wire.describe_error(error)
+        if isinstance(error, TimeUp):
+            kind, message = "TimeoutError", "it was still running when its time was up"
+        lines: list[tuple[int, int]] = []
+        if isinstance(error, SyntaxError) and (cell := cell_number(error.filename)) is not None:
+            lines.append((cell, error.lineno or 1))
+        trace = error.__traceback__
+        while trace is not None and len(lines) < 50:
+            cell = cell_number(trace.tb_frame.f_code.co_filename)
+            if cell is not None:
+                lines.append((cell, trace.tb_lineno))
+            trace = trace.tb_next
+        return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
+
+
+def _parameters(value: Any) -> tuple[str, ...]:
+    """The names of a function's plain parameters, for messages."""
+    try:
+        parameters = list(inspect.signature(value).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+    return tuple(p.name for p in parameters) if plain else ()
+
+
+def cell_number(filename: Any) -> int | None:
+    """The cell that a code object's file name tells of."""
+    if isinstance(filename, str) and filename.startswith("<cell ") and filename[6:-1].isdigit():
+        return int(filename[6:-1])
+    return None
+
+
+def revive(described: Any) -> BaseException:
+    """An exception of the built-in kind that a description names."""
+    kind, message = str(described[0]), str(described[1])
+    found = getattr(builtins, kind, None)
+    plain = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
+    error: BaseException = found(message) if plain else RuntimeError(f"{kind}: {message}")  # type: ignore[misc]
+    if len(described) > 3:
+        error.examiner_number = described[3]  # type: ignore[attr-defined]
+    return error
+
+
+def _joined(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Neighbouring pieces of one stream, as one."""
+    joined: list[tuple[str, list[str]]] = []
+    for kind, text in parts:
+        if joined and joined[-1][0] == kind and kind != "result":
+            joined[-1][1].append(text)
+        else:
+            joined.append((kind, [text]))
+    return [(kind, "".join(texts)) for kind, texts in joined]
+
+
+def _close_figures() -> None:
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    if helpers is not None:
+        with contextlib.suppress(BaseException):
+            helpers.Gcf.figs.clear()
+
+
+# --- The shell -----------------------------------------------------------------------------------------------------
+
+
+def make_shell() -> Any:
+    """IPython's shell with nothing that outlives a cell: no history, no pictures, no programs."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Hook(DisplayHook):
+        def __call__(self, result: Any = None) -> None:
+            if result is not None and not self.quiet():
+                self.shell.note("result", self.shell.plain(result))
+                self.shell.user_ns["_"] = result
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data: Any, *args: Any, **kwargs: Any) -> None:
+            self.shell.note("result", str(data.get("text/plain", "")))
+
+    class Shell(InteractiveShell):
+        displayhook_class = Hook
+        display_pub_class = Publisher
+        number = 0
+        parts: list[tuple[str, str]] = []
+        left = [0]
+
+        def begin(self, number: int, parts: list[tuple[str, str]], left: list[int]) -> None:
+            """Name the cell that runs next, and where its output goes."""
+            self.number, self.parts, self.left = number, parts, left
+
+        def note(self, kind: str, text: str) -> None:
+            """Keep a piece of output."""
+            Printed(self.parts, kind, self.left).write(text)
+
+        def plain(self, result: Any) -> str:
+            """What a value looks like as text."""
+            return str(self.display_formatter.formatters["text/plain"](result))
+
+        def system(self, cmd: str) -> None:
+            """Shell commands don't run in grading."""
+
+        system_raw = system_piped = system
+
+        def getoutput(self, *args: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]
+            """Shell commands don't run in grading."""
+            return []
+
+        def enable_gui(self, gui: Any = None) -> None:
+            """There is no screen."""
+
+        def enable_matplotlib(self, gui: Any = None) -> tuple[str, str]:
+            """There is no screen; figures are made and thrown away."""
+            return "agg", "agg"
+
+        def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+            """The examiner tells of errors."""
+
+        showsyntaxerror = showindentationerror = showtraceback
+
+        def init_virtualenv(self) -> None:
+            """The environment is the grader's."""
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.autocall = 0
+    config.InteractiveShell.xmode = "Minimal"
+    shell = Shell.instance(config=config)
+    shell.display_formatter.active_types = ["text/plain"]
+    shell.compile.get_code_name = lambda *_: f"<cell {shell.number}>"
+    return shell
+
+
+def _seed(seed: int) -> None:
+    """Make everything random begin the same way, an unseeded `default_rng()` too."""
+    random.seed(seed)
+    np.random.seed(seed % (1 << 32))
+    entropy = random.Random(seed)
+    np.random.bit_generator.randbits = lambda bits: entropy.getrandbits(bits)  # type: ignore[attr-defined]
+
+
+# --- The nursery ---------------------------------------------------------------------------------------------------
+
+
+def _prepare() -> Any:
+    """Import all that a notebook may need, once for all students."""
+    warnings.simplefilter("ignore")
+    for name in (
+        "matplotlib.pyplot",
+        "matplotlib.backends.backend_agg",
+        "ipywidgets",
+        "anywidget",
+        "asyncio",
+        "secrets",
+    ):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    import workshop
+
+    for module in pkgutil.iter_modules(workshop.__path__):
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"workshop.{module.name}")
+    shell = make_shell()
+    shell.run_cell("1 + 1", store_history=False)
+    _close_figures()
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    gc.collect()
+    gc.freeze()
+    return shell
+
+
+def _main(descriptor: int, sandbox_name: str) -> None:
+    from examiner import grade, sandbox
+
+    control = socket.socket(fileno=descriptor)
+    shell = _prepare()
+
+    def student(line: socket.socket, scratch: str, seed: int) -> None:
+        for name in list(os.environ):
+            if name not in sandbox.ENVIRONMENT:
+                del os.environ[name]
+        os.environ["HOME"] = scratch
+        _seed(seed)
+        with contextlib.suppress(EOFError, OSError):
+            Student(line, shell).serve()
+
+    sandbox.serve(control, sandbox_name, grade.examine, student)
+
+
+if __name__ == "__main__":
+    # Under its own name, so that classes are the same ones for all who import them.
+    importlib.import_module("examiner.student")._main(int(sys.argv[1]), sys.argv[2])

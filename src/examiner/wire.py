@@ -1,0 +1,675 @@
+"""Values as bytes, between the examiner and a student's process: plain data only, and every byte of it is checked.
+
+A message is a table of the mutable objects in it (lists, dicts, sets, arrays, random generators), each encoded once,
+and a root value that refers to them by number. So shared and cyclic structures keep their shape, and after a call the
+same table tells which arguments were changed in place. Callables travel as numbers and are called back.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from numbers import Complex, Real
+from typing import Any
+
+import numpy as np
+
+MAX_MESSAGE = 64 << 20  # bytes
+MAX_ITEMS = 2_000_000  # values in a message
+MAX_DICT = 20_000  # keys of a dict or members of a set: hash collisions cost their square
+MAX_DEPTH = 60
+MAX_INT_BYTES = 512
+MAX_ITERATED = 100_000  # values taken from a returned iterator
+MAX_TEXTS = 200  # characters of an opaque object's description
+
+_ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
+_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+_U32, _I64, _F64, _C128 = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
+
+
+class WireError(Exception):
+    """A value that can't travel."""
+
+
+class Malformed(WireError):
+    """Bytes that no honest sender makes."""
+
+
+class Opaque:
+    """What stands for an object that can't travel: it says its kind, and is good for nothing else."""
+
+    def __init__(self, kind: str, text: str = "") -> None:
+        self.kind, self.text = kind, text
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} object>"
+
+
+class Iterated:
+    """An iterator made again from the values that one gave on the other side, and the error that ended it, if any."""
+
+    def __init__(self, values: list[Any], error: BaseException | None = None) -> None:
+        self._values, self._error = iter(values), error
+
+    def __iter__(self) -> Iterated:
+        return self
+
+    def again(self) -> Iterated:
+        """The rest of it, without taking it."""
+        rest = list(self._values)
+        self._values = iter(rest)
+        return Iterated(rest, self._error)
+
+    def __next__(self) -> Any:
+        for value in self._values:
+            return value
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        raise StopIteration
+
+
+class Encoder:
+    """Makes one message. `export` gives a callable its number (owner, id); `known` are objects the receiver has."""
+
+    def __init__(self, export: Callable[[Any], tuple[int, int]] | None = None, known: list[Any] | None = None) -> None:
+        self.export = export
+        self.objects: list[Any] = list(known or ())
+        self.index = {id(thing): i for i, thing in enumerate(self.objects)}
+        self.known = len(self.objects)
+        self.size = 0
+
+    def message(self, root: Any, before: list[bytes] | None = None) -> bytes:
+        """The message for `root`; of the known objects, those whose bytes differ from `before` are in it anew."""
+        head = self.value(root)
+        changed: list[bytes] = []
+        for i in range(self.known):
+            entry = self.entry(self.objects[i])
+            if before is None or entry != before[i]:
+                changed.append(_U32.pack(i) + _U32.pack(len(entry)) + entry)
+        fresh: list[bytes] = []
+        i = self.known
+        while i < len(self.objects):
+            entry = self.entry(self.objects[i])
+            fresh.append(_U32.pack(len(entry)) + entry)
+            i += 1
+        counts = _U32.pack(self.known) + _U32.pack(len(changed)) + _U32.pack(len(fresh))
+        whole = b"".join((counts, *changed, *fresh, head))
+        if len(whole) > MAX_MESSAGE:
+            raise WireError(f"the values are larger than {MAX_MESSAGE >> 20} MB")
+        return whole
+
+    def entries(self) -> list[bytes]:
+        """The bytes of every object in the table, to tell later which changed."""
+        return [self.entry(thing) for thing in self.objects[: self.known]]
+
+    def _count(self, n: int) -> None:
+        self.size += n
+        if self.size > MAX_ITEMS * 4:
+            raise WireError("too many values")
+
+    def _refer(self, thing: Any) -> bytes:
+        number = self.index.get(id(thing))
+        if number is None:
+            number = self.index[id(thing)] = len(self.objects)
+            self.objects.append(thing)
+            self._count(1)
+        return b"h" + _U32.pack(number)
+
+    def value(self, x: Any, depth: int = 0) -> bytes:
+        """The bytes of one value; mutable ones are put in the table and referred to."""
+        if depth > MAX_DEPTH:
+            raise WireError("nested too deeply")
+        kind = type(x)
+        if x is None:
+            return b"N"
+        if kind is bool:
+            return b"T" if x else b"F"
+        if kind is float:
+            return b"f" + _F64.pack(x)
+        if kind is int:
+            return _integer(x)
+        if kind is str:
+            return b"s" + _text(x)
+        if kind is np.ndarray or kind is list or kind is dict or kind is set:
+            return self._refer(x)
+        if kind is tuple:
+            self._count(len(x))
+            return b"t" + _U32.pack(len(x)) + b"".join([self.value(item, depth + 1) for item in x])
+        return self._rarer(x, depth)
+
+    def _rarer(self, x: Any, depth: int) -> bytes:
+        if isinstance(x, np.generic):
+            plain = np.asarray(x)
+            if plain.dtype.newbyteorder("=").str in _ARRAYS:
+                plain = plain.astype(plain.dtype.newbyteorder("="))
+                return b"n" + _short(plain.dtype.str) + plain.tobytes()
+        if x is Ellipsis:
+            return b"E"
+        if isinstance(x, bytes | bytearray | memoryview):
+            raw = bytes(x)
+            return b"b" + _U32.pack(len(raw)) + raw
+        if isinstance(x, slice | range):
+            parts = (x.start, x.stop, x.step)
+            return (b"g" if isinstance(x, slice) else b"r") + b"".join([self.value(p, depth + 1) for p in parts])
+        if isinstance(x, frozenset):
+            self._count(len(x))
+            return b"Z" + _U32.pack(len(x)) + b"".join([self.value(item, depth + 1) for item in x])
+        if isinstance(x, np.random.Generator | np.ndarray | list | dict | set):
+            return self._refer(x)
+        if isinstance(x, tuple):
+            return self.value(tuple(x), depth)
+        if isinstance(x, Opaque):
+            return b"X" + _text(x.kind) + _text(x.text)
+        if isinstance(x, bool | float | int | complex | str):
+            return self._subclass(x)
+        if isinstance(x, Iterated):
+            return self._iterator(x.again(), depth)
+        if isinstance(x, Iterator):
+            return self._iterator(x, depth)
+        if callable(x) and self.export is not None:
+            owner, number = self.export(x)
+            return b"C" + bytes([owner]) + _U32.pack(number)
+        return self._like(x, depth)
+
+    def _subclass(self, x: Any) -> bytes:
+        if isinstance(x, float):
+            return b"f" + _F64.pack(x)
+        if isinstance(x, int):
+            return _integer(int.__add__(x, 0))
+        if isinstance(x, complex):
+            return b"c" + _C128.pack(x.real, x.imag)
+        return b"s" + _text(str.__str__(x))
+
+    def _like(self, x: Any, depth: int) -> bytes:
+        """Of a foreign kind: what it behaves as."""
+        if isinstance(x, collections.abc.Mapping):
+            return self.value(dict(x), depth)
+        if isinstance(x, array.array) or hasattr(type(x), "__array__"):
+            plain = np.asarray(x)
+            return self._held(plain) if type(plain) is np.ndarray else self._opaque(x)
+        if isinstance(x, collections.abc.Set):
+            return self._held(list(x))
+        if isinstance(x, collections.abc.Sequence | collections.abc.ValuesView | collections.deque):
+            return self._held(list(x))
+        if isinstance(x, Real) or hasattr(type(x), "__float__"):
+            return b"f" + _F64.pack(float(x))
+        if isinstance(x, Complex):
+            number = complex(x)
+            return b"c" + _C128.pack(number.real, number.imag)
+        if hasattr(type(x), "__iter__"):
+            return self._iterator(iter(x), depth)
+        return self._opaque(x)
+
+    def _held(self, x: Any) -> bytes:
+        # The table keeps the new object alive, so that its id stays its own.
+        return self._refer(x)
+
+    def _opaque(self, x: Any) -> bytes:
+        return b"X" + _text(str(type(x).__name__)[:MAX_TEXTS]) + _text("")
+
+    def _iterator(self, x: Iterator[Any], depth: int) -> bytes:
+        parts: list[bytes] = []
+        error = b"N"
+        total = 0
+        while True:
+            try:
+                item = next(x)
+            except StopIteration:
+                break
+            except Exception as failure:
+                error = self.value(describe_error(failure), depth + 1)
+                break
+            if len(parts) >= MAX_ITERATED or total > MAX_MESSAGE:
+                error = self.value(("RuntimeError", f"it did not end after {len(parts):,} values", ()), depth + 1)
+                break
+            part = self._snapshot(item, depth + 1)
+            parts.append(part)
+            total += len(part)
+        self._count(len(parts))
+        return b"k" + _U32.pack(len(parts)) + b"".join(parts) + error
+
+    def _snapshot(self, item: Any, depth: int) -> bytes:
+        """An iterator's value as it is now, even if the same list or array is changed and given again."""
+        if isinstance(item, np.ndarray):
+            item = np.array(item, copy=True, subok=False)
+        elif type(item) is list:
+            item = list(item)
+        elif type(item) is dict:
+            item = dict(item)
+        elif type(item) is tuple:
+            return b"t" + _U32.pack(len(item)) + b"".join([self._snapshot(part, depth + 1) for part in item])
+        return self.value(item, depth)
+
+    def entry(self, x: Any) -> bytes:
+        """The bytes of a mutable object, its members by value or by number."""
+        if isinstance(x, np.ndarray):
+            return self._array(x)
+        if isinstance(x, list):
+            self._count(len(x))
+            kinds = set(map(type, x))
+            if kinds == {float}:
+                return b"D" + _U32.pack(len(x)) + array.array("d", x).tobytes()
+            return b"l" + _U32.pack(len(x)) + b"".join([self.value(item, 1) for item in list.__iter__(x)])
+        if isinstance(x, dict):
+            self._count(len(x))
+            items = [self.value(part, 1) for pair in dict.items(x) for part in pair]
+            return b"d" + _U32.pack(len(items) // 2) + b"".join(items)
+        if isinstance(x, set):
+            self._count(len(x))
+            return b"S" + _U32.pack(len(x)) + b"".join(sorted(self.value(item, 1) for item in x))
+        generator = x.bit_generator
+        name = type(generator).__name__
+        if name not in _GENERATORS:
+            raise WireError(f"a random generator of the kind {name}")
+        return b"R" + _short(name) + self.value(_frozen(generator.state), 1)
+
+    def _array(self, x: np.ndarray) -> bytes:
+        plain = np.asarray(np.ma.getdata(x))
+        if type(plain) is not np.ndarray:
+            plain = plain.view(np.ndarray)
+        dtype = plain.dtype.newbyteorder("=")
+        shape = bytes([plain.ndim]) + b"".join([_I64.pack(n) for n in plain.shape])
+        writeable = b"w" if x.flags.writeable else b"o"
+        if dtype.str in _ARRAYS or dtype.kind in "US":
+            self._count(plain.size)
+            return b"a" + _short(dtype.str) + writeable + shape + plain.astype(dtype, copy=False).tobytes()
+        if dtype.kind == "O":
+            self._count(plain.size)
+            return (
+                b"a" + _short("|O") + writeable + shape + b"".join([self.value(v, 1) for v in plain.ravel().tolist()])
+            )
+        raise WireError(f"an array of dtype {dtype}"[:MAX_TEXTS])
+
+
+def describe_error(error: BaseException) -> tuple[str, str, tuple[Any, ...]]:
+    """An exception as data: the name of the nearest built-in kind, its message, and room for the student's lines."""
+    for kind in type(error).__mro__:
+        if kind.__module__ == "builtins" and getattr(sys.modules["builtins"], kind.__name__, None) is kind:
+            break
+    try:
+        message = str(error.args[0] if isinstance(error, KeyError) and len(error.args) == 1 else error)[:2000]
+    except BaseException:
+        message = ""
+    return kind.__name__, message, ()
+
+
+def _frozen(state: Any) -> Any:
+    """A bit generator's state with nothing mutable in it."""
+    if isinstance(state, dict):
+        return tuple((str(key), _frozen(value)) for key, value in state.items())
+    if isinstance(state, np.ndarray):
+        return ("array", state.dtype.str, state.tobytes())
+    return int(state) if isinstance(state, int | np.integer) else state
+
+
+def _integer(x: int) -> bytes:
+    if -(1 << 63) <= x < 1 << 63:
+        return b"i" + _I64.pack(x)
+    raw = x.to_bytes((x.bit_length() + 8) // 8, "little", signed=True)
+    if len(raw) > MAX_INT_BYTES:
+        raise WireError("an integer of more than a thousand digits")
+    return b"I" + struct.pack("<H", len(raw)) + raw
+
+
+def _text(x: str) -> bytes:
+    raw = x.encode("utf-8", "replace")
+    return _U32.pack(len(raw)) + raw
+
+
+def _short(x: str) -> bytes:
+    raw = x.encode("ascii")
+    return bytes([len(raw)]) + raw
+
+
+class Decoder:
+    """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description."""
+
+    def __init__(
+        self,
+        data: bytes,
+        adopt: Callable[[int, int], Any] | None = None,
+        known: list[Any] | None = None,
+        revive: Callable[[Any], BaseException] | None = None,
+    ) -> None:
+        self.data, self.at, self.adopt, self.revive = memoryview(data), 0, adopt, revive
+        self.objects: list[Any] = list(known or ())
+        self.entries: list[bytes] = []
+        self.items = 0
+        self.adopted = False  # whether anything in it changes its bytes by travelling
+
+    def message(self) -> Any:
+        """The root value; changes of known objects are made in place, and the table is left in `objects`."""
+        if len(self.data) > MAX_MESSAGE:
+            raise Malformed("too long")
+        try:
+            return self._message()
+        except WireError:
+            raise
+        except (struct.error, IndexError, ValueError, TypeError, OverflowError, RecursionError, KeyError) as error:
+            raise Malformed(f"{type(error).__name__}: {error}"[:MAX_TEXTS]) from None
+
+    def _message(self) -> Any:
+        known = len(self.objects)
+        if self._u32() != known:
+            raise Malformed("another table")
+        n_changed, n_fresh = self._u32(), self._u32()
+        if n_changed > known or n_fresh > MAX_ITEMS or 5 * n_fresh > len(self.data):
+            raise Malformed("too many objects")
+        changed = []
+        for _ in range(n_changed):
+            number = self._u32()
+            if number >= known:
+                raise Malformed("an object that is not there")
+            changed.append((number, self._take(self._u32())))
+        bodies = [self._take(self._u32()) for _ in range(n_fresh)]
+        rest, end = self.at, len(self.data)
+        self.objects += [self._made(body) for body in bodies]
+        renewed = [self._made(body) for _, body in changed]
+        for thing, body in zip(self.objects[known:], bodies, strict=True):
+            self._fill(thing, body)
+        for thing, (_, body) in zip(renewed, changed, strict=True):
+            self._fill(thing, body)
+        self.entries = [bytes(body) for body in bodies]
+        self._window(rest, end)
+        root = self.value()
+        if self.at != end:
+            raise Malformed("bytes left over")
+        for thing, (number, _) in zip(renewed, changed, strict=True):
+            _renew(self.objects[number], thing)
+        return root
+
+    def _window(self, at: int, end: int) -> None:
+        self.at, self.end = at, end
+
+    def _take(self, n: int) -> memoryview:
+        piece = self.data[self.at : self.at + n]
+        if len(piece) != n:
+            raise Malformed("cut short")
+        self.at += n
+        return piece
+
+    def _u32(self) -> int:
+        return _U32.unpack(self._take(4))[0]
+
+    def _count(self, n: int) -> int:
+        self.items += n
+        if self.items > MAX_ITEMS or n > len(self.data) - self.at:
+            raise Malformed("more values than there can be")
+        return n
+
+    def _string(self) -> str:
+        return bytes(self._take(self._u32())).decode("utf-8", "replace")
+
+    def _name(self) -> str:
+        return bytes(self._take(self._take(1)[0])).decode("ascii")
+
+    def _made(self, body: memoryview) -> Any:
+        """An empty object of the kind that an entry tells."""
+        kind = bytes(body[:1])
+        if kind in (b"l", b"D"):
+            return []
+        if kind == b"d":
+            return {}
+        if kind == b"S":
+            return set()
+        if kind == b"a":
+            return self._made_array(body)
+        if kind == b"R":
+            name = bytes(body[2 : 2 + body[1]]).decode("ascii")
+            if name not in _GENERATORS:
+                raise Malformed("an unknown generator")
+            return np.random.Generator(getattr(np.random, name)(0))
+        raise Malformed("an unknown object")
+
+    def _made_array(self, body: memoryview) -> np.ndarray:
+        reader = Decoder(body)
+        reader.at = 1
+        code = reader._name()
+        reader._take(1)
+        shape = tuple(_I64.unpack(reader._take(8))[0] for _ in range(reader._take(1)[0]))
+        if len(shape) > 32 or any(n < 0 for n in shape):
+            raise Malformed("an impossible shape")
+        size = 1
+        for n in shape:
+            size *= n
+        if any(n > MAX_MESSAGE for n in shape):
+            raise Malformed("an impossible shape")
+        if code == "|O":
+            if size > len(body) - reader.at:
+                raise Malformed("cut short")
+            return np.empty(shape, dtype=object)
+        if code not in _ARRAYS and not (code[1:2] in ("U", "S") and code[0] in "<|>" and code[2:].isdigit()):
+            raise Malformed("an unknown dtype")
+        dtype = np.dtype(code)
+        if size * dtype.itemsize != len(body) - reader.at:
+            raise Malformed("an array of another length")
+        return np.empty(shape, dtype=dtype)
+
+    def _fill(self, thing: Any, body: memoryview) -> None:
+        outer = self.data
+        self.data, self.at = body, 0
+        kind = bytes(self._take(1))
+        if kind == b"D":
+            n = self._u32()
+            self._count(n)
+            thing.extend(array.array("d", bytes(self._take(8 * n))))
+        elif kind == b"l":
+            thing.extend([self.value() for _ in range(self._count(self._u32()))])
+        elif kind == b"d":
+            for _ in range(self._small(self._u32())):
+                key = self.value()
+                thing[key] = self.value()
+        elif kind == b"S":
+            thing.update([self.value() for _ in range(self._small(self._u32()))])
+        elif kind == b"a":
+            self._fill_array(thing)
+        else:
+            _set_state(thing, self._name(), self.value())
+        if self.at != len(body):
+            raise Malformed("bytes left over")
+        self.data = outer
+
+    def _small(self, n: int) -> int:
+        if n > MAX_DICT:
+            raise Malformed("too many keys")
+        return self._count(n)
+
+    def _fill_array(self, thing: np.ndarray) -> None:
+        self._name()
+        writeable = bytes(self._take(1)) == b"w"
+        self._take(8 * self._take(1)[0])
+        if thing.dtype == object:
+            flat = thing.reshape(-1)
+            for i in range(self._count(thing.size)):
+                flat[i] = self.value()
+        else:
+            raw = bytes(self._take(thing.nbytes))
+            thing[...] = _checked(np.frombuffer(raw, dtype=thing.dtype)).reshape(thing.shape)
+        thing.flags.writeable = writeable
+
+    def value(self, depth: int = 0) -> Any:
+        """The next value."""
+        if depth > MAX_DEPTH:
+            raise Malformed("nested too deeply")
+        tag = self._take(1)[0]
+        if tag == 104:  # h
+            return self.objects[self._u32()]
+        if tag == 102:  # f
+            return _F64.unpack(self._take(8))[0]
+        if tag == 105:  # i
+            return _I64.unpack(self._take(8))[0]
+        if tag == 115:  # s
+            return self._string()
+        if tag == 116:  # t
+            return tuple([self.value(depth + 1) for _ in range(self._count(self._u32()))])
+        if tag == 78:  # N
+            return None
+        if tag in (84, 70):  # T F
+            return tag == 84
+        return self._rarer(tag, depth)
+
+    def _rarer(self, tag: int, depth: int) -> Any:
+        if tag == 110:  # n
+            code = self._name()
+            if code not in _ARRAYS:
+                raise Malformed("an unknown dtype")
+            dtype = np.dtype(code)
+            return _checked(np.frombuffer(bytes(self._take(dtype.itemsize)), dtype=dtype))[0]
+        if tag == 67:  # C
+            self.adopted = True
+            owner, number = self._take(1)[0], self._u32()
+            if self.adopt is None:
+                raise Malformed("a callable where none can be")
+            return self.adopt(owner, number)
+        if tag == 107:  # k
+            self.adopted = True
+            values = [self.value(depth + 1) for _ in range(self._count(self._u32()))]
+            described = self.value(depth + 1)
+            if described is not None and self.revive is None:
+                raise Malformed("an error where none can be")
+            return Iterated(values, None if described is None else self.revive(described))  # type: ignore[misc]
+        if tag == 88:  # X
+            return Opaque(self._string()[:MAX_TEXTS], self._string()[:MAX_TEXTS])
+        if tag == 73:  # I
+            n = struct.unpack("<H", self._take(2))[0]
+            if n > MAX_INT_BYTES:
+                raise Malformed("too large an integer")
+            return int.from_bytes(self._take(n), "little", signed=True)
+        if tag == 99:  # c
+            return complex(*_C128.unpack(self._take(16)))
+        if tag == 98:  # b
+            return bytes(self._take(self._u32()))
+        if tag == 69:  # E
+            return Ellipsis
+        if tag in (103, 114):  # g r
+            parts = [self.value(depth + 1) for _ in range(3)]
+            if not all(part is None or type(part) is int for part in parts):
+                raise Malformed("a slice or range of other things")
+            return slice(*parts) if tag == 103 else range(*parts)
+        if tag == 90:  # Z
+            return frozenset([self.value(depth + 1) for _ in range(self._small(self._u32()))])
+        raise Malformed("an unknown kind of value")
+
+
+def _checked(raw: np.ndarray) -> np.ndarray:
+    """Values of a received array, with no bit pattern in them that NumPy never makes itself."""
+    if raw.dtype.kind == "b":
+        return raw.view(np.uint8) != 0
+    if raw.dtype.kind == "U" and raw.size:
+        points = np.frombuffer(raw.tobytes(), dtype=np.uint32)
+        if points.size and points.max() > sys.maxunicode:
+            raise Malformed("text that is none")
+    return raw
+
+
+def _set_state(generator: np.random.Generator, name: str, frozen: Any) -> None:
+    state = _thawed(frozen)
+    inner = state.get("state") if isinstance(state, dict) else None
+    if not isinstance(inner, dict) or state.get("bit_generator") != name:
+        raise Malformed("no generator's state")
+    # NumPy trusts these positions, and reads where they point.
+    if name == "MT19937":
+        if not (isinstance(inner.get("pos"), int) and 0 <= inner["pos"] <= 624 and _words(inner.get("key"), 624, 4)):
+            raise Malformed("no generator's state")
+    elif name == "Philox":
+        position, sound = state.get("buffer_pos"), _words(state.get("buffer"), 4, 8)
+        sound = sound and _words(inner.get("counter"), 4, 8) and _words(inner.get("key"), 2, 8)
+        if not (sound and isinstance(position, int) and 0 <= position <= 4):
+            raise Malformed("no generator's state")
+    elif name == "SFC64" and not _words(inner.get("state"), 4, 8):
+        raise Malformed("no generator's state")
+    generator.bit_generator.state = state
+
+
+def _words(x: Any, n: int, size: int) -> bool:
+    return isinstance(x, np.ndarray) and x.shape == (n,) and x.dtype.kind == "u" and x.dtype.itemsize == size
+
+
+def _thawed(frozen: Any, depth: int = 0) -> Any:
+    if not isinstance(frozen, tuple) or depth > 3:
+        return frozen
+    if len(frozen) == 3 and frozen[0] == "array":
+        if frozen[1] not in ("<u4", "<u8"):
+            raise Malformed("no generator's state")
+        return np.frombuffer(frozen[2], dtype=frozen[1]).copy()
+    return {key: _thawed(value, depth + 1) for key, value in frozen}
+
+
+def _renew(old: Any, new: Any) -> None:
+    """Make `old` what `new` is, in place."""
+    if isinstance(old, np.ndarray) and isinstance(new, np.ndarray):
+        _renew_array(old, new)
+    elif isinstance(old, list) and isinstance(new, list):
+        old[:] = new
+    elif isinstance(old, dict) and isinstance(new, dict):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, set) and isinstance(new, set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, np.random.Generator) and isinstance(new, np.random.Generator):
+        if type(old.bit_generator) is not type(new.bit_generator):
+            raise Malformed("another generator")
+        old.bit_generator.state = new.bit_generator.state
+    else:
+        raise Malformed("another kind of object")
+
+
+def _renew_array(old: np.ndarray, new: np.ndarray) -> None:
+    if not old.flags.writeable:
+        if old.dtype == new.dtype and old.shape == new.shape and np.array_equal(old, new):
+            return
+        old.flags.writeable = True  # the student lifted the protection; the test shall see what was done
+    if old.shape != new.shape:
+        if old.size == new.size:
+            old.shape = new.shape
+        else:
+            old.resize(new.shape, refcheck=False)
+    old[...] = new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
+    if not new.flags.writeable:
+        old.flags.writeable = False
+
+
+def encode(root: Any, **kwargs: Any) -> bytes:
+    """One message for `root`."""
+    return Encoder(**kwargs).message(root)
+
+
+def decode(data: bytes, **kwargs: Any) -> Any:
+    """The value that `encode` made a message of."""
+    return Decoder(data, **kwargs).message()
+
+
+# --- Frames: a kind and a message on a stream socket ---------------------------------------------------------------
+
+
+def send_frame(line: Any, kind: bytes, message: bytes) -> None:
+    """Send one frame: its length, its kind (one byte), its message."""
+    line.sendall(_U32.pack(len(message)) + kind + message)
+
+
+def receive_frame(line: Any) -> tuple[bytes, bytes]:
+    """The next frame's kind and message; EOFError when the other side is gone, Malformed when it is too long."""
+    head = _receive(line, 5)
+    length = _U32.unpack(head[:4])[0]
+    if length > MAX_MESSAGE:
+        raise Malformed("too long")
+    return head[4:], _receive(line, length)
+
+
+def _receive(line: Any, n: int) -> bytes:
+    piece = line.recv(n) if n else b""
+    if len(piece) == n:
+        return piece
+    pieces, got = [piece], len(piece)
+    while got < n:
+        if not piece:
+            raise EOFError
+        piece = line.recv(min(n - got, 1 << 20))
+        pieces.append(piece)
+        got += len(piece)
+    return b"".join(pieces)
