@@ -22,6 +22,7 @@ import workshop
 
 from .grade import Assignment, Limits, Mark, Result, grade
 
+
 LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
 
 

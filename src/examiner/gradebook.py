@@ -125,6 +125,8 @@ def check_database(db_url: str) -> None:
             version = None
             if "alembic_version" in names:
                 version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            if version is None and _has_all_columns(connection):  # nbgrader was stopped before it wrote the version
+                return
     except ModuleNotFoundError as error:
         raise ClassError(f"The gradebook {shown} needs the Python package {error.name}; install it first.") from error
     except sa.exc.SQLAlchemyError as error:
@@ -139,6 +141,15 @@ def check_database(db_url: str) -> None:
             f"The gradebook {shown} was made by another version of nbgrader (tables {version}, wanted {wanted}). "
             "Nothing was changed. Make a copy of it, then run: nbgrader db upgrade"
         )
+
+
+def _has_all_columns(connection: Any) -> bool:
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    return all(
+        table.name in there and set(table.columns.keys()) <= {c["name"] for c in inspector.get_columns(table.name)}
+        for table in tables.Base.metadata.sorted_tables
+    )
 
 
 @contextmanager
@@ -231,8 +242,8 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     nodes: list[NotebookNode] = []
     for grade_id, node in cells:
         nodes.append(node)
-        guide = _guide(next(c.source for c in assignment.cells if c.grade_id == grade_id)) if grade_id else ""
-        if guide and node.metadata.nbgrader.get("grade"):
+        guide = _guide(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
+        if guide:
             about = _new_cell("markdown", f"**Marking guide** (students never see this)\n\n{guide}", None)
             about.metadata["workshop"] = {"kind": "guide"}
             nodes.append(about)
@@ -300,10 +311,13 @@ def _own_cell(cell: Any, submitted: Any, mark: Any) -> NotebookNode:
     return node
 
 
-def _guide(source: str) -> str:
-    if BEGIN_GUIDE in source:
-        return source.split(BEGIN_GUIDE, 1)[1].split(END_GUIDE, 1)[0].strip()
-    return ""
+def _guide(cell: Any) -> str:
+    """What the source says to the marker in a written question: its marking scheme, or else its model answer."""
+    if cell.kind != "written":
+        return ""
+    if BEGIN_GUIDE in cell.source:
+        return str(cell.source.split(BEGIN_GUIDE, 1)[1].split(END_GUIDE, 1)[0].strip())
+    return str(cell.source) if cell.metadata.get("solution") else ""
 
 
 def notebook_text(nb: NotebookNode) -> str:

@@ -110,6 +110,12 @@ class Line:
     mistake: str | None = None
 
     @property
+    def part(self) -> str:
+        """The part of the question, as in `, w` for test_gradient_w; nothing where the question is one piece."""
+        rest = self.grade_id.removeprefix(f"test_{self.question}").strip("_").replace("_", " ")
+        return f", {rest}" if rest and self.grade_id.startswith("test_") else ""
+
+    @property
     def state(self) -> str:
         """full, part, none or waiting: the name of its colour."""
         if self.score is None:
@@ -189,7 +195,7 @@ def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
         elif cell.cell_type == "markdown":
             ours = bool(info.get("locked")) or own.get("kind") == "text"
             body = _trusted_html(cell.source) if ours else markdown_to_html(cell.source)
-            yield piece | {"kind": "text", "html": body, "mine": not ours}
+            yield piece | {"kind": "text", "html": body, "mine": solution}
         elif cell.cell_type == "code":
             outputs = [_output_text(output) for output in cell.get("outputs", [])]
             yield piece | {
@@ -411,6 +417,7 @@ class Summary:
         self._rows: list[Row] = []
         self._mistakes: dict[tuple[str, str, str], dict[str, list[str]]] = {}
         self._messages: dict[tuple[str, str, str], str] = {}
+        self._unanswered: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._answers: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, assignment: Assignment, student: str, result: Result, marked: Any) -> None:
@@ -446,8 +453,11 @@ class Summary:
         given = {cell.grade_id: cell.release_source for cell in assignment.cells}
         for line in lines:
             if line.message and line.state in ("none", "part"):
-                key = (assignment.name, line.question, line.mistake or _unnamed(line.message))
                 code = source.get(line.question, "")[:4000]
+                if code.strip() in ("", given.get(line.question, "").strip()):
+                    self._unanswered[assignment.name][line.question].add(student)
+                    continue
+                key = (assignment.name, line.question, line.mistake or _unnamed(line.message))
                 students = self._mistakes.setdefault(key, {}).setdefault(code, [])
                 if student not in students:
                     students.append(student)
@@ -549,6 +559,7 @@ class Summary:
                     "session_rows": _session_rows(mine, self.sessions) if self.session_of else [],
                     "hardest": hardest,
                     "mistakes": [m for m in self.mistakes() if m.assignment == name],
+                    "unanswered": {question: len(who) for question, who in self._unanswered[name].items()},
                     "eyes": [row for row in mine if row.needs_eye],
                     "noted": [row for row in mine if row.notes and not row.needs_eye],
                     "alike": [group for group in self.alike() if group[0] == name],

@@ -1,0 +1,153 @@
+"""Submissions come in as systems give them, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from mini_course import answered, source_notebook
+
+from examiner import intake
+from examiner.class_ import ClassError
+from examiner.grade import Assignment
+
+MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
+ANSWER = json.dumps(answered())
+OTHER = json.dumps(answered(double="return x + x"))
+
+
+def zipped(path: Path, files: dict[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def take(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[intake.Taken, Path]:
+    source = zipped(tmp_path / "export.zip", files)
+    return intake.take_in(source, tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("Ada Lovelace_2345678_assignsubmission_file_/mini.ipynb", "2345678"),
+        ("Ada Lovelace_2345678_assignsubmission_file_/deep/er/work.ipynb", "2345678"),
+        ("lovelaceada_4711_90210_mini.ipynb", "4711"),
+        ("lovelaceada_LATE_4711_90210_mini-2.ipynb", "4711"),
+        ("Week 5_alovelace_attempt_2017-08-28-13-05-22_mini.ipynb", "alovelace"),
+        ("alovelace/mini/mini.ipynb", "alovelace"),
+        ("class of 2017/alovelace/mini.ipynb", "alovelace"),
+        ("alovelace_mini.ipynb", "alovelace"),
+        ("alovelace+mini+2017-08-28 13:05:22 UTC+x7/mini.ipynb", "alovelace"),
+    ],
+)
+def test_the_owner_is_read_from_the_names_that_systems_give(tmp_path: Path, name: str, student: str) -> None:
+    files: dict[str, str | bytes] = {name: ANSWER}
+    if name.startswith("class of"):
+        files["class of 2017/cbabbage/mini.ipynb"] = ANSWER
+    _, submitted = take(tmp_path, files)
+    assert (submitted / student / "mini" / "mini.ipynb").read_text() == ANSWER
+
+
+def test_late_marks_and_renamed_notebooks_are_noted(tmp_path: Path) -> None:
+    taken, _ = take(tmp_path, {"ada_LATE_1_2_final (3).ipynb": ANSWER})
+    assert any("late" in note for note in taken.notes["1", "mini"])
+    assert any("final (3).ipynb" in note for note in taken.notes["1", "mini"])
+
+
+def test_of_several_attempts_the_newest_counts(tmp_path: Path) -> None:
+    first, second = "W5_ada_attempt_2017-08-28-13-05-22_mini.ipynb", "W5_ada_attempt_2017-08-29-09-00-00_mini.ipynb"
+    taken, submitted = take(tmp_path, {second: OTHER, first: ANSWER})
+    assert (submitted / "ada" / "mini" / "mini.ipynb").read_text() == OTHER
+    assert first in taken.notes["ada", "mini"][0]
+    assert intake.read_timestamp(submitted / "ada" / "mini").isoformat() == "2017-08-29T09:00:00"  # type: ignore[union-attr]
+
+
+def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("__MACOSX/._mini.ipynb", "junk")
+        archive.writestr("work/mini.ipynb", ANSWER)
+    _, submitted = take(tmp_path, {"Ada L_7_assignsubmission_file_/work.zip": inner.getvalue()})
+    assert (submitted / "7" / "mini" / "mini.ipynb").exists()
+
+
+def test_names_in_a_zip_are_never_paths(tmp_path: Path) -> None:
+    taken, submitted = take(tmp_path, {"../../evil/mini.ipynb": ANSWER, "good/mini.ipynb": ANSWER, "/abs/mini.ipynb": ANSWER})
+    assert {path.name for path in submitted.iterdir()} == {"good"}
+    assert not (tmp_path.parent / "evil").exists()
+    assert len(taken.problems) == 2
+
+
+def test_a_zip_bomb_is_refused_and_leaves_all_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "submitted" / "ada" / "mini").mkdir(parents=True)
+    with pytest.raises(ClassError, match="zip bomb"):
+        take(tmp_path, {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": b"\0" * (64 << 20)})
+    assert sorted(path.name for path in (tmp_path / "submitted").rglob("*")) == ["ada", "mini"]
+
+
+def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(ClassError, match="neither a folder nor a zip|can't be read"):
+        intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+
+
+def test_a_resubmission_replaces_and_the_earlier_one_is_kept(tmp_path: Path) -> None:
+    take(tmp_path, {"ada/mini.ipynb": ANSWER})
+    taken, submitted = take(tmp_path, {"ada/mini.ipynb": OTHER})
+    assert taken.stored == 1
+    assert (submitted / "ada" / "mini" / "mini.ipynb").read_text() == OTHER
+    assert [path.read_text() for path in (tmp_path / "replaced").rglob("*.ipynb")] == [ANSWER]
+    again, _ = take(tmp_path, {"ada/mini.ipynb": OTHER})
+    assert (again.stored, again.unchanged) == (0, 1)
+
+
+def test_a_notebook_that_lost_its_ids_is_known_by_its_text() -> None:
+    bare = answered()
+    for cell in bare.cells:
+        cell.metadata = {}
+    found = intake.Found("ada", "Untitled7.ipynb", json.dumps(bare).encode())
+    assert intake.which_assignment(found, MINI)[0] == "mini"
+
+
+def test_no_student_vanishes(tmp_path: Path) -> None:
+    for name in ("a/mini/mini.ipynb", "b/mini/renamed.ipynb", "c/mini/notes.txt"):
+        path = tmp_path / "submitted" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(ANSWER)
+    jobs, notes = intake.find_jobs(tmp_path / "submitted", MINI)
+    assert [(job.student, job.path is None) for job in jobs] == [("a", False), ("b", False), ("c", True)]
+    assert "renamed.ipynb" in notes["b", "mini"][0]
+
+
+def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig")
+    sessions = ["Tuesday 12:00–13:00 AH211", "Friday 14:15–15:15 AH211"]
+    found = intake.read_roster(roster, sessions)
+    assert [found["007"].session, found["008"].session] == [sessions[1], sessions[0]]
+    assert found["007"].last_name == "Bond"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,session\nAda,1\n", "no column student_id"),
+        ("student_id,session\na,9\n", "sessions that the timetable lacks: '9'"),
+        ("student_id\na\na\n", "a twice"),
+        ("", "empty"),
+    ],
+)
+def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "roster.csv").write_text(text)
+    with pytest.raises(ClassError, match=says):
+        intake.read_roster(tmp_path / "roster.csv", ["Tuesday"])
+
+
+def test_strangers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ClassError, match="eve"):
+        intake.check_roster({"ada": intake.Enrolled("ada")}, ["ada", "eve"])
