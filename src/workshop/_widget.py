@@ -31,6 +31,7 @@ class Live(anywidget.AnyWidget):
     """One or more demos on the page; each message names the demo that it is for."""
 
     _esm = Path(__file__).with_name("live.js")
+    _css = Path(__file__).with_name("live.css")
 
     parts = traitlets.List().tag(sync=True)
     projector = traitlets.Bool(False).tag(sync=True)
@@ -58,11 +59,10 @@ class LiveDescent(Descent):
 class Nudge:
     """A computation graph with numbers, for the page."""
 
-    GRAPHS = {"logistic": nudge.logistic_regression, "network": nudge.one_hidden_layer}
     REACH = 2.0  # the largest nudge
 
     def __init__(self, name: str) -> None:
-        self.graph = self.GRAPHS[name]()
+        self.graph = {"logistic": nudge.logistic_regression, "network": nudge.one_hidden_layer}[name]()
         self.before = nudge.evaluate(self.graph)
         self.gradient = nudge.derivatives(self.graph, self.before)
 
