@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import html
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,6 +117,51 @@ def markdown() -> str:
     )
 
 
+def slides_of(source: str) -> list[str]:
+    """The filled-in markdown of each slide, without the front matter."""
+    return source.split("\n---\n")[1:]
+
+
+def formulas(text: str) -> list[str]:
+    """The TeX of every formula in some markdown, in order; speaker notes are not looked at."""
+    shown = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+    return [(a or b).strip() for a, b in re.findall(r"\$\$(.+?)\$\$|\$(.+?)\$", shown, flags=re.S)]
+
+
+SPOKEN = {
+    **{"\\frac": "", "\\partial": "d ", "\\hat": "hat ", "^": " to the ", "_": " "},
+    **{"\\odot": " times, entry by entry, ", "\\sum": "the sum over ", "\\leftarrow": " becomes ", "\\mid": " given "},
+    **{"\\begin{pmatrix}": "(", "\\end{pmatrix}": ")", "\\begin{cases}": "either ", "\\end{cases}": "", "\\\\": "; "},
+    **{"\\in": " in ", "\\mathrm": "", "\\text": "", "\\displaystyle": "", "\\quad": ", ", "&": ", "},
+    **{"\\ldots": "to", "\\,": " ", "\\;": " ", "=": " equals ", "-": " minus ", "+": " plus "},
+}
+
+
+def spoken(formula: str) -> str:
+    """A formula in words, for a screen reader."""
+    text = re.sub(r"\^\{?\\mathsf\s*\{?T\}{0,2}", " transposed ", formula)
+    text = re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r" \1 over \2 ", text)
+    for sign in sorted(SPOKEN, key=len, reverse=True):
+        text = text.replace(sign, SPOKEN[sign])
+    return " ".join(re.sub(r"[{}\\]", " ", text).split()).strip(" ,")
+
+
+def label(page: str, source: str) -> str:
+    """The page with each formula's words and TeX put on its picture; ValueError if there are not as many."""
+    pieces, found = page.split('<mjx-container class="MathJax"'), formulas(source)
+    if len(pieces) - 1 != len(found):
+        raise ValueError(f"{len(found)} formulas in the source, {len(pieces) - 1} in the page")
+    for i, formula in enumerate(found, 1):
+        about = f'role="img" aria-label="{html.escape(spoken(formula))}" data-tex="{html.escape(formula)}"'
+        pieces[i] = pieces[i].replace('role="img"', about, 1)
+    return '<mjx-container class="MathJax"'.join(pieces)
+
+
+def seal(page: str) -> str:
+    """A fingerprint of the page itself: a page changed by hand is stale too."""
+    return hashlib.sha256(page.encode()).hexdigest()[:32]
+
+
 def theme() -> str:
     """theme.css and the typeface."""
     faces = []
@@ -127,16 +174,19 @@ def theme() -> str:
     return (HERE / "theme.css").read_text(encoding="utf-8") + "\n".join(faces)
 
 
-def build(html: Path = HTML, pdf: Path | None = PDF) -> None:
+def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
     """Write the HTML and, unless `pdf` is None, the PDF."""
     if not MARP.exists():
         npm = shutil.which("npm") or sys.exit("The slides are built with Marp, which needs node and npm (18 or newer).")
         subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
     with tempfile.TemporaryDirectory() as folder:
-        (source := Path(folder, "deck.md")).write_text(markdown(), encoding="utf-8")
+        filled = markdown()
+        (source := Path(folder, "deck.md")).write_text(filled, encoding="utf-8")
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
-        command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
-        subprocess.run([*command, "--bespoke.transition=false", "-o", str(html)], check=True)
+        command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin", "-q"]
+        subprocess.run([*command, "--bespoke.transition=false", "-o", str(page)], check=True)
+        labelled = label(page.read_text(encoding="utf-8"), filled)
+        page.write_text(f"{labelled}<!-- {digest()} seal-{seal(labelled)} -->", encoding="utf-8", newline="\n")
         if pdf:
             chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
             env = {**os.environ, **({"CHROME_PATH": chromium} if chromium else {})}
@@ -154,7 +204,8 @@ def stale() -> list[str]:
     on_disk = {file.name: file.read_text(encoding="utf-8") for file in (HERE / "figures").glob("*.svg")}
     problems += [f"figures/{name} is out of date" for name in sorted(made.keys() | on_disk.keys()) if made.get(name) != on_disk.get(name)]
     wanted = digest()
-    if f'content="{wanted}"' not in HTML.read_text(encoding="utf-8"):
+    page, _, end = HTML.read_text(encoding="utf-8").rpartition("<!-- ")
+    if end != f"{wanted} seal-{seal(page)} -->":
         problems.append("deck.html is out of date")
     if digest_of_pdf(PDF) != wanted:
         problems.append("deck.pdf is out of date")
