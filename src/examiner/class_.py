@@ -21,6 +21,7 @@ from typing import Any
 import workshop
 
 from .grade import Assignment, Limits, Mark, Result, grade
+from .sandbox import NoSandbox
 
 
 LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
@@ -73,6 +74,23 @@ def grader_digest() -> str:
     return digest.hexdigest()
 
 
+_marking_digests: dict[tuple[str, str], str] = {}
+
+
+def marking_digest(assignment: Assignment) -> str:
+    """A hash of what in an assignment can change a mark: not its texts, nor its marking guides."""
+    known = _marking_digests.get((assignment.name, assignment.digest))
+    if known is None:
+        parts = [assignment.name]
+        for cell in assignment.cells:
+            if cell.kind not in ("text", "ungraded"):
+                source = "" if cell.kind == "written" else cell.source
+                parts.append(repr((cell.grade_id, cell.kind, cell.question, cell.points, source, cell.release_source)))
+        known = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        _marking_digests[assignment.name, assignment.digest] = known
+    return known
+
+
 def course_secret(folder: Path) -> bytes:
     """The course's secret, from which fresh problems are drawn; made on first use, readable by its owner alone."""
     path = folder / "secret"
@@ -108,7 +126,7 @@ class Journal:
     def key(self, submission: bytes, assignment: Assignment) -> str:
         """The key of a submission's result."""
         digest = hashlib.sha256(submission).hexdigest()
-        return hashlib.sha256(f"{digest}\0{assignment.name}\0{assignment.digest}\0{self._common}".encode()).hexdigest()
+        return hashlib.sha256(f"{digest}\0{marking_digest(assignment)}\0{self._common}".encode()).hexdigest()
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
@@ -245,11 +263,15 @@ def _finish(
 ) -> Iterator[tuple[Job, str, Result]]:
     for key, result in executor.done():
         task = waiting.pop(key)
-        if result.sandbox or not result.needs_eye:  # what failed in the machinery itself is tried again next time
+        if not _failed_in_the_machinery(result):  # such a one is tried again in the next run
             journal.put(key, result)
         for job in task.jobs:
             progress("done", job)
             yield job, key, result
+
+
+def _failed_in_the_machinery(result: Result) -> bool:
+    return not result.sandbox or any("the examiner's process" in why for why in result.needs_eye)
 
 
 class _Local:
@@ -292,6 +314,8 @@ class _Local:
                 except BrokenProcessPool:
                     self.pool = None
                     self.again.append(task)
+                except NoSandbox as error:
+                    raise ClassError(str(error)) from None
                 except Exception as error:  # grade() promises not to raise; if it does, the others go on
                     yield task[0], failed_result(task[1], task[2], f"The grader itself failed on this one: {error!r}.")
             return
@@ -389,6 +413,8 @@ class _Child:
             answer = self.process.stdout.read(int.from_bytes(length, "big")) if len(length) == 8 else b""
         except BrokenPipeError:
             answer = b""
+        if answer.startswith(b"refused: "):
+            raise NoSandbox(answer.decode().removeprefix("refused: "))
         if not answer:
             self.process.kill()
             why = "The grader's own process was ended while it graded this submission."
@@ -406,6 +432,8 @@ def _serve_grades() -> None:
         submission, assignment, secret, limits, sandbox = pickle.loads(source.read(int.from_bytes(length, "big")))
         try:
             answer = grade(submission, assignment, secret, limits, sandbox).to_json().encode()
+        except NoSandbox as error:
+            answer = f"refused: {error}".encode()
         except Exception as error:
             why = f"The grader itself failed on this one: {error!r}."
             answer = failed_result(submission, assignment, why).to_json().encode()
@@ -472,8 +500,10 @@ class _Cluster:
             error = future.exception() if future.status == "error" else None
             if error is None:
                 yield key, Result.from_json(future.result())
-            elif isinstance(error, _Mismatch) or type(error).__name__ == "_Mismatch":
-                raise ClassError(f"A worker would not grade as this machine does: {error}")
+            elif isinstance(error, _Mismatch):
+                raise ClassError(f"A worker would not grade as this machine does: {error}.")
+            elif isinstance(error, NoSandbox):
+                raise ClassError(f"A worker can't shut student code in: {error}")
             else:
                 why = f"The cluster could not grade this submission: {error!r}."
                 yield key, failed_result(submission, assignment, why)

@@ -172,6 +172,11 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
     """
     if _is_registered(gradebook, assignment):
         return False
+    if changed := _cells_changed_under_marks(gradebook, assignment):
+        raise ClassError(
+            f"Cells were added to or removed from {assignment.name} ({', '.join(changed)}), but the gradebook holds "
+            "marks for it. Bring the cells back, or begin a new gradebook: move gradebook.db aside and run again."
+        )
     with tempfile.TemporaryDirectory() as release, quiet_nbgrader(course.app) as said:
         settings = Config(course.app.config)
         settings.CourseDirectory.root = str(course.root)
@@ -188,14 +193,31 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
             os.chdir(before)
     if not outcome["success"]:
         reason = outcome.get("error") or outcome.get("log") or said.getvalue()
-        if "Cannot add or remove cells" in reason:
-            reason = (
-                "its graded cells were added or removed although the gradebook holds submissions. Keep the gradebook "
-                "of the old version aside (move gradebook.db), or bring the cells back."
-            )
         raise ClassError(f"nbgrader would not take assignment {assignment.name}: {reason.strip()[-2000:]}")
     gradebook.db.expire_all()
     return True
+
+
+def _cells_changed_under_marks(gradebook: Gradebook, assignment: Assignment) -> list[str]:
+    """The cells by which source and gradebook differ, where nbgrader would refuse that because marks hang on them."""
+    try:
+        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+    except MissingEntry:
+        return []
+    if not notebook.submissions:
+        return []
+    there = {(cell.name, "graded") for cell in notebook.grade_cells} | {(c.name, "") for c in notebook.solution_cells}
+    wanted = {(cell.grade_id, "graded") for cell in assignment.graded}
+    wanted |= {(cell.grade_id, "") for cell in assignment.cells if cell.metadata.get("solution")}
+    known = {cell.name for cell in notebook.source_cells}
+    others = known ^ {cell.grade_id for cell in _kept(assignment)}
+    return sorted({name for name, _ in there ^ wanted} | others)
+
+
+def _kept(assignment: Assignment) -> list[Any]:
+    """The cells that nbgrader keeps in its gradebook."""
+    named = [cell for cell in assignment.cells if cell.grade_id]
+    return [c for c in named if c.metadata.get("locked") or c.metadata.get("grade") or c.metadata.get("solution")]
 
 
 def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
@@ -205,7 +227,7 @@ def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
         return False
     sources = {cell.name: cell.source for cell in notebook.source_cells}
     points = {cell.name: cell.max_score for cell in notebook.grade_cells}
-    kept = [c for c in assignment.cells if c.metadata.get("locked") or c.metadata.get("grade") or c.kind == "solution"]
+    kept = _kept(assignment)
     locked = {c.grade_id: c.source for c in kept if c.kind not in ("solution", "written")}
     return (
         set(sources) == {cell.grade_id for cell in kept}
@@ -223,7 +245,7 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     Test cells are the source's, with the verdict as their output, so that nbgrader reads the same marks from it. It
     is for tutors: it holds the hidden tests and the marking guide.
     """
-    known = {cell.grade_id: cell for cell in assignment.cells}
+    known = {cell.grade_id: cell for cell in assignment.cells if cell.grade_id}
     marks = {mark.grade_id: mark for mark in result.marks}
     cells: list[tuple[str | None, NotebookNode]] = []
     for submitted in result.cells:
@@ -234,6 +256,8 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
             cells.append((cell.grade_id, _own_cell(cell, submitted, marks.get(cell.grade_id))))
     position = 0
     for cell in assignment.cells:
+        if not cell.grade_id:
+            continue
         if cell.grade_id in known:
             cells.insert(position, (cell.grade_id, _own_cell(cell, None, marks.get(cell.grade_id))))
             position += 1

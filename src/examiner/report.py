@@ -88,6 +88,12 @@ def _python_html(source: str) -> str:
     return str(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
 
 
+def sentence(text: str) -> str:
+    """A note as a sentence."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
+
+
 def number(value: float | None) -> str:
     """A mark as people write it: 3, 2.5, never 2.50."""
     return "–" if value is None else f"{round(value, 2):g}"
@@ -224,6 +230,7 @@ def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = number
+    environment.filters["sentence"] = sentence
     return environment
 
 
@@ -338,7 +345,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         lines.append(line(row.student, cells, total))
     lines += ["", "What went wrong"]
     for row in rows:
-        said = [f"note: {note}" for note in row.notes]
+        said = [f"note: {sentence(note)}" for note in row.notes]
         for question in row.questions:
             for text in _told(question):
                 said.append(text)

@@ -1,0 +1,301 @@
+"""A class is graded whole: nothing lost, nothing twice, and a person's marks stay."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
+from nbgrader.api import Gradebook
+
+from examiner import class_, cli, gradebook
+from examiner.class_ import Journal
+from examiner.grade import Assignment, Limits, Result
+
+
+def grade(root: Path, *more: str) -> int:
+    return cli.main(["grade", "--course", str(root), *more])
+
+
+def scores(root: Path) -> dict[str, dict[str, float]]:
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+        return {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
+
+
+def rows(root: Path, name: str) -> list[dict[str, str]]:
+    with open(root / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course that has been graded once."""
+    root = make_course(tmp_path_factory.mktemp("course"))
+    hand_in(root, "right", answered())
+    hand_in(root, "wrong", answered(double="return x", shift="return x - by"))
+    hand_in(root, "renamed", answered(), "Untitled (3).ipynb")
+    hand_in(root, "broken", "{not json")
+    (root / "submitted" / "empty" / "mini").mkdir(parents=True)
+    assert grade(root) == 0
+    return root
+
+
+def test_marks_are_in_nbgraders_gradebook(course: Path) -> None:
+    found = scores(course)
+    assert found["right"] == {"test_double": 2, "test_shift_right": 1, "test_shift_left": 1, "explain": 0}
+    assert sum(found["wrong"].values()) == 0
+    assert found["renamed"] == found["right"]
+
+
+def test_none_vanishes_and_none_stops_another(course: Path) -> None:
+    students = {"right", "wrong", "renamed", "broken", "empty"}
+    assert {row["student_id"] for row in rows(course, "grades.csv")} == students
+    assert {path.parent.parent.name for path in (course / "feedback").rglob("*.html")} == students
+    assert {path.parent.parent.name for path in (course / "autograded").rglob("mini.ipynb")} == students
+
+
+def test_nbgraders_own_export_agrees_with_grades_csv(course: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nbgrader", "export", "--to", str(tmp_path / "export.csv")]
+    subprocess.run(command, cwd=course, check=True, capture_output=True)
+    with open(tmp_path / "export.csv", newline="") as file:
+        theirs = {row["student_id"]: (row["score"], row["max_score"]) for row in csv.DictReader(file)}
+    assert theirs == {row["student_id"]: (row["score"], row["max_score"]) for row in rows(course, "grades.csv")}
+
+
+def test_a_second_run_grades_nothing_and_changes_no_file(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def everything() -> dict[Path, tuple[float, bytes]]:
+        folders = [course / name for name in ("autograded", "feedback", ".workshop/journal")]
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    before = everything()
+    monkeypatch.setattr(class_, "_Local", None)  # starting a worker would fail
+    assert grade(course) == 0
+    assert everything() == before
+
+
+def test_hand_marks_and_comments_survive_a_regrade(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered(double="return x"))
+    assert grade(root) == 0
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+        book.find_grade("explain", "mini", "mini", "ada").manual_score = 1.5
+        book.find_grade("test_double", "mini", "mini", "ada").manual_score = 0.5
+        book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade = False
+        book.find_comment("explain", "mini", "mini", "ada").manual_comment = "Well put: $2x$."
+        book.db.commit()
+    assert grade(root) == 0
+    assert scores(root)["ada"] == {"explain": 1.5, "test_double": 0.5, "test_shift_right": 1, "test_shift_left": 1}
+    page = (root / "feedback" / "ada" / "mini" / "mini.html").read_text()
+    assert "Well put" in page and "1.5 / 2" in page
+    hand_in(root, "ada", answered(explain="Something new."))
+    assert grade(root) == 0
+    assert scores(root)["ada"]["explain"] == 1.5
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+        assert book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade  # a person should look again
+        assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Well put: $2x$."
+
+
+def test_a_changed_test_regrades_and_a_changed_text_does_not(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered(shift="return x + abs(by)"))
+    assert grade(root) == 0
+    assert scores(root)["ada"]["test_shift_left"] == 0
+    source = source_notebook()
+    source.cells[0].source += " More words."
+    make_course(root, source)
+    entries = list((root / ".workshop" / "journal").rglob("*.json"))
+    assert grade(root) == 0
+    assert list((root / ".workshop" / "journal").rglob("*.json")) == entries
+    source.cells[6].source = TEST_SHIFT_LEFT.replace("== -1", "== 3").rstrip()
+    make_course(root, source)
+    assert grade(root) == 0
+    assert scores(root)["ada"]["test_shift_left"] == 1
+
+
+def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Path) -> None:
+    assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
+    other = Assignment.from_notebook(json.dumps(source_notebook()).replace("return 2 * x", "return x * 2").encode(), "mini")
+    journal = Journal(tmp_path, b"secret", Limits())
+    key = journal.key(b"a", assignment)
+    assert key == Journal(tmp_path, b"secret", Limits()).key(b"a", assignment)
+    assert key != journal.key(b"b", assignment)
+    assert key != journal.key(b"a", other)
+    assert key != Journal(tmp_path, b"other", Limits()).key(b"a", assignment)
+    assert key != Journal(tmp_path, b"secret", Limits(), grader="newer").key(b"a", assignment)
+
+
+def test_what_is_damaged_in_the_journal_counts_as_not_there(tmp_path: Path) -> None:
+    assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
+    journal = Journal(tmp_path, b"secret", Limits())
+    key = journal.key(b"a", assignment)
+    result = class_.no_submission(assignment)
+    journal.put(key, result)
+    assert journal.get(key) == result
+    path = journal._path(key)
+    path.write_bytes(path.read_bytes().replace(b"0.0", b"9.0"))
+    assert journal.get(key) is None
+    path.write_bytes(b"")
+    assert journal.get(key) is None
+
+
+def outcome(root: Path) -> dict[str, str]:
+    """What must be the same however often a run was broken: every file that people use, and the marks."""
+    files = [*(root / "autograded").rglob("*"), *(root / "feedback").rglob("*"), root / "grades.csv", root / "marks.csv"]
+    found = {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()
+    }
+    assert not [name for name in found if name.endswith(".part")]
+    return found | {"marks": json.dumps(scores(root), sort_keys=True)}
+
+
+def broken_runs(tmp_path: Path, kills: int, students: int) -> None:
+    """Kill grading at random moments, finish it, and compare with a run that was left alone."""
+    courses = [make_course(tmp_path / name) for name in ("unbroken", "broken")]
+    random.seed(90051)
+    for root in courses:
+        for i in range(students):
+            hand_in(root, f"s{i:03}", answered(double="return x" if i % 3 else "return 2 * x", explain=f"Answer {i}."))
+        (root / ".workshop").mkdir()
+        (root / ".workshop" / "secret").write_text("the same for both")
+    started = time.monotonic()
+    assert grade(courses[0], "--no-report") == 0
+    whole = time.monotonic() - started
+    killed = 0
+    for _ in range(kills):
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            os._exit(grade(courses[1], "--no-report"))
+        time.sleep(random.uniform(0, 1.2 * whole))
+        os.kill(child, signal.SIGKILL)
+        killed += os.waitpid(child, 0)[1] == signal.SIGKILL
+        if killed and killed % 7 == 0:  # begin again from nothing: the first moments matter too
+            for path in (courses[1] / ".workshop" / "journal").rglob("*.json"):
+                path.unlink()
+            (courses[1] / "gradebook.db").unlink(missing_ok=True)
+    assert killed
+    assert grade(courses[1], "--no-report") == 0
+    assert outcome(courses[1]) == outcome(courses[0])
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    broken_runs(tmp_path, kills=4, students=6)
+
+
+@pytest.mark.slow
+def test_fifty_killed_runs_go_on_and_end_the_same(tmp_path: Path) -> None:
+    broken_runs(tmp_path, kills=50, students=24)
+
+
+def test_a_worker_that_dies_costs_only_its_own_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
+    jobs = []
+    for name in ("a", "b", "killer", "c", "d"):
+        jobs.append(class_.Job(name, "mini", hand_in(tmp_path, name, json.dumps(answered(explain=name)))))
+    monkeypatch.setattr(class_, "grade", _kills_for_one)
+    journal = Journal(tmp_path / "journal", b"s", Limits())
+    found = {job.student: r for job, _, r in class_.grade_class(jobs, {"mini": assignment}, b"s", journal, workers=2)}
+    assert set(found) == {"a", "b", "killer", "c", "d"}
+    assert [name for name, result in found.items() if result.needs_eye] == ["killer"]
+
+
+def _kills_for_one(submission: bytes, assignment: Assignment, *rest: object) -> Result:
+    if b"killer" in submission:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Result(assignment.name, (), (), (), "test", 0, "", 0.0)
+
+
+# --- bad input: a clear error, and all is as it was ---
+
+
+def says(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err
+
+
+def test_nothing_to_grade_says_how_to_bring_it_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert grade(make_course(tmp_path)) == 1
+    assert "workshop grade --from" in says(capsys)
+
+
+def test_an_old_gradebook_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import sqlite3
+
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    with sqlite3.connect(root / "gradebook.db") as book:
+        book.execute("CREATE TABLE assignment (id VARCHAR, name VARCHAR)")
+        book.execute("CREATE TABLE alembic_version (version_num VARCHAR)")
+        book.execute("INSERT INTO alembic_version VALUES ('50a4d84c131a')")
+    book.close()
+    before = (root / "gradebook.db").read_bytes()
+    assert grade(root) == 1
+    assert "nbgrader db upgrade" in says(capsys)
+    assert (root / "gradebook.db").read_bytes() == before
+
+
+def test_an_unwritable_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    (root / "feedback").write_text("a file where a folder should be")
+    assert grade(root) == 1
+    assert "feedback" in says(capsys)
+    assert not (root / "gradebook.db").exists()
+
+
+def test_a_full_disk_is_said_and_nothing_half_written_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(class_.os, "fsync", full)
+    assert grade(root) == 1
+    assert "the disk is full" in says(capsys)
+    assert not list(root.rglob("*.part"))
+    monkeypatch.undo()
+    assert grade(root) == 0
+
+
+def test_a_wrong_assignment_and_a_wrong_scheduler_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    assert grade(root, "nonsense") == 1
+    assert "there is mini" in says(capsys)
+    assert grade(root, "--scheduler", "tcp://127.0.0.1:9") == 1
+    assert "No Dask scheduler answers" in says(capsys)
+
+
+def test_cells_taken_away_from_a_graded_assignment_are_explained(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = source_notebook()
+    del source.cells[6]  # test_shift_left
+    make_course(course, source)
+    assert grade(course) == 1
+    assert "test_shift_left" in says(capsys)
+    make_course(course)
+    assert grade(course) == 0
+
+
+def test_two_runs_at_once_are_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with cli.one_run(course / ".workshop"):
+        code = f"from examiner import cli; raise SystemExit(cli.main(['grade', '--course', {str(course)!r}]))"
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "Another `workshop grade` is at work" in run.stderr
+
+
