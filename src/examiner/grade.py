@@ -227,6 +227,10 @@ def _top_level_names(source: str) -> tuple[str, ...]:
 # --- What was handed in, laid beside what was given out ------------------------------------------------------------
 
 
+class GraderFailed(RuntimeError):
+    """The grader itself could not work; no submission is to blame, and none gets a mark for it."""
+
+
 class Unreadable(ValueError):
     """Bytes that are no notebook; the message says why."""
 
@@ -458,12 +462,15 @@ def examine(line: socket.socket) -> None:
     from workshop import gradcheck
 
     gradcheck.SEED = job["seed"]
-    for number, step in enumerate(job["steps"]):
-        if step["kind"] == "test":
-            tell(mark=examination.test(step))
-        else:
-            tell(cell=number, **examination.run(number, step))
-    tell(done=examination.notes)
+    try:
+        for number, step in enumerate(job["steps"]):
+            if step["kind"] == "test":
+                tell(mark=examination.test(step))
+            else:
+                tell(cell=number, **examination.run(number, step))
+        tell(done=examination.notes)
+    except stand_ins.NotStarted as failure:
+        tell(failed=str(failure))
 
 
 class _Examination:
@@ -668,7 +675,7 @@ def grade(
     """Grade one submission's bytes. Never raises for anything that a submission is or does.
 
     The same submission, assignment and secret give the same marks. NoSandbox is raised where student code can't be
-    shut in and `sandbox` is not "none".
+    shut in and `sandbox` is not "none"; GraderFailed where the grader's own processes don't start.
     """
     limits = limits or Limits()
     began = time.monotonic()
@@ -740,6 +747,8 @@ def _outcome(
                 told["marks"][message["mark"]["grade_id"]] = message["mark"]
             elif "cell" in message:
                 told["cells"][message["cell"]] = message
+            elif "failed" in message:
+                raise GraderFailed(message["failed"])
             elif "done" in message:
                 told["done"] = True
                 return told, message["done"]

@@ -166,11 +166,13 @@ def _drop_capabilities() -> None:
 
 def readable_paths() -> list[str]:
     """What a student's process may read: the interpreter, its libraries and packages, and the helper package."""
+    import numpy
     import workshop  # the installed, trusted one
 
     paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_paths()["stdlib"], "/usr", "/lib", "/lib64"}
     paths |= {sysconfig.get_paths()[key] for key in ("purelib", "platlib", "platstdlib")}
-    paths |= {os.path.dirname(os.path.abspath(part)) for part in [workshop.__file__] if part}
+    paths |= {part for part in sys.path if os.path.basename(part) in ("site-packages", "dist-packages")}
+    paths |= {os.path.dirname(os.path.abspath(package.__file__)) for package in (numpy, workshop) if package.__file__}
     paths |= {"/bin", "/etc/fonts", "/etc/localtime", "/etc/ld.so.cache"}
     return sorted(path for path in paths if os.path.exists(path))
 
@@ -362,6 +364,8 @@ class Nursery:
         self._home = tempfile.mkdtemp(prefix="workshop-grading-")
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         environment = {**ENVIRONMENT, "HOME": self._home, "IPYTHONDIR": self._home, "MPLCONFIGDIR": _font_cache()}
+        if "PYTHONPATH" in os.environ:
+            environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         command = [sys.executable, "-P", "-s", "-m", "examiner.student", str(theirs.fileno()), sandbox]
         self._process = subprocess.Popen(
             command, env=environment, pass_fds=[theirs.fileno()], cwd=self._home, stdin=subprocess.DEVNULL
@@ -452,7 +456,6 @@ def serve(control: socket.socket, sandbox: str, examine: Callable[[socket.socket
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     if sys.platform == "linux":
         _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0) if sandbox != NONE and os.geteuid() else None
     while True:
         data, handed, _, _ = socket.recv_fds(control, 65536, 4)
         while data and not data.endswith(b"\n"):
@@ -474,6 +477,8 @@ def _child(request: Any, handed: list[int], rung: str, readable: list[str], exam
         if sys.platform == "linux":
             _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if request["do"] == "examine":
+            if sys.platform == "linux":
+                _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
             examine(socket.socket(fileno=handed[0]))
         else:
             _keep(request, handed, rung, readable, student)

@@ -27,6 +27,10 @@ class StudentFailed(Exception):
     """The student's process could not answer: it ended, hung, or spoke nonsense. The message is for the student."""
 
 
+class NotStarted(RuntimeError):
+    """No student's process came up: the grader's own failure, for which no student pays."""
+
+
 class StandIn:
     """One of the student's callables."""
 
@@ -74,6 +78,12 @@ class Pupil:
         """A fresh process, with nothing run in it yet."""
         self.stop()
         self._line, self._leash = self._start()
+        self._line.settimeout(30)
+        try:
+            if wire.receive_frame(self._line)[0] != b"H":
+                raise EOFError
+        except (OSError, EOFError) as error:
+            raise NotStarted("a student's process did not start") from error
         self.generation += 1
 
     def stop(self) -> None:

@@ -80,7 +80,8 @@ class Student:
     # The examiner's requests
 
     def serve(self) -> None:
-        """Answer until the examiner hangs up."""
+        """Say that the process is up, and answer until the examiner hangs up."""
+        self._send(b"H", b"")
         while True:
             self._answer(*self._receive())
 
