@@ -310,7 +310,7 @@ def _worst(got: Floats, want: Floats) -> list[_Entry]:
         error = np.abs(got - want) / np.maximum(np.abs(want), 1e-12)
     error = np.where(np.isfinite(error), error, np.inf)
     wrong = ~_agree(got, want)
-    order = sorted(np.ndindex(want.shape), key=lambda i: (-wrong[i], -error[i]))
+    order = sorted(np.ndindex(want.shape), key=lambda i: (not wrong[i], -error[i]))
     return [_Entry(i, float(got[i]), float(want[i]), float(error[i])) for i in order]
 
 
