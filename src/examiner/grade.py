@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -179,19 +179,31 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         question=question_of(grade_id, questions) if kind == "test" else grade_id,
         points=float(meta.get("points", 0)) if graded or meta.get("task") else 0.0,
         source=source,
-        release_source=released(source, written=kind == "written"),
+        release_source=released(source, grade_id, written=kind == "written"),
         cell_type=raw["cell_type"],
         defines=_top_level_names(source) if kind == "solution" else (),
         metadata=dict(meta),
     )
 
 
-def released(source: str, written: bool = False) -> str:
+def released(source: str, grade_id: str = "", written: bool = False) -> str:
     """A source cell as the student gets it: no hidden tests, no marking guide, no answer."""
     source = _cut(source, BEGIN_HIDDEN, END_HIDDEN)
     source = _cut(source, BEGIN_GUIDE, END_GUIDE)
     stub = "YOUR ANSWER HERE" if written else "# YOUR CODE HERE\nraise NotImplementedError()"
-    return _cut(source, BEGIN_SOLUTION, END_SOLUTION, stub)
+    return name_tasks(_cut(source, BEGIN_SOLUTION, END_SOLUTION, stub), grade_id)
+
+
+def name_tasks(source: str, grade_id: str) -> str:
+    """A stub whose bare NotImplementedError says what is to be written: the function that it stands in."""
+    task, lines = grade_id, []
+    for line in source.split("\n"):
+        if found := re.match(r"def (\w+)", line):
+            task = found.group(1)
+        if line.strip() == "raise NotImplementedError()":
+            line = line.replace("()", f'("{task} is still to be written")')
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
@@ -679,33 +691,44 @@ def grade(
     """
     limits = limits or Limits()
     began = time.monotonic()
-    place_to_run = nursery(sandbox)
+    home = nursery(sandbox)
     seed, digest = assignment.seed(submission, secret), hashlib.sha256(submission).hexdigest()
     try:
         cells, notes = read_submission(submission, limits.submission)
     except Unreadable as why:
-        marks = tuple(
-            Mark(c.grade_id, c.question, c.points, 0.0, f"The notebook can't be read: {why}.")
-            for c in assignment.graded
-        )
-        note = f"the notebook can't be read: {why}"
-        return Result(
-            assignment.name, marks, (note,), (note,), place_to_run.rung, seed, digest, time.monotonic() - began
-        )
+        return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
-    told, outcome = _outcome(placed, assignment, limits, seed, digest, place_to_run)
+    told, outcome = _outcome(placed, limits, seed, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome)
     return Result(
         assignment=assignment.name,
         marks=marks,
         notes=tuple([*notes, *more, *outcome]),
         needs_eye=tuple(eyes),
-        sandbox=place_to_run.rung,
+        sandbox=home.rung,
         seed=seed,
         digest=digest,
         seconds=round(time.monotonic() - began, 6),
         cells=tuple(_output(p, told["cells"].get(i, {}), told["marks"]) for i, p in enumerate(placed)),
     )
+
+
+def restored(submission: bytes, assignment: Assignment) -> Result:
+    """A submission as it would be graded, with nothing run: its cells in place, what was odd, and no marks."""
+    digest = hashlib.sha256(submission).hexdigest()
+    try:
+        cells, notes = read_submission(submission)
+    except Unreadable as why:
+        return replace(_unreadable(assignment, why, digest), marks=())
+    placed, more = place(cells, assignment)
+    outputs = tuple(_output(p, {}, {}) for p in placed)
+    return Result(assignment.name, (), tuple([*notes, *more]), (), "", 0, digest, 0.0, outputs)
+
+
+def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
+    message, note = f"The notebook can't be read: {why}.", f"the notebook can't be read: {why}"
+    marks = tuple(Mark(c.grade_id, c.question, c.points, 0.0, message, "unreadable") for c in assignment.graded)
+    return Result(assignment.name, marks, (note,), (note,), "", 0, digest, 0.0)
 
 
 def _steps(placed: list[Placed]) -> Iterator[dict[str, Any]]:
@@ -724,7 +747,7 @@ def _steps(placed: list[Placed]) -> Iterator[dict[str, Any]]:
 
 
 def _outcome(
-    placed: list[Placed], assignment: Assignment, limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
+    placed: list[Placed], limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
 ) -> tuple[dict[str, Any], list[str]]:
     """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
     told: dict[str, Any] = {"cells": {}, "marks": {}}

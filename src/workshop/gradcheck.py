@@ -110,7 +110,8 @@ class _Guarded:
         except WrongAnswer:
             raise
         except NotImplementedError as error:
-            fail(f"{self.name} is not written yet ({error}).", "not written")
+            what = "is not written yet" if str(error).startswith(self.name) else f"had to stop: {error}"
+            fail(f"{self.name} {what}.", "not written")
         except (Exception, SystemExit) as error:
             fail(
                 f"{self.name} raised {type(error).__name__}: {error}{_line_of(error)}", f"raised {type(error).__name__}"

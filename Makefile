@@ -1,0 +1,59 @@
+# The workshop's commands. `make help` lists them. Every target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup grade test lab check release lock lock-check browser
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# --- set-up ---
+
+setup: $(VENV)/installed ## install everything into .venv (the other targets do it by themselves)
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 setup"; exit 1; }
+	@echo "Making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks venv: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@echo "Installing the locked packages (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Installing the workshop itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+browser: # Chromium, for the tests that drive a real browser
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "Installing Chromium for the browser tests"; \
+	  if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null || \
+	  { echo "Chromium could not be installed: install it by hand and run again"; exit 1; }; }
+
+# --- the course ---
+
+lab: setup ## open JupyterLab on the course
+	$(BIN)/jupyter lab --notebook-dir=.
+
+release: setup ## make release/, what students get, from source/
+	@$(BIN)/python -m examiner.release
+
+# --- tests and checks ---
+
+check: setup ## lint, format, types, notebooks' form, release/ and the lock are fresh
+	@echo "Linting and formatting"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@echo "Checking types"; $(BIN)/mypy
+
+test: setup browser check ## all tests, in under 15 minutes
+	$(BIN)/python -m pytest
+
+# --- dependencies ---
+
+lock: setup ## renew requirements.lock from pyproject.toml
+	@$(BIN)/uv lock --upgrade --quiet
+	@$(BIN)/uv export --quiet --format requirements-txt --all-groups --no-emit-project --no-header -o requirements.lock
+	@echo "requirements.lock is renewed."
+
+lock-check: setup ## prove that the lock installs on Linux, macOS and Windows, Python 3.11 to 3.14
+	@$(BIN)/python tests/lock_platforms.py

@@ -1,0 +1,321 @@
+"""Name the likely mistake behind a wrong array, from how it is related to the right one.
+
+Each rule predicts the array that one mistake would give. The first prediction that meets the answer in every entry
+names the mistake; where none does, nothing is claimed. The rules know the two arrays, the parameters and the sizes,
+never the inputs or the answer's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+BIASES = ("b", "c")
+"""Names of the parameters that the penalty leaves alone."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a diagnosis may look at, besides the answer's array and the right one."""
+
+    truth: str
+    """What the right values are called in the message."""
+    of: str | None
+    """The parameter that the array is the gradient of, if it is one."""
+    sizes: Mapping[str, int]
+    parameters: Mapping[str, Floats]
+    others: Mapping[str, Floats]
+    """The right values of the other parts of the same answer (the finite differences by each parameter)."""
+
+
+class Finding(NamedTuple):
+    """A mistake's short name, None where none is known, and the sentence that states it."""
+
+    mistake: str | None
+    sentence: str
+
+
+class Rule(NamedTuple):
+    """One mistake, and the array it would give."""
+
+    mistake: str
+    predicted: Floats
+    sentence: str
+
+
+NOTHING = Finding(None, "")
+
+
+def diagnose(got: Floats, want: Floats, facts: Facts) -> Finding:
+    """The mistake that turns ``want`` into ``got`` (arrays of one shape, not equal), or :data:`NOTHING`."""
+    if not np.isfinite(got).all():
+        what = "nan (not a number)" if np.isnan(got).any() else "infinite"
+        return Finding(
+            "not finite",
+            f"Some entries are {what}: somewhere a number grew too large for a float, or 0 was divided or put in a "
+            "logarithm. Is there a way to write it in which nothing large is exponentiated?",
+        )
+    if not got.any():
+        noun = "Every entry" if got.size > 1 else "The value"
+        return Finding("all zero", f"{noun} is 0: is the result ever filled in?")
+    with np.errstate(all="ignore"):
+        for rules in (_ratios, _penalties, _single_point, _other_parts, _orders, _values, _shifts):
+            for rule in rules(want, facts):
+                if rule.predicted.shape == want.shape and _meets(got, rule.predicted):
+                    return Finding(rule.mistake, rule.sentence)
+        return _pattern(got, want, facts)
+
+
+def _meets(got: Floats, predicted: Floats) -> bool:
+    return bool(np.all(np.abs(got - predicted) <= 1e-7 + 2e-5 * np.abs(predicted)))
+
+
+# One number times the right values --------------------------------------------------------------------------------
+
+
+def _factors(facts: Facts) -> Iterator[tuple[str, float, str]]:
+    """Telling factors: (mistake, factor, question to ask)."""
+    yield "sign", -1.0, "Is a difference taken the wrong way round, or a minus missing?"
+    for name, n in facts.sizes.items():
+        if n == 1:
+            continue
+        for sign, also in ((1.0, ""), (-1.0, " And the sign is wrong.")):
+            if name == "N":
+                yield "sum for mean", sign * n, f"Did you take the sum over the points where the mean is asked?{also}"
+                yield (
+                    "mean for sum",
+                    sign / n,
+                    f"Is it divided by N once too often, or divided where no mean is asked?{also}",
+                )
+            else:
+                yield f"times {name}", sign * n, f"Is it summed {name} times over?{also}"
+                yield f"divided by {name}", sign / n, f"Is a mean taken over {name} entries where none is asked?{also}"
+    n = facts.sizes.get("N", 1)
+    if n > 1:
+        yield "sum for mean", float(n * n), "Is it multiplied by N where a mean is asked?"
+        yield "mean for sum", 1.0 / (n * n), "Is it divided by N more than once?"
+    if "eta" in facts.parameters:
+        eta = float(facts.parameters["eta"])
+        for sign, also in ((1.0, ""), (-1.0, " And it goes uphill.")):
+            yield "step size left out", sign / eta, f"Is the step size η left out?{also}"
+            yield "step size twice", sign * eta, f"Is it multiplied by the step size η twice?{also}"
+    yield "twice", 2.0, "Is something counted twice, or a ½ left out?"
+    yield "half", 0.5, "Is there a ½ too many?"
+    yield "twice", -2.0, "Is something counted twice, with the wrong sign?"
+    yield "half", -0.5, "Is there a ½ too many, and a wrong sign?"
+    yield "logarithm", 1 / np.log(2), "Is the logarithm to base 2 taken where the natural one is asked?"
+    yield "logarithm", 1 / np.log(10), "Is the logarithm to base 10 taken where the natural one is asked?"
+
+
+def _ratios(want: Floats, facts: Facts) -> Iterator[Rule]:
+    noun = "Every entry" if want.size > 1 else "The value"
+    for mistake, factor, question in _factors(facts):
+        size = next((f", and {k} = {v}" for k, v in facts.sizes.items() if v != 1 and abs(factor) in (v, 1 / v)), "")
+        if mistake == "sign":
+            sentence = f"{noun} has the right size and the wrong sign. {question}"
+        else:
+            sentence = f"{noun} is {_number(factor)} times the {_noun(facts)}{size}. {question}"
+        yield Rule(mistake, factor * want, sentence)
+
+
+def _number(x: float) -> str:
+    return f"1/{1 / x:.6g}" if 0 < abs(x) < 1 and abs(1 / x - round(1 / x)) < 1e-9 else f"{x:.6g}"
+
+
+def _noun(facts: Facts) -> str:
+    return facts.truth if facts.truth == "finite difference" else "right value"
+
+
+# The penalty ------------------------------------------------------------------------------------------------------
+
+
+def _penalties(want: Floats, facts: Facts) -> Iterator[Rule]:
+    lam = float(facts.parameters.get("lam", np.float64(0.0)))
+    if not lam:
+        return
+    n = facts.sizes.get("N", 1)
+    amounts = (
+        ("penalty forgotten", -1.0, "The difference is exactly the penalty's part: is the penalty forgotten?"),
+        ("penalty doubled", 1.0, "The penalty counts twice: is its ½ forgotten, or is it added in two places?"),
+        ("penalty's sign", -2.0, "The penalty has the wrong sign."),
+        ("penalty halved", -0.5, "The penalty counts half: is there a ½ too many?"),
+        ("penalty over N", 1.0 / n - 1.0, f"The penalty is divided by N = {n}: it belongs outside the mean."),
+        ("penalty times N", n - 1.0, f"The penalty is multiplied by N = {n}: is it added once for each point?"),
+        ("λ left out", 1.0 / lam - 1.0, "The penalty is there without its weight λ."),
+        ("λ squared", lam - 1.0, "The penalty is multiplied by λ twice."),
+    )
+    if facts.of is None:
+        weights = {k: float((v**2).sum()) / 2 for k, v in facts.parameters.items() if k in ("w", "V")}
+        biases = sum(float((v**2).sum()) / 2 for k, v in facts.parameters.items() if k in BIASES)
+        total = sum(weights.values())
+        for mistake, amount, sentence in amounts:
+            yield Rule(mistake, want + amount * lam * total, sentence)
+        for name, part in weights.items():
+            sentence = f"The penalty of {name} is missing: the weights are those of every layer."
+            yield Rule("penalty on one layer", want - lam * part, sentence)
+        yield Rule(
+            "bias penalised", want + lam * biases, "The penalty counts the biases too: only weights are penalised."
+        )
+    elif facts.of in facts.parameters:
+        theta = facts.parameters[facts.of]
+        if facts.of in BIASES:
+            for factor in (1.0, 2.0, 0.5, 1.0 / n, -1.0):
+                sentence = f"The difference is proportional to {facts.of} itself: is the bias penalised?"
+                yield Rule("bias penalised", want + factor * lam * theta, sentence)
+            return
+        for mistake, amount, sentence in amounts:
+            yield Rule(mistake, want + amount * lam * theta, sentence)
+        for mistake, factor, question in _factors(facts):
+            sentence = f"The part that comes from the data is {_number(factor)} times what it should be. {question}"
+            yield Rule(mistake, factor * (want - lam * theta) + lam * theta, sentence)
+
+
+# One point: what each factor of the chain rule is, is known from the finite differences alone ----------------------
+
+
+def _single_point(want: Floats, facts: Facts) -> Iterator[Rule]:
+    """With one point and no penalty, ∂L/∂b is ŷ − y, and ∂L/∂w over ∂L/∂b is h: each factor left out shows."""
+    if facts.sizes.get("N") != 1 or "b" not in facts.others:
+        return
+    delta = float(facts.others["b"])
+    y_hat = delta if delta > 0 else 1.0 + delta
+    label = 0.0 if delta > 0 else 1.0
+    yield Rule(
+        "slope kept at the output",
+        want * y_hat * (1 - y_hat),
+        "It is too small by the factor ŷ(1 − ŷ): is the slope of the last σ multiplied in, though the loss cancels it?",
+    )
+    yield Rule(
+        "slope kept at the output",
+        want / (y_hat * (1 - y_hat)),
+        "It is too large by the factor 1/(ŷ(1 − ŷ)): is it divided by the slope of the last σ?",
+    )
+    if label:
+        yield Rule("label left out", want * y_hat / delta, "It is what ŷ alone would give: is the label y left out?")
+    rounded = round(y_hat) - label
+    if rounded:
+        sentence = "It is what ŷ rounded to 0 or 1 would give: use the probability itself."
+        yield Rule("rounded probability", want * rounded / delta, sentence)
+    if "H" not in facts.sizes or "w" not in facts.others or facts.of not in ("V", "c"):
+        return
+    h, w = facts.others["w"] / delta, facts.parameters["w"]
+    slope = h * (1 - h)
+    t = np.log(h / (1 - h))
+    again = 1 / (1 + np.exp(-h))
+    factors = (
+        ("slope left out", 1 / slope, "the slope of the hidden units' σ seems to be left out"),
+        ("slope squared", slope, "the slope of the hidden units' σ seems to be multiplied in twice"),
+        ("slope at t", t * (1 - t) / slope, "the slope seems to be taken of t where it is written in the output h"),
+        ("slope at t", again * (1 - again) / slope, "σ seems to be applied to h once more before its slope is taken"),
+        ("slope of tanh", (1 - h * h) / slope, "the slope seems to be tanh's, but the hidden units are σ"),
+        ("slope incomplete", 1 / (1 - h), "the slope of the hidden units' σ lacks a factor"),
+        ("slope incomplete", 1 / h, "the slope of the hidden units' σ lacks a factor"),
+        ("slope and value", h, "the value h seems to be multiplied in beside the slope"),
+        ("w left out", 1 / w, "the weight w of each unit seems to be left out on the way back from s to h"),
+        ("w squared", w, "the weight w of each unit seems to be multiplied in twice"),
+    )
+    for mistake, factor, what in factors:
+        for sign, also in ((1.0, ""), (-1.0, ", and the sign is wrong")):
+            yield Rule(
+                mistake, sign * want * factor, f"Each hidden unit is wrong by a factor of its own: {what}{also}."
+            )
+
+
+# The right numbers in the wrong place -----------------------------------------------------------------------------
+
+
+def _other_parts(want: Floats, facts: Facts) -> Iterator[Rule]:
+    for name, other in facts.others.items():
+        if name != facts.of:
+            sentence = f"This is the value of {name}'s part: are two parts mixed up, or returned in another order?"
+            yield Rule("parts swapped", np.asarray(other, dtype=float), sentence)
+
+
+def _orders(want: Floats, facts: Facts) -> Iterator[Rule]:
+    if want.ndim == 2 and want.shape[0] == want.shape[1]:
+        yield Rule("transposed", want.T, "It is the transpose of what it should be.")
+    for axis in range(want.ndim):
+        what = (
+            {"w": "units", "c": "units", "V": "units"}.get(facts.of or "", "entries")
+            if axis == want.ndim - 1
+            else "rows"
+        )
+        yield Rule("reversed", np.flip(want, axis), f"The numbers are right, but the {what} are in reversed order.")
+
+
+# Values that are no gradients -------------------------------------------------------------------------------------
+
+
+def _values(want: Floats, facts: Facts) -> Iterator[Rule]:
+    if facts.truth == "finite difference":
+        return
+    if np.all((want > 0) & (want < 1)):
+        yield Rule(
+            "complement", 1 - want, "It is 1 minus what it should be: is a sign turned round, or are the classes?"
+        )
+        yield Rule("σ left out", np.log(want / (1 - want)), "These are values before σ: is σ left out?")
+        yield Rule("σ twice", 1 / (1 + np.exp(-want)), "It is what σ gives when it is applied once more.")
+        yield Rule("rounded", np.round(want), "It is rounded to 0 or 1: the probability itself is asked.")
+        p, q = want**2, (1 - want) ** 2
+        yield Rule("tanh for σ", (p - q) / (p + q), "It is tanh where σ is asked.")
+    if np.all(want > 0):
+        yield Rule("logarithm left out", np.exp(-want), "It is the probability of the label: is −log left out?")
+    if want.size > 1:
+        yield Rule("squared", want**2, "Every entry is the square of what it should be.")
+        yield Rule("absolute value", np.abs(want), "Every entry is the absolute value of what it should be.")
+
+
+def _shifts(want: Floats, facts: Facts) -> Iterator[Rule]:
+    if facts.truth == "finite difference":
+        return
+    for name, theta in facts.parameters.items():
+        if name not in BIASES or (theta.ndim and theta.shape != want.shape[-1:]):
+            continue
+        yield Rule(f"{name} left out", want - theta, f"The difference is {name}: is {name} left out?")
+        yield Rule(f"{name} subtracted", want - 2 * theta, f"The difference is twice {name}: is it subtracted?")
+        yield Rule(f"{name} twice", want + theta, f"The difference is {name}: is {name} added twice?")
+
+
+# What can be said without a prediction ----------------------------------------------------------------------------
+
+
+def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
+    right = np.abs(got - want) <= 1e-6 + 1e-5 * np.abs(want)
+    if got.size < 2:
+        return NOTHING
+    if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
+        return Finding("reordered", "The numbers are right, but they stand in another order.")
+    if right.any():
+        zeros = " The wrong ones are 0: does a loop end too early?" if not got[~right].any() else ""
+        for axis in range(want.ndim):
+            lines = right.all(axis=tuple(a for a in range(want.ndim) if a != axis))
+            what = ("row", "column")[axis] if want.ndim == 2 else "entry"
+            if lines[0] and not lines[1:].any():
+                return Finding("only the first", f"Only the first {what} is right.{zeros}")
+            if lines[:-1].all() and not lines[-1]:
+                return Finding("not the last", f"All but the last {what} are right.{zeros}")
+        return Finding(None, zeros.strip())
+    ratio = got / want
+    if np.all(np.abs(want) > 1e-9):
+        if np.ptp(ratio) <= 1e-5 * abs(ratio.flat[0]):
+            sentence = f"Every entry is {ratio.flat[0]:.6g} times the {_noun(facts)}: a constant factor is wrong."
+            return Finding("constant factor", sentence)
+        for axis, what in ((1, "row"), (0, "column")):
+            if want.ndim == 2 and min(want.shape) > 1 and np.all(np.ptp(ratio, axis) <= 1e-4 * np.abs(ratio).min(axis)):
+                return Finding(f"factor by {what}", f"Each {what} is right but for a factor of its own.")
+    difference = got - want
+    if np.ptp(difference) <= 1e-5 * np.abs(difference).max():
+        return Finding("constant shift", f"Every entry is off by the same amount, {difference.flat[0]:.6g}.")
+    theta = facts.parameters.get(facts.of or "")
+    if theta is not None and facts.of not in BIASES and theta.shape == got.shape and np.all(theta):
+        share = difference / theta
+        if np.ptp(share) <= 1e-4 * np.abs(share).max():
+            sentence = f"The difference is {share.flat[0]:.6g} times {facts.of}: the penalty has the wrong weight."
+            return Finding("penalty's weight", sentence)
+    return NOTHING

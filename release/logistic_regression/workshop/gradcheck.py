@@ -1,0 +1,412 @@
+"""Compare an answer with the truth, entry by entry, and say in plain words what went wrong.
+
+Visible tests, hidden tests and the student's own gradient check all end here. A value is looked at in the order
+None, type, shape, value, and the first that fails is reported: it is the true cause. Where the answer and the truth
+are related in a telling way (a constant ratio, a difference proportional to the weights), :func:`diagnose` says so;
+it sees the two arrays, the parameters and the sizes alone, so it can give no formula away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import os
+import sys
+import traceback
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workshop._diagnosis import Facts, Finding, diagnose
+
+Floats = NDArray[np.float64]
+
+ATOL, RTOL = 1e-6, 1e-5
+"""An entry a agrees with the truth n when |a - n| <= ATOL + RTOL |n|: float32 passes, one part in 10,000 does not."""
+
+SEED = 0
+"""What :func:`fresh_rng` draws from. The examiner sets it for each submission, so nobody knows the problems beforehand."""
+
+_right_answers: dict[str, Callable[..., Any]] = {}
+
+
+class WrongAnswer(AssertionError):
+    """An answer that is not right. The text says why; ``mistake`` is a short name of the cause where it is known."""
+
+    def __init__(self, message: str, mistake: str | None = None, table: str = "") -> None:
+        super().__init__(message)
+        self.mistake = mistake
+        self.table = table
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback: the message alone, for the student did not write this file."""
+        return [str(self)]
+
+
+def fail(message: str, mistake: str | None = None) -> NoReturn:
+    """Say that the answer is wrong, and why."""
+    raise WrongAnswer(message, mistake)
+
+
+def fresh_rng(key: str) -> np.random.Generator:
+    """A generator for the problems of the test named ``key``: another for each SEED and each key."""
+    return np.random.default_rng([SEED, zlib.crc32(key.encode())])
+
+
+# Running an answer ------------------------------------------------------------------------------------------------
+
+
+def right(**answers: Callable[..., Any]) -> None:
+    """Put right answers in the place of the student's earlier ones while later answers are tested.
+
+    Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's does.
+    """
+    _right_answers.clear()
+    _right_answers.update(answers)
+
+
+def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
+    """Run ``test`` on the student's ``answers``; raise :class:`WrongAnswer` where it fails.
+
+    The answers reach the test guarded: they get copies of their arguments, an error in one becomes a failed test that
+    shows the student's own line, warnings are kept quiet, and, if ``untouched``, an argument changed in place is a
+    failure. The test is run with right earlier answers (see :func:`right`) and, should it fail, with the student's
+    own: either will do.
+    """
+    names = list(inspect.signature(test).parameters)
+    try:
+        try:
+            test(*(_Guarded(name, f, untouched, _right_answers) for name, f in zip(names, answers, strict=True)))
+        except WrongAnswer:
+            if not _right_answers:
+                raise
+            with contextlib.suppress(WrongAnswer):
+                test(*(_Guarded(name, f, untouched, {}) for name, f in zip(names, answers, strict=True)))
+                return
+            raise
+    except WrongAnswer as wrong:
+        _show(wrong.table)
+        raise wrong.with_traceback(None) from None
+
+
+class _Guarded:
+    """A student's function, called with care (see :func:`check`)."""
+
+    def __init__(self, name: str, function: Callable[..., Any], untouched: bool, given: Mapping[str, Any]) -> None:
+        self.name, self.function, self.untouched, self.given = name, function, untouched, given
+        if not callable(function):
+            fail(f"{name} is not a function: it is {_kind(function)}.", "not a function")
+
+    def __call__(self, *args: Any) -> Any:
+        handed_in = [_copied(arg) for arg in args]
+        try:
+            with _quiet():
+                result = _call_with(self.function, self.given, handed_in)
+        except WrongAnswer:
+            raise
+        except NotImplementedError as error:
+            what = "is not written yet" if str(error).startswith(self.name) else f"had to stop: {error}"
+            fail(f"{self.name} {what}.", "not written")
+        except (Exception, SystemExit) as error:
+            fail(
+                f"{self.name} raised {type(error).__name__}: {error}{_line_of(error)}", f"raised {type(error).__name__}"
+            )
+        if self.untouched:
+            for i, (before, after) in enumerate(zip(args, handed_in, strict=True)):
+                if not _same(before, after):
+                    fail(
+                        f"{self.name} changes its argument {self._argument(i)} in place. Whoever calls it still needs "
+                        "the old value: make a new array (a = a - b, not a -= b) or work on a copy.",
+                        "changes its argument",
+                    )
+        return result
+
+    def _argument(self, i: int) -> str:
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+            if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
+                return parameters[i].name
+        except (TypeError, ValueError, IndexError):
+            pass
+        return f"number {i + 1}"
+
+
+def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Sequence[Any]) -> Any:
+    """``function(*args)`` while the names in ``given`` are bound in the function's own namespace."""
+    elsewhere = getattr(type(function), "__call_with__", None)
+    if elsewhere is not None:  # the function lives in another process, and so does its namespace
+        return elsewhere(function, dict(given), tuple(args), {})
+    namespace = _namespace(function)
+    kept = {name: namespace[name] for name in given if name in namespace}
+    # Only what the notebook defines is replaced: a name that is not there is no earlier answer.
+    namespace.update({name: given[name] for name in kept})
+    try:
+        return function(*args)
+    finally:
+        namespace.update(kept)
+
+
+def _namespace(function: Any) -> dict[str, Any]:
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    for candidate in (function, getattr(function, "__wrapped__", None), getattr(type(function), "__call__", None)):
+        if hasattr(candidate, "__globals__"):
+            return candidate.__globals__  # type: ignore[no-any-return]
+    return vars(sys.modules["__main__"])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, and nothing on stderr: nbgrader takes a mark for either."""
+    with (
+        np.errstate(all="ignore"),
+        warnings.catch_warnings(),
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy of the data in an argument; functions and generators are handed over as they are."""
+    if isinstance(value, list):
+        return [_copied(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _copied(v) for k, v in value.items()}
+    return copy.deepcopy(value) if isinstance(value, np.ndarray) else value
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether data is as it was, but for the rounding that adding and taking away the same number leaves."""
+    if isinstance(before, np.ndarray):
+        return (
+            isinstance(after, np.ndarray)
+            and before.shape == after.shape
+            and np.allclose(before, after, rtol=1e-12, atol=1e-12, equal_nan=True)
+        )
+    if isinstance(before, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
+    return True
+
+
+def _line_of(error: BaseException) -> str:
+    """The student's own line that raised, where it is known."""
+    told = getattr(error, "student_traceback", None)
+    if told:
+        return f"\n{told}"
+    ours = os.path.dirname(__file__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(ours)]
+    theirs = [f for f in frames if "site-packages" not in f.filename and f.line]
+    return f"\n    in {theirs[-1].name}: {theirs[-1].line}" if theirs else ""
+
+
+# Looking at a value -----------------------------------------------------------------------------------------------
+
+
+def unpack(name: str, result: Any, *parts: str) -> list[Any]:
+    """The parts of a result that is a tuple, as (grad_w, grad_b) is."""
+    asked = f"({', '.join(parts)})"
+    if result is None:
+        fail(f"{name} returned None where {asked} is asked: is the return missing?", "returns None")
+    if not isinstance(result, tuple | list) and not (isinstance(result, np.ndarray) and result.ndim):
+        fail(f"{name} must return {asked}, but returned {_kind(result)}.", "wrong type")
+    if len(result) != len(parts):
+        fail(f"{name} must return {asked}: {len(parts)} values, but returned {len(result)}.", "wrong number of values")
+    return list(result)
+
+
+def lookup(name: str, result: Any, key: str) -> Any:
+    """The value under ``key`` of a result that is a dict."""
+    if result is None:
+        fail(f"{name} returned None where a dict is asked: is the return missing?", "returns None")
+    if not isinstance(result, Mapping):
+        fail(f"{name} must return a dict, but returned {_kind(result)}.", "wrong type")
+    if key not in result:
+        fail(f'{name} returned a dict without the key "{key}"; it has {sorted(map(str, result))}.', "missing key")
+    return result[key]
+
+
+def as_array(name: str, value: Any) -> Floats:
+    """``value`` as an array of floats: a number, an array, or nested lists and tuples of numbers."""
+    if value is None:
+        fail(f"{name} is None where numbers are asked: is the return missing?", "returns None")
+    if isinstance(value, Mapping | str | bytes | set | frozenset) or callable(value):
+        fail(f"{name} must be numbers, but is {_kind(value)}.", "wrong type")
+    try:
+        array = np.asarray(value)
+        if array.dtype == object:
+            array = np.asarray(_plain(value))
+    except (ValueError, TypeError):
+        fail(f"{name} can't be read as an array: its rows differ in length, or it holds no numbers.", "wrong type")
+    if array.dtype.kind not in "biuf":
+        fail(f"{name} must hold real numbers, but holds {_kind(value)} of type {array.dtype}.", "wrong type")
+    return array.astype(np.float64)
+
+
+def compare(name: str, got: Any, want: Any, *, truth: str = "should be", of: str | None = None, **facts: Any) -> None:
+    """Raise :class:`WrongAnswer` unless ``got`` is ``want``: not None, numbers, of the same shape, of the same value.
+
+    ``truth`` heads the right values in the message: "finite difference" for a gradient. ``of`` names the parameter that
+    ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
+    floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts.
+    """
+    array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
+    sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
+    if array.shape != want.shape:
+        _fail_shape(name, array, want, sizes)
+    wrong = ~_agree(array, want)
+    if not wrong.any():
+        return
+    others = facts.pop("others", {})
+    parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
+    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others))
+    message = f"{name} is wrong{_how_many(wrong)}.\n{_entries(array, want, truth)}"
+    if finding.sentence:
+        message += f"\n{finding.sentence}"
+    raise WrongAnswer(message, finding.mistake, _table(name, array, want, truth, finding))
+
+
+def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want))
+
+
+def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int]) -> NoReturn:
+    hint = ""
+    if got.ndim == want.ndim == 2 and got.shape == want.shape[::-1]:
+        hint = " It looks transposed."
+    elif got.size == want.size:
+        hint = " The number of entries is right: the same numbers may only need another shape."
+    elif got.size == 1 and want.size > 1:
+        hint = " One number stands where each entry has its own: was a sum or a mean taken that is not asked?"
+    elif want.size == 1:
+        hint = " Many numbers stand where one is asked: is a sum or a mean missing?"
+    elif got.ndim and sizes.get("N") == got.shape[0] and want.shape == got.shape[1:]:
+        hint = " It has a row for each point: is a sum or a mean over the points missing?"
+    given = ", ".join(f"{k} = {v}" for k, v in sizes.items())
+    fail(
+        f"{name} has shape {got.shape}, but shape {want.shape} is asked{f' ({given})' if given else ''}.{hint}",
+        "transposed" if "transposed" in hint else "wrong shape",
+    )
+
+
+class _Entry(NamedTuple):
+    index: tuple[int, ...]
+    got: float
+    want: float
+    error: float
+
+
+def _worst(got: Floats, want: Floats) -> list[_Entry]:
+    """Every entry, the one with the largest relative error first."""
+    with np.errstate(all="ignore"):
+        error = np.abs(got - want) / np.maximum(np.abs(want), 1e-12)
+    error = np.where(np.isfinite(error), error, np.inf)
+    wrong = ~_agree(got, want)
+    order = sorted(np.ndindex(want.shape), key=lambda i: (not wrong[i], -error[i]))
+    return [_Entry(i, float(got[i]), float(want[i]), float(error[i])) for i in order]
+
+
+def _how_many(wrong: NDArray[np.bool_]) -> str:
+    return "" if wrong.size == 1 else f" in {int(wrong.sum())} of its {wrong.size} entries"
+
+
+def _entries(got: Floats, want: Floats, truth: str) -> str:
+    """The worst three entries: the answer's value beside the right one, and their ratio."""
+    lines = []
+    for entry in _worst(got, want)[: min(3, got.size)]:
+        where = f"entry [{', '.join(map(str, entry.index))}]: " if entry.index else ""
+        ratio = f", ratio {entry.got / entry.want:.6g}" if abs(entry.want) > 1e-9 and np.isfinite(entry.got) else ""
+        lines.append(f"    {where}yours {entry.got:.8g}, {truth} {entry.want:.8g}{ratio}")
+    return "\n".join(lines)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _plain(value: Any) -> Any:
+    """Nested lists of Python numbers, from whatever mixture of sequences and numbers; TypeError for anything else."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, int | float | np.generic):
+        return value
+    raise TypeError(f"not a number: {value!r}")
+
+
+# The student's own gradient check ---------------------------------------------------------------------------------
+
+
+def report(analytic: Mapping[str, Any], numeric: Mapping[str, Any], **facts: Any) -> None:
+    """Show a gradient beside its finite differences, parameter by parameter, with what their relation tells.
+
+    ``analytic`` and ``numeric`` have the parameters' names as keys: ``report({"w": grad_w}, {"w": numerical_gradient(
+    ...)}, N=80, lam=0.1, w=w)``. ``facts`` as in :func:`compare`.
+    """
+    for name, numbers in numeric.items():
+        label = f"gradient of {name}"
+        try:
+            compare(label, analytic.get(name), numbers, truth="finite difference", of=name, **facts)
+        except WrongAnswer as wrong:
+            if not _show(wrong.table):
+                print(wrong)
+        else:
+            got, want = as_array(label, analytic[name]), np.asarray(numbers, dtype=float)
+            worst = float(np.max(np.abs(got - want) / np.maximum(np.abs(want), 1e-8), initial=0.0))
+            print(f"{label}: agrees with the finite differences (largest relative error {worst:.1e}).")
+
+
+def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -> str:
+    """HTML: the wrong entries, and a heat map of the relative error by entry."""
+    cell = 'style="padding:2px 10px;text-align:right"'
+    head = "".join(f"<th {cell}>{h}</th>" for h in ("entry", "yours", truth, "ratio", "relative error"))
+    rows = "".join(
+        f"<tr><td {cell}>[{', '.join(map(str, e.index))}]</td><td {cell}>{e.got:.6g}</td><td {cell}>{e.want:.6g}</td>"
+        f"<td {cell}>{e.got / e.want if abs(e.want) > 1e-9 else float('nan'):.4g}</td><td {cell}>{e.error:.1e}</td></tr>"
+        for e in _worst(got, want)[:6]
+    )
+    errors = {e.index: e.error for e in _worst(got, want)}
+    grid = np.atleast_2d(np.array([errors[i] for i in np.ndindex(want.shape)]).reshape(want.shape))
+    if grid.ndim > 2:
+        grid = grid.reshape(len(grid), -1)
+    squares = "".join(
+        "<tr>" + "".join(f'<td title="{v:.1e}" style="{_heat(v)}"></td>' for v in row[:16]) + "</tr>"
+        for row in grid[:16]
+    )
+    return (
+        f"<div><b>{name}</b> is wrong in {int((~_agree(got, want)).sum())} of {got.size} entries. {finding.sentence}"
+        f'<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em"><table><tr>{head}</tr>{rows}</table>'
+        f'<table aria-label="relative error by entry"><caption style="caption-side:bottom">relative error by entry: '
+        f"white agrees, dark does not</caption>{squares}</table></div></div>"
+    )
+
+
+def _heat(error: float) -> str:
+    """A square's style: white up to 1e-6, through orange, to dark at 1 and above (safe for colour-blind eyes)."""
+    depth = float(np.clip((np.log10(max(error, 1e-12)) + 6) / 6, 0, 1)) if np.isfinite(error) else 1.0
+    red, green, blue = (int(255 + depth * (c - 255)) for c in (124, 45, 0))
+    return f"width:1.6em;height:1.6em;border:1px solid #999;background:rgb({red},{green},{blue})"
+
+
+def _show(table: str) -> bool:
+    """Show HTML where a person sees it: in a notebook, and not while it is graded."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if not table or shell is None or not hasattr(shell, "kernel") or "NBGRADER_EXECUTION" in os.environ:
+        return False
+    from IPython.display import HTML, display
+
+    display(HTML(table))  # type: ignore[no-untyped-call]
+    return True
