@@ -1,5 +1,11 @@
 """nbgrader's settings for this course. `nbgrader` reads them in this folder, and JupyterLab's formgrader too."""
 
+import os
+import sys
+from pathlib import Path
+
+import examiner
+import nbgrader
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearHiddenTests,
@@ -12,6 +18,9 @@ from nbgrader.preprocessors import (
 )
 
 c = get_config()  # noqa: F821
+
+# nbgrader starts `alembic` by its name: it must find the one that was installed with it.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 c.CourseDirectory.course_id = "comp90051"
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", ".DS_Store"]
@@ -31,3 +40,13 @@ c.GenerateAssignment.preprocessors = [
     ComputeChecksums,
     CheckCellMetadata,
 ]
+
+# Feedback shows its maths without a network, and no hidden test.
+c.GenerateFeedback.preprocessors = ["examiner.gradebook.GetMarks"]
+c.GenerateFeedback.exporter_class = "examiner.report.FeedbackExporter"
+
+# So does formgrader's page for marking by hand.
+templates = Path(examiner.__file__).parent / "templates"
+formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
+c.HTMLExporter.template_name = "workshop_formgrade"
+c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
