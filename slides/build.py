@@ -132,14 +132,14 @@ SPOKEN = {
     **{"\\frac": "", "\\partial": "d ", "\\hat": "hat ", "^": " to the ", "_": " "},
     **{"\\odot": " times, entry by entry, ", "\\sum": "the sum over ", "\\leftarrow": " becomes ", "\\mid": " given "},
     **{"\\begin{pmatrix}": "(", "\\end{pmatrix}": ")", "\\begin{cases}": "either ", "\\end{cases}": "", "\\\\": "; "},
-    **{"\\in": " in ", "\\mathrm": "", "\\text": "", "\\displaystyle": "", "\\quad": ", ", "&": ", "},
+    **{"\\in": " in ", "\\mathrm": "", "\\mathbf": "", "\\text": "", "\\displaystyle": "", "\\quad": ", ", "&": ", "},
     **{"\\ldots": "to", "\\,": " ", "\\;": " ", "=": " equals ", "-": " minus ", "+": " plus "},
 }
 
 
 def spoken(formula: str) -> str:
     """A formula in words, for a screen reader."""
-    text = re.sub(r"\^\{?\\mathsf\s*\{?T\}{0,2}", " transposed ", formula)
+    text = formula.replace(r"^\top", " transposed ")
     text = re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r" \1 over \2 ", text)
     for sign in sorted(SPOKEN, key=len, reverse=True):
         text = text.replace(sign, SPOKEN[sign])
@@ -202,7 +202,11 @@ def stale() -> list[str]:
     problems = []
     made = {f"{name}.svg": drawn.svg() for name, drawn in figures.all_figures().items()}
     on_disk = {file.name: file.read_text(encoding="utf-8") for file in (HERE / "figures").glob("*.svg")}
-    problems += [f"figures/{name} is out of date" for name in sorted(made.keys() | on_disk.keys()) if made.get(name) != on_disk.get(name)]
+    problems += [
+        f"figures/{name} is out of date"
+        for name in sorted(made.keys() | on_disk.keys())
+        if made.get(name) != on_disk.get(name)
+    ]
     wanted = digest()
     page, _, end = HTML.read_text(encoding="utf-8").rpartition("<!-- ")
     if end != f"{wanted} seal-{seal(page)} -->":

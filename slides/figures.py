@@ -75,7 +75,8 @@ def value(x: float) -> str:
 def _outline(source: str, size: float) -> tuple[str, Point, Point]:
     """The outline of a formula as SVG path data, and its lower left and upper right corner (y upwards)."""
     with mpl.rc_context({"mathtext.fontset": "cm"}):
-        path = TextPath((0, 0), f"${source}$", size=size)
+        drawn = source.replace(r"\top", r"{\mathsf{T}}")  # mathtext keeps ⊤ far off, as it would a relation
+        path = TextPath((0, 0), f"${drawn}$", size=size)
     if not len(path.vertices):
         return "", (0, 0), (0, 0)
     letters = {1: "M", 2: "L", 3: "Q", 4: "C"}
@@ -119,7 +120,9 @@ def line(points: Sequence[Point], colour: str = INK, width: float = 2.5, head: b
         (x0, y0), (x1, y1) = points[-2:]
         length = math.hypot(x1 - x0, y1 - y0) or 1
         ux, uy, size = (x1 - x0) / length, (y1 - y0) / length, 6 + 3 * width
-        corners = [(x1 - size * ux + side * 0.45 * size * uy, y1 - size * uy - side * 0.45 * size * ux) for side in (1, -1)]
+        corners = [
+            (x1 - size * ux + side * 0.45 * size * uy, y1 - size * uy - side * 0.45 * size * ux) for side in (1, -1)
+        ]
         path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in [corners[0], (x1, y1), corners[1]])
         text += f'<path fill="{colour}" stroke="{colour}" stroke-linejoin="round" d="{path}Z"/>'
     return text.replace("  ", " ")
@@ -128,7 +131,7 @@ def line(points: Sequence[Point], colour: str = INK, width: float = 2.5, head: b
 def pulse(points: Sequence[Point], colour: str = BLUE) -> str:
     """A dot that runs along the line once when its step comes in; unseen on paper."""
     data = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
-    return f"<circle class=\"pulse\" r=\"10\" fill=\"{colour}\" opacity=\"0\" style=\"offset-path:path('{data}')\"/>"
+    return f'<circle class="pulse" r="10" fill="{colour}" opacity="0" style="offset-path:path(\'{data}\')"/>'
 
 
 # ---------------------------------------------------------------- graphs
@@ -205,7 +208,9 @@ def draw_op(canvas: Canvas, node: Node) -> list[str]:
     if not node.op_at:
         return []
     x, y = canvas.place(node.op_at)
-    circle = f'<circle cx="{number(x)}" cy="{number(y)}" r="{RADIUS}" fill="#eef1f4" stroke="{INK}" stroke-width="2.5"/>'
+    circle = (
+        f'<circle cx="{number(x)}" cy="{number(y)}" r="{RADIUS}" fill="#eef1f4" stroke="{INK}" stroke-width="2.5"/>'
+    )
     sign = {"+": "+", "sigmoid": r"\sigma"}[node.op]
     return [circle, tex(sign, (x, y - (2 if sign != "+" else 0)), SIZE), line(canvas.last_leg(node), head=True)]
 
@@ -248,7 +253,7 @@ def base(canvas: Canvas, numbers: bool) -> Layer:
 def canvas_of(graph: Graph) -> tuple[Canvas, int, int]:
     """A canvas as wide as the graph needs."""
     columns = max(node.at[0] for node in graph.nodes)
-    unit = (min(134, 1110 / columns), ROW)
+    unit = (min(134, 1106 / columns), ROW)
     width = columns * unit[0] + 92
     height = max(node.at[1] for node in graph.nodes) * ROW + 112
     return Canvas(graph, unit), round(width), round(height)
@@ -429,6 +434,9 @@ def _beside(route: Sequence[Point], offset: float) -> list[Point]:
     return [(x - nx, y - ny) for x, y in route]
 
 
+VECTORS = "xVcthw"  # set in bold where they stand for all their entries
+
+
 def vector_form(graph: Graph) -> Graph:
     """The same graph with x₁, x₂ as one box x, the hidden units as t and h, and the weights as V, c, w."""
 
@@ -440,7 +448,7 @@ def vector_form(graph: Graph) -> Graph:
     for node in graph.nodes:
         name = family(node.name)
         row = {"y": 0.0, "one": 2.4}.get(name, 1.0)
-        symbol = name if name != node.name else node.symbol
+        symbol = rf"\mathbf{{{name}}}" if name != node.name else node.symbol
         op_at = (node.op_at[0], row) if node.op_at else None
         nodes.setdefault(name, replace(node, name=name, symbol=symbol, at=(node.at[0], row), op_at=op_at))
     edges: dict[tuple[str, str], Edge] = {}
@@ -448,7 +456,16 @@ def vector_form(graph: Graph) -> Graph:
         ends = family(edge.source), family(edge.target)
         weight = family(edge.weight)
         via = tuple((column, 2.4 if ends[0] == "one" else row) for column, row in edge.via)
-        edges.setdefault(ends, Edge(*ends, weight, weight, {"b": 0.8 if via else 0.5, "c": 0.45}.get(weight, 0.5), via))
+        edges.setdefault(
+            ends,
+            Edge(
+                *ends,
+                weight,
+                rf"\mathbf{{{weight}}}" if weight and weight in VECTORS else weight,
+                {"b": 0.8 if via else 0.5, "c": 0.45}.get(weight, 0.5),
+                via,
+            ),
+        )
     return Graph(f"{graph.name}, in vectors", tuple(nodes.values()), tuple(edges.values()))
 
 
@@ -516,7 +533,10 @@ def losses() -> Figure:
     axes = Axes(70, 44, 470, 320, (0, 1), (0, 4))
     figure = Figure(560, 440, "Log-loss against y hat: it rises without bound as y hat nears the wrong label.")
     figure.layers[0] = axes.frame([0, 0.5, 1], [0, 2, 4], r"\hat{y}", "L")
-    left, right = axes.curve(lambda p: -math.log(p) if p else math.inf, BLUE), axes.curve(_loss_of_zero, ORANGE, 'stroke-dasharray="12 7"')
+    left, right = (
+        axes.curve(lambda p: -math.log(p) if p else math.inf, BLUE),
+        axes.curve(_loss_of_zero, ORANGE, 'stroke-dasharray="12 7"'),
+    )
     figure.layers.append([left, tex("y = 1", axes.place(0.27, 2.6), SIZE, BLUE)])
     figure.layers.append([right, tex("y = 0", axes.place(0.73, 2.6), SIZE, ORANGE)])
     return figure
@@ -535,7 +555,9 @@ def small_problem() -> list[dict[str, float]]:
     points = []
     for i in range(20):
         y = float(i % 2)
-        points.append({"y": y, "x1": draw.gauss(2.2 * (y - 0.5), 2.0), "x2": draw.gauss(1.1 * (y - 0.5), 0.7), "b": 0.0})
+        points.append(
+            {"y": y, "x1": draw.gauss(2.2 * (y - 0.5), 2.0), "x2": draw.gauss(1.1 * (y - 0.5), 0.7), "b": 0.0}
+        )
     return points
 
 
@@ -627,7 +649,11 @@ def demo_still() -> Figure:
     right = Axes(680, 44, 420, 370, (0, 40), (0, 2.5))
     marks += right.frame([0, 20, 40], [0, 1, 2], r"\mathrm{step}", r"\mathrm{obj}")
     dash = 'stroke-dasharray="12 7"'
-    for eta, colour, more, label in [(0.05, ORANGE, dash, (27, 1.15)), (0.6, BLUE, "", (27, 0.28)), (12, RED, "", (9, 2.3))]:
+    for eta, colour, more, label in [
+        (0.05, ORANGE, dash, (27, 1.15)),
+        (0.6, BLUE, "", (27, 0.28)),
+        (12, RED, "", (9, 2.3)),
+    ]:
         heights = [mean_loss(points, w) for w in descend(points, len(points), 40, eta, start)]
         inside = next((i for i, height in enumerate(heights) if height > right.y[1]), len(heights))
         track = [right.place(i, height) for i, height in enumerate(heights[:inside])]
@@ -678,7 +704,9 @@ def ratios(graph: Graph, name: str, symbol: str) -> Figure:
         y = 136 + 52 * row
         marks += [tex(cell, (x, y), SIZE, c) for cell, x, c in zip(cells, columns, colours, strict=True)]
     marks += [line([(640, 346), (1170, 346)], SOFT, 1.5), tex(f"{derivative} = {exact:.5f}", (905, 396), SIZE, RED)]
-    says = f"The change of L divided by delta, for a nudge of {_spoken(name)}: near the derivative for small delta only."
+    says = (
+        f"The change of L divided by delta, for a nudge of {_spoken(name)}: near the derivative for small delta only."
+    )
     return Figure(1180, 474, says, [marks])
 
 
@@ -694,6 +722,7 @@ def all_figures() -> dict[str, Figure]:
     both = r"+(v_{11}\dfrac{\partial L}{\partial t_1} + v_{12}\dfrac{\partial L}{\partial t_2})\delta"
     d = r"\dfrac{\partial L}{\partial %s}"
     short = r"\partial L/\partial %s"
+    bold = {letter: rf"\mathbf{{{letter}}}" for letter in VECTORS}
     figures = {
         "sigmoid": squashing("sigmoid", _sigma, lambda x: _sigma(x) * (1 - _sigma(x)), 0),
         "tanh": squashing("hyperbolic tangent", math.tanh, lambda x: 1 - math.tanh(x) ** 2, -1),
@@ -711,9 +740,7 @@ def all_figures() -> dict[str, Figure]:
         "logistic-backward": backward(
             one,
             [
-                Collect(
-                    (Back("y_hat", "L"), Back("s", "y_hat", short % "s", (0, 34))), (d % "s" + r" = \hat{y} - y",)
-                ),
+                Collect((Back("y_hat", "L"), Back("s", "y_hat", short % "s", (0, 34))), (d % "s" + r" = \hat{y} - y",)),
                 Collect((Back("one", "s", short % "b", (62, 22), 14, True),), (d % "b" + r" = \hat{y} - y",)),
                 Collect((Back("x1", "s", short % "w_1", (66, -22), -14, True),), (d % "w_1" + " = x_1 " + d % "b",)),
                 Collect((Back("x2", "s", short % "w_2", (-160, 22), 14, True),), (d % "w_2" + " = x_2 " + d % "b",)),
@@ -729,8 +756,14 @@ def all_figures() -> dict[str, Figure]:
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat")), ()),
                 Collect((Back("one", "s", short % "b", (66, 22), 14, True),), (d % "b" + r" = \hat{y} - y",)),
-                Collect((Back("h", "s", short % "w", (0, -24), -14, True),), (d % "w" + r" = h^{\mathsf{T}} " + d % "b",)),
-                Collect((Back("h", "s", short % "h", (-50, 26)),), (d % "h" + " = " + d % "b" + r" w^{\mathsf{T}}",)),
+                Collect(
+                    (Back("h", "s", short % bold["w"], (0, -24), -14, True),),
+                    (d % bold["w"] + rf" = {bold['h']}^\top " + d % "b",),
+                ),
+                Collect(
+                    (Back("h", "s", short % bold["h"], (-50, 26)),),
+                    (d % bold["h"] + " = " + d % "b" + rf" {bold['w']}^\top",),
+                ),
             ],
             "Red arrows run from L back to s, then to b, to w and to h.",
             3,
@@ -768,12 +801,29 @@ def all_figures() -> dict[str, Figure]:
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat", short % "s", (0, 34))), (d % "s" + r" = \hat{y} - y",)),
                 Collect((Back("one", "s", short % "b", (66, 22), 14, True),), (d % "b" + " = " + d % "s",)),
-                Collect((Back("h", "s", short % "w", (0, -24), -14, True),), (d % "w" + r" = h^{\mathsf{T}} " + d % "s",)),
-                Collect((Back("h", "s", short % "h", (-50, 26)),), (d % "h" + " = " + d % "s" + r" w^{\mathsf{T}}",)),
-                Collect((Back("t", "h", short % "t", (0, 34)),), (d % "t" + r" = h(1 - h) \odot " + d % "h",)),
-                Collect((Back("one", "t", short % "c", (66, 22), 14, True),), (d % "c" + " = " + d % "t",)),
-                Collect((Back("x", "t", short % "V", (0, -24), -14, True),), (d % "V" + r" = x^{\mathsf{T}} " + d % "t",)),
-                Collect((Back("x", "t", short % "x", (-52, 26)),), (d % "x" + " = " + d % "t" + r" V^{\mathsf{T}}",)),
+                Collect(
+                    (Back("h", "s", short % bold["w"], (0, -24), -14, True),),
+                    (d % bold["w"] + rf" = {bold['h']}^\top " + d % "s",),
+                ),
+                Collect(
+                    (Back("h", "s", short % bold["h"], (-50, 26)),),
+                    (d % bold["h"] + " = " + d % "s" + rf" {bold['w']}^\top",),
+                ),
+                Collect(
+                    (Back("t", "h", short % bold["t"], (0, 34)),),
+                    (d % bold["t"] + r" = \mathbf{h}(1 - \mathbf{h}) \odot " + d % bold["h"],),
+                ),
+                Collect(
+                    (Back("one", "t", short % bold["c"], (66, 22), 14, True),), (d % bold["c"] + " = " + d % bold["t"],)
+                ),
+                Collect(
+                    (Back("x", "t", short % bold["V"], (0, -24), -14, True),),
+                    (d % bold["V"] + rf" = {bold['x']}^\top " + d % bold["t"],),
+                ),
+                Collect(
+                    (Back("x", "t", short % bold["x"], (-52, 26)),),
+                    (d % bold["x"] + " = " + d % bold["t"] + rf" {bold['V']}^\top",),
+                ),
             ],
             "All the red arrows: from L back to s, b, w, h, t, c, V and x.",
             4,

@@ -54,7 +54,7 @@ class Reader:
     """
 
     def __init__(self, text: str, values: Mapping[str, Value]) -> None:
-        self.tokens = [token for token in TOKEN.findall(text) if token not in SPACE]
+        self.tokens = [token for token in TOKEN.findall(re.sub(r"\\mathbf\{(\w)\}", r"\1", text)) if token not in SPACE]
         self.at = 0
         self.values = values
         self.index: int | None = None
@@ -120,9 +120,7 @@ class Reader:
         while self.peek() == "^":
             self.take()
             power = self.group()
-            if power in (["\\mathsf", "T"], ["\\mathsf", "{", "T", "}"], ["\\mathsf"]):
-                if power == ["\\mathsf"]:
-                    self.group()
+            if power == ["\\top"]:
                 value = np.asarray(value).T
             else:
                 value = np.asarray(value) ** self.inner(power)

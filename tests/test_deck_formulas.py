@@ -157,13 +157,13 @@ PLACES = [  # the first that fits the slide's title says what its symbols mean
 ]
 # Read as they stand: a name is put for what is no arithmetic.
 NAMES = {
-    r"\min_w\; \mathrm{obj}(w)": OBJ,
-    r"L(f(x_i; w), y_i)": "L",
-    r"R(w)": "R",
-    r"p(y = y_i \mid x = x_i; W)": "p",
+    r"\min_\mathbf{w}\; \mathrm{obj}(\mathbf{w})": OBJ,
+    r"L(f(\mathbf{x}_i; \mathbf{w}), y_i)": "L",
+    r"R(\mathbf{w})": "R",
+    r"p(y = y_i \mid \mathbf{x} = \mathbf{x}_i; W)": "p",
 }
 # The question of a heading, how indices run, and the shape of a check that works for any objective.
-NO_ARITHMETIC = ("{?}", r"i = 1, 2, \ldots N", r"\mathrm{obj}(w + \delta)")
+NO_ARITHMETIC = ("{?}", r"i = 1, 2, \ldots N", r"\mathrm{obj}(\mathbf{w} + \delta)")
 DEFINITIONS = ("L_i =", "|S| =")  # what a letter stands for in the same slide's words
 
 
@@ -285,7 +285,7 @@ def test_a_nudge_arrives_in_the_size_that_is_written(figure: str, amount: str, s
 def test_every_derivative_in_a_figure_stands_in_an_equation_or_is_the_label_of_an_arrow() -> None:
     for figure, tex, about in drawn():
         if "partial" in tex and "=" not in tex and "data-nudged" not in about:
-            assert re.fullmatch(r"\\partial L/\\partial [A-Za-z](_\d)?", tex), (figure, tex)
+            assert re.fullmatch(r"\\partial L/\\partial ([A-Za-z](_\d)?|\\mathbf\{[A-Za-z]\})", tex), (figure, tex)
 
 
 def test_a_wrong_formula_is_found_out() -> None:

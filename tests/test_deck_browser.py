@@ -1,0 +1,211 @@
+"""The slides in a real browser, with the network off: all fits, all can be read, and each key press is one step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SLIDES = Path(__file__).parent.parent / "slides"
+sys.path.insert(0, str(SLIDES))
+import build  # noqa: E402
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+SMALLEST = 24  # px, at 1280 × 720
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[str]:
+    """Every address that the page asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, requests: list[str]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True, reduced_motion="reduce")
+    opened = context.new_page()
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.on("pageerror", lambda error: requests.append(f"error {error}"))
+    opened.goto(build.HTML.as_uri())
+    yield opened
+    context.close()
+
+
+MEASURE = """
+() => [...document.querySelectorAll('svg.bespoke-marp-slide')].map((slide, index) => {
+  const section = slide.querySelector('section');
+  // every slide is laid out one after the other, with all its steps in view
+  document.querySelectorAll('svg.bespoke-marp-slide').forEach(s => s.classList.toggle('bespoke-marp-active', s === slide));
+  slide.querySelectorAll('[data-bespoke-marp-fragment]').forEach(f => f.setAttribute('data-bespoke-marp-fragment', 'active'));
+  const frame = section.getBoundingClientRect(), scale = frame.width / 1280;
+  const rect = e => { const r = e.getBoundingClientRect();
+    return [(r.left - frame.left) / scale, (r.top - frame.top) / scale, (r.right - frame.left) / scale, (r.bottom - frame.top) / scale]; };
+  const name = e => e.dataset?.tex || e.textContent.trim().slice(0, 40) || e.tagName;
+  const seen = e => e.getBoundingClientRect().width > 0 && !e.classList.contains('pulse');
+  const parts = [...section.querySelectorAll('*')].filter(e => seen(e) && !e.closest('mjx-container svg *') && e.tagName !== 'HEADER');
+  const texts = [], walker = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (walker.currentNode.data.trim() && !walker.currentNode.parentElement.closest('svg:not(.figure) svg, style, mjx-container')) {
+    const e = walker.currentNode.parentElement;
+    const factor = e.closest('svg.figure') ? e.closest('svg.figure').getBoundingClientRect().width / e.closest('svg.figure').viewBox.baseVal.width / scale : 1;
+    texts.push([name(e), parseFloat(getComputedStyle(e).fontSize) * factor]);
+  }
+  const formulas = [...section.querySelectorAll('mjx-container')].map(e => [name(e.querySelector('svg')), parseFloat(getComputedStyle(e).fontSize),
+    e.querySelector('svg').getBoundingClientRect().height / scale / (e.querySelector('svg').height.baseVal.valueInSpecifiedUnits || 1)]);
+  const labels = [...section.querySelectorAll('svg.figure .tex, svg.figure .words')].map(e => { const s = e.closest('svg.figure');
+    return {tex: name(e), size: parseFloat(e.dataset.size) * s.getBoundingClientRect().width / s.viewBox.baseVal.width / scale, rect: rect(e)}; });
+  return {
+    number: index + 1, texts, formulas, labels,
+    boxes: parts.map(e => [`${e.tagName} ${name(e)}`, rect(e)]),
+    blocks: [...section.children].filter(seen).map(e => [`${e.tagName} ${name(e)}`, rect(e)]),
+    images: [...section.querySelectorAll('svg')].filter(e => !e.parentElement.closest('svg svg')).map(e => [e.getAttribute('role'), e.getAttribute('aria-label') || '']),
+  };
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(MEASURE)
+    page.reload()
+    return found
+
+
+def test_nothing_is_fetched_and_nothing_fails(page: Page, requests: list[str], measured: list[dict[str, Any]]) -> None:
+    fonts = page.evaluate("document.fonts.ready.then(() => [...document.fonts].map(f => f.status))")
+    assert "loaded" in fonts
+    assert "error" not in fonts
+    assert [url[:80] for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_nothing_lies_outside_its_slide(measured: list[dict[str, Any]]) -> None:
+    assert len(measured) == len(build.slides_of(build.markdown()))
+    for slide in measured:
+        for name, (left, top, right, bottom) in slide["boxes"]:
+            inside = left >= 0 and top >= 0 and right <= 1280 and bottom <= 720
+            assert inside, f"slide {slide['number']}: {name} at {left:.0f}, {top:.0f}, {right:.0f}, {bottom:.0f}"
+
+
+def test_the_parts_of_a_slide_lie_below_each_other(measured: list[dict[str, Any]]) -> None:
+    for slide in measured:
+        for (_, above), (name, below) in zip(slide["blocks"], slide["blocks"][1:], strict=False):
+            assert below[1] >= above[3] - 1, f"slide {slide['number']}: {name} covers what is above it"
+
+
+def test_no_formula_and_no_word_is_too_small(measured: list[dict[str, Any]]) -> None:
+    for slide in measured:
+        sizes = [*slide["texts"], *((name, size) for name, size, _ in slide["formulas"])]
+        sizes += [(label["tex"], label["size"]) for label in slide["labels"]]
+        small = [(name, round(size, 1)) for name, size in sizes if size < SMALLEST - 0.01]
+        assert not small, f"slide {slide['number']}: {small}"
+
+
+def test_no_label_of_a_figure_covers_another(measured: list[dict[str, Any]]) -> None:
+    for slide in measured:
+        labels = slide["labels"]
+        for i, one in enumerate(labels):
+            for two in labels[:i]:
+                (a, b, c, d), (e, f, g, h) = one["rect"], two["rect"]
+                same = one["tex"] == two["tex"] and abs(a - e) + abs(b - f) < 2  # drawn again in another colour
+                overlap = max(0, min(c, g) - max(a, e) - 8) * max(0, min(d, h) - max(b, f) - 8)  # the halo may touch
+                assert same or overlap == 0, f"slide {slide['number']}: {one['tex']} covers {two['tex']}"
+
+
+def test_every_picture_and_formula_has_words_for_a_screen_reader(measured: list[dict[str, Any]]) -> None:
+    for slide in measured:
+        for role, label in slide["images"]:
+            assert role == "img"
+            assert label
+
+
+def test_titles_come_first_in_the_order_of_reading(page: Page) -> None:
+    first = "[...document.querySelectorAll('svg.bespoke-marp-slide section')].map(s => s.firstElementChild.tagName)"
+    assert set(page.evaluate(first)) <= {"H1", "H2"}
+
+
+STATE = """
+() => {
+  const slides = [...document.querySelectorAll('svg.bespoke-marp-slide')];
+  const at = slides.findIndex(s => s.classList.contains('bespoke-marp-active'));
+  return [at + 1, slides[at].querySelectorAll('[data-bespoke-marp-fragment=active]').length];
+}
+"""
+
+
+def test_each_key_press_is_one_step_from_the_first_slide_to_the_last(page: Page) -> None:
+    page.goto("about:blank")
+    page.goto(build.HTML.as_uri())
+    counts = page.evaluate(
+        "[...document.querySelectorAll('svg.bespoke-marp-slide')].map(s => s.querySelectorAll('[data-marpit-fragment]').length)"
+    )
+    wanted = [[number, step] for number, steps in enumerate(counts, 1) for step in range(steps + 1)]
+    seen = [page.evaluate(STATE)]
+    for _ in wanted[1:]:
+        page.keyboard.press("ArrowRight")
+        seen.append(page.evaluate(STATE))
+    assert seen == wanted
+
+
+def visible(page: Page, number: int) -> set[str]:
+    """The formulas in view on a slide."""
+    script = """
+    n => [...document.querySelectorAll('svg.bespoke-marp-slide')[n - 1].querySelectorAll('[data-tex]')]
+      .filter(e => getComputedStyle(e).visibility === 'visible').map(e => e.dataset.tex)
+    """
+    return set(page.evaluate(script, number))
+
+
+def test_a_nudge_travels_step_by_step_to_the_loss_and_then_the_derivative_is_named(page: Page) -> None:
+    page.goto("about:blank")
+    page.goto(build.HTML.as_uri() + "#21")
+    before = visible(page, 21)
+    arrived = []
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        now = visible(page, 21)
+        arrived.append(now - before)
+        before = now
+    start, at_s, at_loss, result = arrived
+    assert start == {r"+\delta"}
+    assert at_s == {r"+x_1\delta"}
+    assert r"+x_1(\hat{y} - y)\delta" in at_loss
+    assert any(r"\partial L}{\partial w_1" in tex for tex in result)
+
+
+def test_a_dot_runs_along_the_arrow_unless_motion_is_unwanted(browser: Browser) -> None:
+    names = []
+    for motion in ("no-preference", "reduce"):
+        context = browser.new_context(offline=True, reduced_motion=motion)  # type: ignore[arg-type]
+        opened = context.new_page()
+        opened.goto(build.HTML.as_uri() + "#19")
+        opened.keyboard.press("ArrowRight")
+        opened.keyboard.press("ArrowRight")
+        names.append(
+            opened.evaluate(
+                "getComputedStyle(document.querySelector('.step[data-bespoke-marp-current-fragment] .pulse')).animationName"
+            )
+        )
+        context.close()
+    assert names == ["travel", "none"]
+
+
+def test_the_plain_file_shows_still_pictures_where_the_room_sees_the_live_ones(page: Page) -> None:
+    assert page.evaluate("document.querySelectorAll('iframe').length") == 0
+    stills = page.evaluate(
+        "[...document.querySelectorAll('[data-live]')].map(e => [e.dataset.live, !!e.querySelector('svg.figure')])"
+    )
+    assert stills == [["demo", True], ["nudge-logistic", True], ["nudge-network", True]]
