@@ -12,6 +12,7 @@ from typing import Any
 import anywidget
 import numpy as np
 import traitlets
+from IPython import get_ipython
 from IPython.display import display
 
 from workshop import nudge
@@ -188,12 +189,27 @@ def nudge_picture(demo: Nudge) -> bytes:
 def _display(widget: Live, still: bytes, words: str) -> None:
     note = f'{ONLY_ONE}<p class="workshop-demo-note">{_escaped(words)}</p>'
     display({"text/html": note, "text/plain": words}, raw=True)
+    _replace(widget)
     bundle, metadata = widget._repr_mimebundle_() or ({}, {})
     display({**bundle, "text/plain": ""}, metadata=metadata, raw=True)
     coded = base64.b64encode(still).decode()
     alt = _escaped(f"Still picture of the live demo. {words}")
     html = f'<img class="workshop-still" alt="{alt}" src="data:image/png;base64,{coded}">'
     display({"text/html": html, "image/png": coded, "text/plain": ""}, raw=True)
+
+
+_shown: dict[tuple[str, str], Live] = {}
+
+
+def _replace(widget: Live) -> None:
+    """Close the widget that an earlier run of the same cell left behind."""
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    cell = shell.get_parent().get("metadata", {}).get("cellId") if hasattr(shell, "get_parent") else None
+    if cell:
+        key = (cell, widget.parts[0]["key"])
+        if key in _shown:
+            _shown.pop(key).close()
+        _shown[key] = widget
 
 
 def _png(figure: Any) -> bytes:

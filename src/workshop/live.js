@@ -142,6 +142,7 @@ class Descent extends Asker {
     this.have.points = content.points;
     if (array.field) {
       this.fine = content.fine;
+      this.shown = content.settings;
       this.field = new Uint16Array(array.field);
       for (const name of ["side", "step", "epoch", "objective", "accuracy", "fresh", "lines", "wide", "place"]) this[name] = content[name];
       for (const name of ["curve", "path"]) this.extend(name, content[name], new Float32Array(array[name]));
@@ -231,9 +232,11 @@ function slider(label, { min, max, step = 1, read = Number, write = Number, say 
   const show = (value) => {
     const words = say(value);
     if (read(input.value) !== value) input.value = write(value);
-    if (output.textContent !== words) {
+    if (output.textContent !== words || input.max !== output.dataset.max) {
+      output.dataset.max = input.max;
       output.textContent = words;
       input.setAttribute("aria-valuetext", words);
+      input.style.setProperty("--filled", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
     }
   };
   return { element, input, show };
@@ -324,21 +327,21 @@ function paintField(context, [width, height], demo, look) {
     context.imageSmoothingEnabled = true;
     context.drawImage(scratch, 0, 0, size, size);
     context.strokeStyle = look.faint;
-    context.lineWidth = 1.2;
-    context.setLineDash([5, 4]);
+    context.lineWidth = look.em / 11;
+    context.setLineDash([look.em / 2.8, look.em / 3.5]);
     context.beginPath();
     for (const [v1, v2, c] of demo.lines) hyperplane(context, at, radius, v1, v2, c);
     context.stroke();
     context.setLineDash([]);
     context.strokeStyle = look.ink;
-    context.lineWidth = Math.max(2.2, size / 170);
+    context.lineWidth = look.em / 5;
     context.lineJoin = context.lineCap = "round";
     context.beginPath();
     const cell = size / side;
     contour(context, (i) => LOGIT[field[i]], side, 0, (column) => (column + 0.5) * cell, (row) => (row + 0.5) * cell);
     context.stroke();
   }
-  paintPoints(context, demo.points ?? [], at, Math.max(3.5, size / 85), look);
+  paintPoints(context, demo.points ?? [], at, Math.max(0.3 * look.em, size / 80), look);
   context.restore();
 }
 
@@ -632,7 +635,7 @@ class DescentView extends View {
       eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), write: Math.log10, say: rate, main: true }, to("eta")),
       batch_size: slider("Batch size", { min: 1, max: demo.n, say: said, main: true }, to("batch_size")),
       lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], write: (v) => nearest(PENALTIES, v), say: String }, to("lam")),
-      noise: slider("Noise of the data", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
+      noise: slider("Noise", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
     };
     if (demo.part.kind === "network") sliders.hidden = slider("Hidden units", { min: 1, max: 16 }, to("hidden"));
     return sliders;
@@ -662,6 +665,7 @@ class DescentView extends View {
     paintField(this.plane.context, fitted(this.plane), demo, look);
     paintCurve(this.curve.context, fitted(this.curve), demo, look);
     if (this.path) paintPath(this.path.context, fitted(this.path), demo, look, this.cache);
+    this.panel.dataset.shown = `${demo.shown?.eta} ${demo.shown?.batch_size}`; // what the picture was made with
     const told = { step: String(demo.step ?? "—"), epoch: demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—", objective: short(demo.objective, 4), accuracy: percent(demo.accuracy), fresh: percent(demo.fresh) };
     for (const [name, words] of Object.entries(told)) if (this.numbers[name].textContent !== words) this.numbers[name].textContent = words;
   }
@@ -680,6 +684,9 @@ class DescentView extends View {
 function nearest(values, wanted) {
   return values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
 }
+
+// Where on its arrow a weight stands, where the slides' place is too narrow for its number.
+const PLACES = { c1: 0.73 };
 
 const unTeX = (symbol) => symbol.replace("\\hat{y}", "ŷ").replace(/_\{?(\d+)\}?/, (_, digits) => [...digits].map((d) => "₀₁₂₃₄₅₆₇₈₉"[d]).join(""));
 
@@ -745,7 +752,7 @@ class NudgeView extends View {
       const last = bends.at(-1) ?? start;
       const points = [shifted(start, first, 32, 25), ...bends, to.op_at ? shortened(end, last, 18) : shifted(end, last, 32, 25)];
       arrow(points, edge.source, edge.target, edge.weight);
-      if (edge.weight) lines.push([edge, along(points, edge.label_at)]);
+      if (edge.weight) lines.push([edge, along(points, PLACES[edge.weight] ?? edge.label_at)]);
     }
     for (const node of nodes) {
       if (!node.op_at) continue;
@@ -755,15 +762,18 @@ class NudgeView extends View {
     }
     for (const [edge, place] of lines) this.box(edge.weight, place, 29, 20, "weight");
     for (const node of nodes) this.box(node.name, at(node.at), 31, 24, "value");
+    this.svg.append(...nodes.map((node) => this.parts[node.name].by)); // in front of the arrows
   }
 
   box(name, [x, y], w, h, kind) {
     const symbol = this.symbols[name] ?? "L";
     const fixed = name === "one" || name === "L";
     const value = words(x, y + h * 0.42, "");
-    const by = kind === "weight" ? words(x + w + 4, y - 11, "", "by beside") : words(x, y + h + 11, "", "by");
+    const named = words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol");
+    const by = kind === "weight" ? draw("tspan", { class: "by", dx: 3 }) : words(x, y + h + 11, "", "by");
+    if (kind === "weight") named.append(by);
     const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: kind === "value" || kind === "weight" ? 0 : -1 },
-      draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 }), words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol"), value, by);
+      draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 }), named, value);
     if (name === "one") value.remove(); // its name is its value
     if (!fixed) {
       group.addEventListener("click", () => this.asker.set(name, this.asker.delta));
