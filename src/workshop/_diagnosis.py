@@ -294,7 +294,7 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     if right.any():
         zeros = " The wrong ones are 0: does a loop end too early?" if not got[~right].any() else ""
         for axis in range(want.ndim):
-            lines = right.all(axis=tuple(a for a in range(want.ndim) if a != axis))
+            lines = np.asarray(right.all(axis=tuple(a for a in range(want.ndim) if a != axis)))
             what = ("row", "column")[axis] if want.ndim == 2 else "entry"
             if lines[0] and not lines[1:].any():
                 return Finding("only the first", f"Only the first {what} is right.{zeros}")

@@ -18,7 +18,7 @@ CLASS_MARKERS = ("o", "^")
 LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"))
 """Colour and dash of the first, second, … line of a picture."""
 
-_STYLE = {"font.size": 13, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.5}
+_STYLE: dict[Any, Any] = {"font.size": 13, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.5}
 
 
 def data(X: Floats, y: Floats) -> None:
@@ -75,7 +75,13 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats]) -> No
         heights = np.array([float(objective(np.array(w))) for w in zip(w1.ravel(), w2.ravel(), strict=True)])
         heights = heights.reshape(w1.shape)
         _, axes = plt.subplots(
-            1, len(steps), figsize=(4.6 * len(steps), 4.4), layout="constrained", sharex=True, sharey=True, squeeze=False
+            1,
+            len(steps),
+            figsize=(4.6 * len(steps), 4.4),
+            layout="constrained",
+            sharex=True,
+            sharey=True,
+            squeeze=False,
         )
         levels = np.quantile(heights, np.linspace(0, 1, 14))
         for ax, (name, path), (colour, _) in zip(axes[0], steps.items(), LINES, strict=False):
@@ -111,5 +117,6 @@ def finite_difference_error(eps: Floats, errors: Sequence[float]) -> None:
 def _scatter(ax: Axes, X: Floats, y: Floats) -> None:
     for label, colour, marker in zip((0, 1), CLASS_COLOURS, CLASS_MARKERS, strict=True):
         chosen = np.asarray(y) == label
-        ax.scatter(*X[chosen].T, c=colour, marker=marker, s=55, edgecolors="white", linewidths=0.8, label=f"class {label}")
+        x1, x2 = X[chosen].T
+        ax.scatter(x1, x2, c=colour, marker=marker, s=55, edgecolors="white", linewidths=0.8, label=f"class {label}")
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
