@@ -413,7 +413,7 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
     """
     from nbgrader.api import Student
 
-    from .report import sentence
+    from .report import folded
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -433,7 +433,7 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
             raw = sum(marked.scores.values())
             when = [marked.duedate or "", marked.timestamp or ""]
             marks = [raw, marked.late_penalty, marked.score, most, session, len(marked.waiting)]
-            writer.writerow([name, *when, *who, *marks, " ".join(map(sentence, row.notes))])
+            writer.writerow([name, *when, *who, *marks, " ".join(folded(row.notes))])
     gradebook.db().rollback()
     return text.getvalue()
 

@@ -78,6 +78,11 @@ def markdown_to_html(text: str, trusted: bool = False) -> str:
     return str(MarkdownWithMath(renderer=_Renderer(escape=not trusted, allow_harmful_protocols=trusted)).render(text))
 
 
+def safe_markdown(source: str) -> str:
+    """Markdown as formgrader shows it: for c.HTMLExporter.filters, in place of nbconvert's markdown2html."""
+    return markdown_to_html(source)
+
+
 @lru_cache(maxsize=4096)
 def _trusted_html(text: str) -> str:
     return markdown_to_html(text, trusted=True)
@@ -226,15 +231,15 @@ def _output_text(output: Mapping[str, Any]) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)[:20_000]
 
 
-def _environment() -> jinja2.Environment:
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["first_lines"] = first_lines
     environment.filters["number"] = number
     environment.filters["sentence"] = sentence
+    environment.filters["folded"] = folded
     return environment
-
-
-_jinja = _environment()
 
 
 @lru_cache(maxsize=1)
@@ -254,7 +259,7 @@ def feedback_html(nb: NotebookNode, *, student: str, assignment: str, late_penal
     """
     questions = questions_of(nb)
     scores = [question.score or 0.0 for question in questions]
-    return _jinja.get_template("feedback.html.j2").render(
+    return _templates().get_template("feedback.html.j2").render(
         student=student,
         assignment=assignment,
         questions=questions,
@@ -345,7 +350,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         lines.append(line(row.student, cells, total))
     lines += ["", "What went wrong"]
     for row in rows:
-        said = [f"note: {sentence(note)}" for note in row.notes]
+        said = [f"note: {note}" for note in folded(row.notes)]
         for question in row.questions:
             for text in _told(question):
                 said.append(text)
@@ -364,10 +369,22 @@ def _told(question: Question) -> list[str]:
 
 
 def first_lines(message: str) -> str:
-    """The part of a message that says what is wrong: its first paragraph on one line, without the table below it."""
-    paragraph = message.strip().split("\n\n")[0]
-    text = " ".join(line.strip() for line in paragraph.split("\n"))
+    """What a message says is wrong, on one line, without the indented figures that stand between its sentences."""
+    lines = [line.strip() for line in message.strip().split("\n\n")[0].split("\n") if line[:2] != "  "]
+    text = " ".join(lines)
     return text if len(text) <= 300 else text[:297].rsplit(" ", 1)[0] + " …"
+
+
+def folded(notes: Sequence[str]) -> list[str]:
+    """Notes as sentences, with those that say the same of many cells folded into one."""
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        about = re.fullmatch(r"[Tt]he cell \S+ (had lost its id|was missing|was there).*", note)
+        alike.setdefault(about[1] if about else note, []).append(note)
+    return [
+        sentence(same[0]) if len(same) < 4 else f"{sentence(same[0])[:-1]} – and {len(same) - 1} other cells likewise."
+        for same in alike.values()
+    ]
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -576,7 +593,7 @@ class Summary:
                     "rungs": Counter(row.sandbox or "none: not run" for row in mine).most_common(),
                 }
             )
-        return _jinja.get_template("report.html.j2").render(
+        return _templates().get_template("report.html.j2").render(
             parts=parts,
             students=len({row.student for row in rows}),
             shown_answers=SHOWN_ANSWERS,
