@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade test lab check release lock lock-check browser
+.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,19 @@ browser: # Chromium, for the tests that drive a real browser
 	  { echo "Chromium could not be installed: install it by hand and run again"; exit 1; }; }
 
 # --- the course ---
+
+grade: setup ## grade submitted/ (a sample class if there is none): marks, feedback, report. ARGS="--help" tells more
+	@test -d submitted || $(MAKE) --no-print-directory sample-class
+	@$(BIN)/workshop grade $(ARGS)
+
+sample-class: setup ## put what fourteen typical students hand in into submitted/
+	@$(BIN)/python tests/sample_class.py .
+
+student-bundle: setup ## what to hand out, as a folder and a zip: build/student-bundle
+	@$(BIN)/workshop student-bundle
+
+solutions: setup ## the notebooks with answers, executed, to release a week later: build/solutions
+	@$(BIN)/workshop solutions
 
 lab: setup ## open JupyterLab on the course
 	$(BIN)/jupyter lab --notebook-dir=.

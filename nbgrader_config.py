@@ -50,3 +50,4 @@ templates = Path(examiner.__file__).parent / "templates"
 formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
 c.HTMLExporter.template_name = "workshop_formgrade"
 c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
+c.HTMLExporter.filters = {"markdown2html": "examiner.report.safe_markdown"}  # and runs no HTML of a student's
