@@ -1,9 +1,8 @@
-"""One submission in, one result out: the pure heart of the examiner, which knows no nbgrader, database or shared disk."""
+"""One submission in, one result out: the heart of the examiner, which knows no nbgrader, database or shared disk."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import hashlib
 import hmac
 import json

@@ -167,6 +167,7 @@ def _drop_capabilities() -> None:
 def readable_paths() -> list[str]:
     """What a student's process may read: the interpreter, its libraries and packages, and the helper package."""
     import numpy
+
     import workshop  # the installed, trusted one
 
     paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_paths()["stdlib"], "/usr", "/lib", "/lib64"}
@@ -338,12 +339,12 @@ def _refused() -> None:
     raise PermissionError
 
 
-def best_rung(readable: Sequence[str]) -> tuple[str, str]:
+def best_rung(readable: Sequence[str], wanted: str = "auto") -> tuple[str, str]:
     """The best rung that holds on this machine, and why the better ones do not ("", reasons: none holds)."""
     if sys.platform != "linux":
         return "", f"there is no sandbox for {sys.platform}"
-    reasons = []
-    for rung in RUNGS:
+    reasons: list[str] = []
+    for rung in RUNGS if wanted == "auto" else (wanted,):
         reason = _proves(rung, readable)
         if not reason:
             return rung, "; ".join(reasons)
@@ -358,6 +359,8 @@ class Nursery:
     """A process with numpy, matplotlib and the rest imported, which forks examiners and students when asked."""
 
     def __init__(self, sandbox: str = "auto") -> None:
+        if sandbox not in ("auto", NONE, *RUNGS):
+            raise ValueError(f"no sandbox is called {sandbox!r}: there are auto, {', '.join(RUNGS)} and {NONE}")
         if not hasattr(os, "fork"):
             raise NoSandbox("grading needs Linux or macOS: this system can't fork a process")
         self._lock = threading.Lock()
@@ -368,7 +371,12 @@ class Nursery:
             environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         command = [sys.executable, "-P", "-s", "-m", "examiner.student", str(theirs.fileno()), sandbox]
         self._process = subprocess.Popen(
-            command, env=environment, pass_fds=[theirs.fileno()], cwd=self._home, stdin=subprocess.DEVNULL
+            command,
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            cwd=self._home,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the grader, which then ends this one
         )
         theirs.close()
         self._control = mine
@@ -451,11 +459,9 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
 def serve(control: socket.socket, sandbox: str, examine: Callable[[socket.socket], None], student: Callable[..., None]):
     """The nursery's own loop: fork an examiner or a student for each request, until its owner is gone."""
     readable = readable_paths()
-    rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable)
+    rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox)
     control.sendall(json.dumps({"rung": rung, "reasons": reasons}).encode() + b"\n")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    if sys.platform == "linux":
-        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     while True:
         data, handed, _, _ = socket.recv_fds(control, 65536, 4)
         while data and not data.endswith(b"\n"):

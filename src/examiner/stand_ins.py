@@ -191,8 +191,7 @@ class Pupil:
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)
-            known = [None] * 0 if not objects else objects
-            value = wire.Decoder(data, adopt=self._adopter(name), known=known, revive=revive).message()
+            value = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=revive).message()
         except TimeoutError:
             self.hung = True
             raise self._lost("hung") from None

@@ -312,8 +312,6 @@ def make_shell() -> Any:
         displayhook_class = Hook
         display_pub_class = Publisher
         number = 0
-        parts: list[tuple[str, str]] = []
-        left = [0]
 
         def begin(self, number: int, parts: list[tuple[str, str]], left: list[int]) -> None:
             """Name the cell that runs next, and where its output goes."""

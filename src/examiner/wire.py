@@ -605,10 +605,7 @@ def _renew(old: Any, new: Any) -> None:
         _renew_array(old, new)
     elif isinstance(old, list) and isinstance(new, list):
         old[:] = new
-    elif isinstance(old, dict) and isinstance(new, dict):
-        old.clear()
-        old.update(new)
-    elif isinstance(old, set) and isinstance(new, set):
+    elif (isinstance(old, dict) and isinstance(new, dict)) or (isinstance(old, set) and isinstance(new, set)):
         old.clear()
         old.update(new)
     elif isinstance(old, np.random.Generator) and isinstance(new, np.random.Generator):
