@@ -67,7 +67,7 @@ def grader_digest() -> str:
     digest = hashlib.sha256(f"{platform.python_version()} numpy {importlib.metadata.version('numpy')}".encode())
     here, helper = Path(__file__).parent, Path(workshop.__file__).parent
     files = [here / f"{name}.py" for name in ("grade", "sandbox", "stand_ins", "student", "wire")]
-    files += [helper / f"{name}.py" for name in ("gradcheck", "points")]
+    files += sorted(helper.glob("*.py"))
     for file in files:
         if file.exists():
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

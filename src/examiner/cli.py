@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import shutil
 import sqlite3
 import sys
 import time
@@ -505,12 +504,25 @@ def _session_name(session: Any) -> str:
 
 def bundle_command(options: argparse.Namespace) -> int:
     """Make the folder and the zip that students get."""
-    raise ClassError("Not yet.")
+    from . import handout
+    from .gradebook import open_course
+
+    course = open_course(options.course)
+    archive = handout.make_bundle(course.root, course.root / options.to, course.assignments())
+    say(f"Wrote {archive.with_suffix('')} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
+    return 0
 
 
 def solutions_command(options: argparse.Namespace) -> int:
     """Execute the notebooks with answers and write them as notebooks and HTML."""
-    raise ClassError("Not yet.")
+    from . import handout
+    from .gradebook import open_course
+
+    course = open_course(options.course)
+    say("Executing the notebooks with their answers.")
+    for path in handout.make_solutions(course.root, course.root / options.to, course.assignments()):
+        say(f"Wrote {path}")
+    return 0
 
 
 if __name__ == "__main__":

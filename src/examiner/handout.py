@@ -1,0 +1,201 @@
+"""What goes out to students: the bundle at the start, the solutions a week later. Neither holds a hidden test."""
+
+from __future__ import annotations
+
+import html
+import importlib.metadata
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .class_ import ClassError
+from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HIDDEN, END_SOLUTION, Assignment
+from .report import TEMPLATES, safe_markdown
+
+# What a student's notebook needs; their own needs come from the lock.
+STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "notebook", "numpy")
+SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
+GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
+
+
+# --- the bundle ---
+
+
+def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> Path:
+    """Write the folder `target` and the zip beside it: notebooks, helper package, environment, slides, README.
+
+    It is fit to be a public repository for Binder, nbgitpuller or a hub. Raises ClassError, and writes nothing, where
+    release/ is missing or anything in the bundle gives an answer away.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / target.name
+        made.mkdir()
+        for name in assignments:
+            release = root / "release" / name
+            if not (release / f"{name}.ipynb").exists():
+                raise ClassError(f"release/{name} is missing. Run `make release` first.")
+            shutil.copytree(release, made / name, ignore=SKIPPED)
+        slides = [path for path in sorted((root / "slides").glob("*")) if path.suffix in (".html", ".pdf")]
+        for path in slides:
+            (made / "slides").mkdir(exist_ok=True)
+            shutil.copy(path, made / "slides" / path.name)
+        (made / "requirements.txt").write_text(student_lock((root / "requirements.lock").read_text()))
+        shutil.copy(TEMPLATES / "student_environment.yml", made / "environment.yml")
+        readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
+        listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
+        deck = "\n".join(f"- [slides/{path.name}](slides/{path.name})" for path in slides)
+        readme = readme.replace("NOTEBOOKS", listed).replace("SLIDES", deck or "- the slides are on the homepage")
+        (made / "README.md").write_text(readme, encoding="utf-8")
+        if found := leaks(made, assignments.values()):
+            raise ClassError("The bundle would give answers away:\n  " + "\n  ".join(found[:20]))
+        if target.exists():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(made, target)
+    archive = target.with_suffix(".zip")
+    zip_folder(target, archive)
+    return archive
+
+
+def zip_folder(folder: Path, archive: Path) -> None:
+    """A zip of a folder, the same bytes for the same files."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            information = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", (1980, 1, 1, 0, 0, 0))
+            information.compress_type = zipfile.ZIP_DEFLATED
+            information.external_attr = 0o644 << 16
+            file.writestr(information, path.read_bytes())
+
+
+def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
+    """Where a folder holds what students must not have: nbgrader's marks, or a telling line of what was taken out."""
+    marks = [BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN, BEGIN_GUIDE, END_GUIDE]
+    taken_out = {line for assignment in assignments for line in removed_lines(assignment)}
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        text = path.read_bytes().decode("utf-8", "replace")
+        if path.suffix == ".ipynb":
+            text = "\n".join(_strings(json.loads(text)))
+        elif path.suffix not in (".py", ".md", ".txt", ".js", ".html"):
+            continue
+        found += [f"{path.relative_to(folder)}: {mark}" for mark in marks if mark in text]
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        telling = [line for line in lines if line in taken_out]
+        if path.suffix != ".ipynb":  # a common line may well stand in the helpers too; two in a row are no accident
+            pairs = zip(lines, lines[1:], strict=False)
+            telling = [one for one, next_ in pairs if one in taken_out and next_ in taken_out]
+        found += [f"{path.relative_to(folder)}: {line}" for line in sorted(set(telling))]
+    return found
+
+
+def removed_lines(assignment: Assignment) -> set[str]:
+    """The lines of a source that are in no released cell and say something: the answers, hidden tests and guides."""
+    given = {line.strip() for cell in assignment.cells for line in cell.release_source.split("\n")}
+    whole = {line.strip() for cell in assignment.cells for line in cell.source.split("\n")}
+    return {line for line in whole - given if len(line) >= 24 and not line.startswith(("import ", "from ", "#"))}
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _strings(part)
+    elif isinstance(value, Sequence):
+        if value and all(isinstance(part, str) for part in value):
+            yield "".join(value)
+        else:
+            for part in value:
+                yield from _strings(part)
+
+
+def student_lock(lock: str) -> str:
+    """The part of requirements.lock that a student's notebook needs, hashes and all."""
+    blocks = {
+        _canonical(match[1]): match[0].rstrip() + "\n"
+        for match in re.finditer(r"^([A-Za-z0-9._-]+)==.*(?:\n[ ]+.*)*\n?", lock, re.MULTILINE)
+    }
+    needed: set[str] = set()
+    waiting = [*STUDENT_PACKAGES]
+    while waiting:
+        name = _canonical(waiting.pop())
+        if name in needed or name not in blocks:
+            continue
+        needed.add(name)
+        try:
+            wanted = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:  # a package for another system
+            continue
+        waiting += [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in wanted if "extra ==" not in one]
+    return "".join(blocks[name] for name in sorted(needed))
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# --- the solutions ---
+
+
+def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> list[Path]:
+    """Execute each notebook with its answers and write it to `target` as a notebook and as one HTML file."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in assignments:
+        nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+        nb.cells = [_shown(cell) for cell in nb.cells]
+        with tempfile.TemporaryDirectory() as folder:
+            NotebookClient(nb, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+        nb.metadata.pop("widgets", None)
+        for cell in nb.cells:
+            cell.metadata.pop("execution", None)
+        text = nbformat.writes(nb)  # type: ignore[no-untyped-call]
+        for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, name))):
+            path = target / f"{name}{suffix}"
+            path.write_text(content, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _shown(cell: Any) -> Any:
+    """A source cell as the solutions show it: answers yes, hidden tests and marking guides no."""
+    source = _without(cell.source, BEGIN_HIDDEN, END_HIDDEN)
+    source = _without(source, BEGIN_GUIDE, END_GUIDE)
+    source = "\n".join(line for line in source.split("\n") if BEGIN_SOLUTION not in line and END_SOLUTION not in line)
+    cell.source = GUIDE.sub("", source).strip("\n") if cell.cell_type == "markdown" else source.strip("\n")
+    cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    return cell
+
+
+def _without(text: str, begin: str, end: str) -> str:
+    return re.sub(rf"^[^\n]*{re.escape(begin)}.*?{re.escape(end)}[^\n]*\n?", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def solution_page(nb: Any, name: str) -> str:
+    """An executed notebook as one HTML file whose maths and pictures need no network and no script."""
+    from nbconvert.exporters import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+    from traitlets.config import Config
+
+    config = Config()
+    config.HTMLExporter.template_name = "basic"
+    config.HTMLExporter.filters = {"markdown2html": safe_markdown}
+    config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/plain"]
+    body, _ = HTMLExporter(config=config).from_notebook_node(nb)
+    body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
+    style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")  # type: ignore[no-untyped-call]
+    title = html.escape(name.replace("_", " "))
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        f"<title>{title}: solutions</title>\n<style>\n{style}\n.jp-InputPrompt, .jp-OutputPrompt {{ display: none; }}\n"
+        f"</style></head><body>\n{body}\n</body></html>\n"
+    )
