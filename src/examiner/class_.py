@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -446,7 +446,7 @@ class _Cluster:
 
     def __init__(self, address: str, arguments: tuple[bytes, Limits, str]):
         try:
-            from distributed import Client
+            from distributed import Client, as_completed
         except ImportError as error:
             raise ClassError("--scheduler needs dask.distributed: pip install distributed") from error
         try:
@@ -458,6 +458,7 @@ class _Cluster:
             ) from error
         self.arguments, self.versions = arguments, grader_versions()
         self.running: dict[Any, tuple[str, bytes, Assignment]] = {}
+        self.finished: Any = as_completed(loop=self.client.loop)
         try:
             self._check_workers()
         except BaseException:
@@ -487,31 +488,30 @@ class _Cluster:
             _grade_on_worker, submission, assignment, *self.arguments, self.versions, key=f"grade-{key}", retries=2
         )
         self.running[future] = (key, submission, assignment)
+        self.finished.add(future)
 
     def full(self) -> bool:
         return len(self.running) >= 4 * self.threads()
 
     def done(self) -> Iterator[tuple[str, Result]]:
-        from distributed import wait as wait_for
-
-        finished = wait_for(list(self.running), return_when="FIRST_COMPLETED").done
-        for future in finished:
-            key, submission, assignment = self.running.pop(future)
-            error = future.exception() if future.status == "error" else None
-            if error is None:
-                yield key, Result.from_json(future.result())
-            elif isinstance(error, _Mismatch):
-                raise ClassError(f"A worker would not grade as this machine does: {error}.")
-            elif isinstance(error, NoSandbox):
-                raise ClassError(f"A worker can't shut student code in: {error}")
-            else:
-                why = f"The cluster could not grade this submission: {error!r}."
-                yield key, failed_result(submission, assignment, why)
-            future.release()
+        future = next(self.finished)
+        key, submission, assignment = self.running.pop(future)
+        try:
+            result = Result.from_json(future.result())
+        except _Mismatch as error:
+            raise ClassError(f"A worker would not grade as this machine does: {error}.") from None
+        except NoSandbox as error:
+            raise ClassError(f"A worker can't shut student code in: {error}") from None
+        except CancelledError:
+            raise ClassError(
+                "The connection to the Dask scheduler was lost. What was graded is kept; run again to go on."
+            ) from None
+        except Exception as error:
+            result = failed_result(submission, assignment, f"The cluster could not grade this submission: {error!r}.")
+        yield key, result
 
     def close(self) -> None:
-        for future in self.running:
-            future.cancel()
+        self.client.cancel(list(self.running))
         self.client.close()
 
 
