@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser
+.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser slides present
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,19 @@ lab: setup ## open JupyterLab on the course
 
 release: setup ## make release/, what students get, from source/
 	@$(BIN)/python -m examiner.release
+
+# --- the slides ---
+
+slides: setup browser ## build slides/deck.html and slides/deck.pdf
+	@command -v npm >/dev/null || { \
+	  echo "Installing Node, which runs Marp"; \
+	  if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null || \
+	  { echo "Node could not be installed: install Node 18 or later by hand and run again"; exit 1; }; }
+	@$(BIN)/python slides/build.py
+
+present: setup ## show the slides with the demo and the nudge live in them
+	@$(BIN)/python slides/present.py
 
 # --- tests and checks ---
 
