@@ -186,10 +186,22 @@ CHANGES: dict[str, Callable[[Notebook], Notebook]] = {
     "duplicated_test_cell": duplicated_test_cell,
     "other_editor": other_editor,
 }
-STUDENTS = (
-    "all_right blank half_done sum_for_mean penalty_on_bias ascent changed_in_place last_batch_dropped syntax_error "
-    "infinite_loop deleted_test_cell duplicated_test_cell renamed_notebook other_editor"
-).split()
+STUDENTS = [
+    "all_right",
+    "blank",
+    "half_done",
+    "sum_for_mean",
+    "penalty_on_bias",
+    "ascent",
+    "changed_in_place",
+    "last_batch_dropped",
+    "syntax_error",
+    "infinite_loop",
+    "deleted_test_cell",
+    "duplicated_test_cell",
+    "renamed_notebook",
+    "other_editor",
+]
 
 
 def submission(student: str, assignment: str, source: Notebook, release: Notebook) -> Notebook:

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
-from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
 from nbgrader.api import Gradebook
 
 from examiner import class_, cli, gradebook
 from examiner.class_ import Journal
 from examiner.grade import Assignment, Limits, Result
+from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
 
 
 def grade(root: Path, *more: str) -> int:
@@ -124,7 +124,9 @@ def test_a_changed_test_regrades_and_a_changed_text_does_not(tmp_path: Path) -> 
 
 def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Path) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
-    other = Assignment.from_notebook(json.dumps(source_notebook()).replace("return 2 * x", "return x * 2").encode(), "mini")
+    other = Assignment.from_notebook(
+        json.dumps(source_notebook()).replace("return 2 * x", "return x * 2").encode(), "mini"
+    )
     journal = Journal(tmp_path, b"secret", Limits())
     key = journal.key(b"a", assignment)
     assert key == Journal(tmp_path, b"secret", Limits()).key(b"a", assignment)
@@ -150,7 +152,12 @@ def test_what_is_damaged_in_the_journal_counts_as_not_there(tmp_path: Path) -> N
 
 def outcome(root: Path) -> dict[str, str]:
     """What must be the same however often a run was broken: every file that people use, and the marks."""
-    files = [*(root / "autograded").rglob("*"), *(root / "feedback").rglob("*"), root / "grades.csv", root / "marks.csv"]
+    files = [
+        *(root / "autograded").rglob("*"),
+        *(root / "feedback").rglob("*"),
+        root / "grades.csv",
+        root / "marks.csv",
+    ]
     found = {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()
     }
@@ -281,7 +288,9 @@ def test_a_wrong_assignment_and_a_wrong_scheduler_are_said(tmp_path: Path, capsy
     assert "No Dask scheduler answers" in says(capsys)
 
 
-def test_cells_taken_away_from_a_graded_assignment_are_explained(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cells_taken_away_from_a_graded_assignment_are_explained(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = source_notebook()
     del source.cells[6]  # test_shift_left
     make_course(course, source)
@@ -297,5 +306,3 @@ def test_two_runs_at_once_are_refused(course: Path, capsys: pytest.CaptureFixtur
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
     assert "Another `workshop grade` is at work" in run.stderr
-
-

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mini_course import answered, hand_in, make_course, source_notebook
 from nbgrader.api import Gradebook
 
 from examiner import class_, cli, gradebook
 from examiner.class_ import ClassError, Job, Journal, grade_class
 from examiner.grade import Assignment, Limits
+from mini_course import answered, hand_in, make_course, source_notebook
 
 ASSIGNMENT = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
 
@@ -106,9 +106,7 @@ def test_a_cluster_gives_the_same_marks_though_a_worker_is_killed(cluster: Clust
 def test_a_worker_with_another_grader_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (other / "sitecustomize.py").write_text(
-        "import examiner.class_ as c\nc.grader_digest = lambda: 'another grader'\n"
-    )
+    (other / "sitecustomize.py").write_text("import examiner.class_ as c\nc.grader_digest = lambda: 'another grader'\n")
     cluster.worker(PYTHONPATH=str(other))
     cluster.wait_for(1)
     jobs = submissions(tmp_path, 1)

@@ -8,11 +8,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from mini_course import answered, source_notebook
 
 from examiner import intake
 from examiner.class_ import ClassError
 from examiner.grade import Assignment
+from mini_course import answered, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
 ANSWER = json.dumps(answered())
@@ -77,7 +77,9 @@ def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
 
 
 def test_names_in_a_zip_are_never_paths(tmp_path: Path) -> None:
-    taken, submitted = take(tmp_path, {"../../evil/mini.ipynb": ANSWER, "good/mini.ipynb": ANSWER, "/abs/mini.ipynb": ANSWER})
+    taken, submitted = take(
+        tmp_path, {"../../evil/mini.ipynb": ANSWER, "good/mini.ipynb": ANSWER, "/abs/mini.ipynb": ANSWER}
+    )
     assert {path.name for path in submitted.iterdir()} == {"good"}
     assert not (tmp_path.parent / "evil").exists()
     assert len(taken.problems) == 2
@@ -92,7 +94,7 @@ def test_a_zip_bomb_is_refused_and_leaves_all_as_it_was(tmp_path: Path) -> None:
 
 def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 broken")
-    with pytest.raises(ClassError, match="neither a folder nor a zip|can't be read"):
+    with pytest.raises(ClassError, match=r"neither a folder nor a zip|can't be read"):
         intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
 
 
@@ -126,7 +128,9 @@ def test_no_student_vanishes(tmp_path: Path) -> None:
 
 def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
     roster = tmp_path / "roster.csv"
-    roster.write_text("Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig")
+    roster.write_text(
+        "Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig"
+    )
     sessions = ["Tuesday 12:00–13:00 AH211", "Friday 14:15–15:15 AH211"]
     found = intake.read_roster(roster, sessions)
     assert [found["007"].session, found["008"].session] == [sessions[1], sessions[0]]

@@ -23,7 +23,6 @@ import workshop
 from .grade import Assignment, Limits, Mark, Result, grade
 from .sandbox import NoSandbox
 
-
 LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
 
 

@@ -178,7 +178,9 @@ def grade_command(options: argparse.Namespace) -> int:
             )
             class_.write(results)
             class_.finish(report=not options.no_report)
-    say(f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s.")
+    say(
+        f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
+    )
     return 0
 
 
@@ -271,7 +273,11 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
 
 def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
     """A bar that names what is being graded, with the time left."""
-    workers = f"the cluster at {options.scheduler}" if options.scheduler else f"{options.workers or available_cores()} at once"
+    workers = (
+        f"the cluster at {options.scheduler}"
+        if options.scheduler
+        else f"{options.workers or available_cores()} at once"
+    )
     bar = tqdm(total=len(jobs), desc=f"Grading, {workers}", unit="nb", mininterval=0.3, dynamic_ncols=True)
     running: dict[Job, None] = {}
 
@@ -355,8 +361,9 @@ class _Class:
         from . import gradebook as books
         from . import report
 
-        shown = (key, assignment.digest, report.look(), result.notes, sorted(marked.scores.items()), marked.late_penalty)
-        shown += (sorted(marked.comments.items()), sorted(marked.waiting), sorted(marked.by_hand))
+        shown: list[Any] = [key, assignment.digest, report.look(), result.notes, marked.late_penalty]
+        shown += [sorted(part) for part in (marked.scores.items(), marked.comments.items())]
+        shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         if _stamp(path, rb'name="workshop-stamp" content="([0-9a-f]+)"') == stamp:
@@ -386,7 +393,9 @@ class _Class:
             page = self.summary.page()
             if page is not None:
                 write_atomically(root / "class_report.html", page)
-        written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (", class_report.html" if report else "")
+        written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
+            ", class_report.html" if report else ""
+        )
         say(f"Wrote {written} in {root}.")
 
 
@@ -400,9 +409,19 @@ def _stamp(path: Path, pattern: bytes) -> str | None:
     return match[1].decode() if match else None
 
 
-GRADES = (
-    "assignment,duedate,timestamp,student_id,last_name,first_name,email,raw_score,late_submission_penalty,score,max_score"
-).split(",")
+GRADES = [
+    "assignment",
+    "duedate",
+    "timestamp",
+    "student_id",
+    "last_name",
+    "first_name",
+    "email",
+    "raw_score",
+    "late_submission_penalty",
+    "score",
+    "max_score",
+]
 
 
 def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
@@ -441,7 +460,9 @@ def marks_csv(rows: Iterable[Any]) -> str:
     """marks.csv: a row for each student and graded cell, with what went wrong."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow("assignment,student_id,question,grade_id,score,max_score,state,mistake,message".split(","))
+    writer.writerow(
+        ["assignment", "student_id", "question", "grade_id", "score", "max_score", "state", "mistake", "message"]
+    )
     for row in rows:
         for line in row.lines:
             score = "" if line.score is None else line.score

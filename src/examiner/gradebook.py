@@ -1,4 +1,4 @@
-"""The one writer of nbgrader's gradebook: assignments in, marks in and out, and the marked notebook formgrader shows."""
+"""The one writer of nbgrader's gradebook: assignments in, marks in and out, and the notebook that formgrader shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -153,7 +153,7 @@ def _has_all_columns(connection: Any) -> bool:
 
 
 @contextmanager
-def quiet_nbgrader(app: Any) -> Iterable[io.StringIO]:  # type: ignore[misc]
+def quiet_nbgrader(app: Any) -> Iterator[io.StringIO]:
     """What nbgrader says, kept to be shown only if something goes wrong."""
     kept, handlers = io.StringIO(), list(app.log.handlers)
     handler = logging.StreamHandler(kept)
@@ -355,7 +355,7 @@ def notebook_text(nb: NotebookNode) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is to be in the gradebook for one student: `changed` says that this result is new for the autograded folder."""
+    """What is to be in the gradebook for one student; `changed` where the autograded folder lacks this result."""
 
     student: str
     result: Result
@@ -363,7 +363,9 @@ class Entry:
     changed: bool
 
 
-def save(gradebook: Gradebook, assignment: Assignment, entries: Sequence[Entry], late: LatePenalty | None = None) -> int:
+def save(
+    gradebook: Gradebook, assignment: Assignment, entries: Sequence[Entry], late: LatePenalty | None = None
+) -> int:
     """Write results into the gradebook in one transaction; returns the number of rows that differed.
 
     Marks and comments given by hand are never touched. A hand mark on work that has changed since is flagged for a
@@ -519,9 +521,7 @@ class LatePenalty:
                 scores = db.scalars(sa.select(tables.Grade.score).where(tables.Grade.notebook_id == row.id))
                 score = sum(value or 0.0 for value in scores)
                 late = row.assignment.total_seconds_late
-                penalty = self._preprocessor.plugin_inst.late_submission_penalty(
-                    row.assignment.student_id, score, late
-                )
+                penalty = self._preprocessor.plugin_inst.late_submission_penalty(row.assignment.student_id, score, late)
                 if penalty is not None:
                     penalty = min(max(float(penalty), 0.0), score)
             if row.late_submission_penalty != penalty:

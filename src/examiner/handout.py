@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.metadata
+import itertools
 import json
 import re
 import shutil
@@ -87,7 +88,7 @@ def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
         lines = [line.strip() for line in text.split("\n") if line.strip()]
         telling = [line for line in lines if line in taken_out]
         if path.suffix != ".ipynb":  # a common line may well stand in the helpers too; two in a row are no accident
-            pairs = zip(lines, lines[1:], strict=False)
+            pairs = itertools.pairwise(lines)
             telling = [one for one, next_ in pairs if one in taken_out and next_ in taken_out]
         found += [f"{path.relative_to(folder)}: {line}" for line in sorted(set(telling))]
     return found
@@ -150,14 +151,14 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
     target.mkdir(parents=True, exist_ok=True)
     written = []
     for name in assignments:
-        nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+        nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)
         nb.cells = [_shown(cell) for cell in nb.cells]
         with tempfile.TemporaryDirectory() as folder:
             NotebookClient(nb, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
         nb.metadata.pop("widgets", None)
         for cell in nb.cells:
             cell.metadata.pop("execution", None)
-        text = nbformat.writes(nb)  # type: ignore[no-untyped-call]
+        text = nbformat.writes(nb)
         for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, name))):
             path = target / f"{name}{suffix}"
             path.write_text(content, encoding="utf-8")
@@ -191,11 +192,12 @@ def solution_page(nb: Any, name: str) -> str:
     config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/plain"]
     body, _ = HTMLExporter(config=config).from_notebook_node(nb)
     body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
-    style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")  # type: ignore[no-untyped-call]
+    style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")
     title = html.escape(name.replace("_", " "))
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
         f"<title>{title}: solutions</title>\n<style>\n{style}\n.jp-InputPrompt, .jp-OutputPrompt {{ display: none; }}\n"
         f"</style></head><body>\n{body}\n</body></html>\n"
     )

@@ -98,7 +98,12 @@ def owner_of(path: str, assignments: Sequence[str]) -> Owner | None:
         return Owner(parts[0], declared=declared)
     stem = PurePosixPath(path).stem
     for assignment in assignments:
-        for left, right in ((f"{assignment}_", ""), ("", f"_{assignment}"), (f"{assignment}-", ""), ("", f"-{assignment}")):
+        for left, right in (
+            (f"{assignment}_", ""),
+            ("", f"_{assignment}"),
+            (f"{assignment}-", ""),
+            ("", f"-{assignment}"),
+        ):
             if stem.startswith(left) and stem.endswith(right) and len(stem) > len(left + right):
                 return Owner(stem[len(left) : len(stem) - len(right)], declared=assignment)
     return Owner(stem) if stem not in assignments else None
@@ -152,7 +157,9 @@ def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterato
     elif zipfile.is_zipfile(path):
         yield from _read_zip(path, assignments, taken)
     elif path.suffix == ".ipynb":
-        raise ClassError(f"{path} is a single notebook. Put it in a folder named after the student and give the outer folder.")
+        raise ClassError(
+            f"{path} is a single notebook. Put it in a folder named after the student and give the outer folder."
+        )
     else:
         raise ClassError(f"{path} is neither a folder nor a zip. Export the submissions again, or unpack them first.")
 
@@ -284,7 +291,7 @@ def _found(
 
 
 def likeness(content: bytes, assignment: Assignment) -> float:
-    """How much a notebook is a copy of an assignment's release: the share of its cells found by id or by text, 0 to 1."""
+    """How much a notebook is a copy of an assignment's release: the share of its cells that are found, 0 to 1."""
     try:
         cells = json.loads(content)["cells"]
         ids, texts = set(), set()
@@ -322,7 +329,9 @@ def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tup
     if found.declared in assignments:
         return found.declared, 0.0
     stem = PurePosixPath(found.origin).stem.lower()
-    named = {name: SequenceMatcher(None, name.lower(), stem).ratio() + 2 * (name.lower() in stem) for name in assignments}
+    named = {
+        name: SequenceMatcher(None, name.lower(), stem).ratio() + 2 * (name.lower() in stem) for name in assignments
+    }
     best = max(named, key=lambda name: named[name])
     return (best, 0.0) if named[best] >= 0.6 else (None, 0.0)
 
@@ -345,7 +354,9 @@ def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[st
             assignment, likely = which_assignment(found, assignments)
             taken.students.add(found.student)
             if assignment is None:
-                taken.problems.append(f"{found.origin}: {found.student} handed in a notebook that is none of the assignments.")
+                taken.problems.append(
+                    f"{found.origin}: {found.student} handed in a notebook that is none of the assignments."
+                )
                 continue
             when = found.timestamp.timestamp() if found.timestamp else 0.0
             rank = (when, float(found.attempt), round(likely, 3), float(len(found.content)))
@@ -385,7 +396,9 @@ def _store(
     target = folder / f"{assignment}.ipynb"
     if PurePosixPath(found.origin).name != target.name:
         shown = PurePosixPath(found.origin).name
-        if not any(pattern.match(shown) and shown.endswith(f"_{target.name}") for pattern in (CANVAS, MOODLE, BLACKBOARD)):
+        if not any(
+            pattern.match(shown) and shown.endswith(f"_{target.name}") for pattern in (CANVAS, MOODLE, BLACKBOARD)
+        ):
             taken.note(student, assignment, f"It came under the name {shown}.")
     if found.late:
         taken.note(student, assignment, "The learning-management system marked it late.")
@@ -523,7 +536,7 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
 
 
 def _session(name: str, sessions: Sequence[str]) -> str | None:
-    """The session of the timetable that a roster means: by its number or its name; anything where there is no timetable."""
+    """The session of the timetable that a roster means: by its number or its name; any where there is no timetable."""
     if not name or not sessions:
         return name
     if name.isdigit() and 1 <= int(name) <= len(sessions):

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import html
 import io
+import itertools
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -251,7 +252,9 @@ def look() -> str:
     return digest.hexdigest()
 
 
-def feedback_html(nb: NotebookNode, *, student: str, assignment: str, late_penalty: float = 0.0, stamp: str = "") -> str:
+def feedback_html(
+    nb: NotebookNode, *, student: str, assignment: str, late_penalty: float = 0.0, stamp: str = ""
+) -> str:
     """A student's feedback: marks by question, what went wrong in words, comments, and the work itself.
 
     `nb` is a marked notebook with `score`, `points` and `comment` in its cells' nbgrader metadata, as nbgrader's own
@@ -259,18 +262,22 @@ def feedback_html(nb: NotebookNode, *, student: str, assignment: str, late_penal
     """
     questions = questions_of(nb)
     scores = [question.score or 0.0 for question in questions]
-    return _templates().get_template("feedback.html.j2").render(
-        student=student,
-        assignment=assignment,
-        questions=questions,
-        waiting=any(question.waiting for question in questions),
-        total=sum(scores) - late_penalty,
-        points=sum(question.points for question in questions),
-        late_penalty=late_penalty,
-        notes=nb.metadata.get("workshop", {}).get("notes", []),
-        pieces=list(_pieces(nb)),
-        stamp=stamp,
-        pygments=HtmlFormatter().get_style_defs(".code"),
+    return (
+        _templates()
+        .get_template("feedback.html.j2")
+        .render(
+            student=student,
+            assignment=assignment,
+            questions=questions,
+            waiting=any(question.waiting for question in questions),
+            total=sum(scores) - late_penalty,
+            points=sum(question.points for question in questions),
+            late_penalty=late_penalty,
+            notes=nb.metadata.get("workshop", {}).get("notes", []),
+            pieces=list(_pieces(nb)),
+            stamp=stamp,
+            pygments=HtmlFormatter().get_style_defs(".code"),
+        )
     )
 
 
@@ -280,7 +287,7 @@ class FeedbackExporter(Exporter):
     file_extension = ".html"
     output_mimetype = "text/html"
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: Any = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
         nb, resources = super().from_notebook_node(nb, resources, **kwargs)
@@ -516,90 +523,73 @@ class Summary:
         Two students are put together when, apart from names, comments and layout, they share answers to two questions
         or more (or a written answer) that at most one in twenty of those who answered, and at most eight, have.
         """
-        groups = []
-        for name in self.assignments:
-            shared: dict[tuple[str, str], set[str]] = defaultdict(set)
-            strong: set[tuple[str, str]] = set()
-            for (assignment, question), shapes in self._answers.items():
-                if assignment != name:
-                    continue
-                answered = sum(len(students) for students in shapes.values())
-                for shape, students in shapes.items():
-                    if not 2 <= len(students) <= max(2, min(8, answered // 20)):
-                        continue
-                    for i, one in enumerate(sorted(students)):
-                        for other in sorted(students)[i + 1 :]:
-                            shared[one, other].add(question)
-                            if shape.startswith("text:"):
-                                strong.add((one, other))
-            parent: dict[str, str] = {}
+        return sorted(group for name in self.assignments for group in self._alike(name))
 
-            def root(student: str, parent: dict[str, str] = parent) -> str:
-                while parent.setdefault(student, student) != student:
-                    student = parent[student]
-                return student
-
-            pairs = {pair: qs for pair, qs in shared.items() if len(qs) >= 2 or pair in strong}
-            for one, other in pairs:
-                parent[root(one)] = root(other)
-            members: dict[str, set[str]] = defaultdict(set)
-            questions: dict[str, set[str]] = defaultdict(set)
-            for (one, other), qs in pairs.items():
-                members[root(one)] |= {one, other}
-                questions[root(one)] |= qs
-            for key in members:
-                groups.append((name, tuple(sorted(members[key])), tuple(sorted(questions[key]))))
-        return sorted(groups)
+    def _alike(self, name: str) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        shared: dict[tuple[str, str], set[str]] = defaultdict(set)  # by pair of students, the questions
+        written: set[tuple[str, str]] = set()
+        for (assignment, question), shapes in self._answers.items():
+            answered = sum(len(students) for students in shapes.values())
+            for shape, students in shapes.items() if assignment == name else ():
+                if 2 <= len(students) <= max(2, min(8, answered // 20)):
+                    for pair in itertools.combinations(sorted(students), 2):
+                        shared[pair].add(question)
+                        if shape.startswith("text:"):
+                            written.add(pair)
+        group_of: dict[str, set[str]] = {}
+        questions: dict[int, set[str]] = defaultdict(set)
+        pairs = [pair for pair, found in shared.items() if len(found) >= 2 or pair in written]
+        for one, other in pairs:
+            group = group_of.get(one, {one}) | group_of.get(other, {other})
+            for student in group:
+                group_of[student] = group
+        for pair in pairs:
+            questions[id(group_of[pair[0]])] |= shared[pair]
+        groups = {id(group): group for group in group_of.values()}
+        return [(name, tuple(sorted(group)), tuple(sorted(questions[key]))) for key, group in groups.items()]
 
     def page(self) -> str:
         """The class report as one HTML file."""
         rows = self.rows()
-        parts = []
-        for name, assignment in self.assignments.items():
-            mine = [row for row in rows if row.assignment == name]
-            if not mine:
-                continue
-            most = sum(cell.points for cell in assignment.graded)
-            shares = _shares(mine)
-            hardest = sorted(
-                (
-                    (question, statistics.fmean(scores))
-                    for question, scores in _scores(mine).items()
-                ),
-                key=lambda item: item[1],
-            )[:5]
-            seconds = sorted(row.seconds for row in mine)
-            parts.append(
-                {
-                    "name": name,
-                    "rows": mine,
-                    "most": most,
-                    "mean": statistics.fmean(row.score for row in mine),
-                    "median": statistics.median(row.score for row in mine),
-                    "waiting": sum(bool(row.marked.waiting) for row in mine),
-                    "by_question": by_question_picture(shares),
-                    "totals": totals_picture([row.score for row in mine], most),
-                    "by_session": by_session_picture(mine, self.sessions, most) if self.session_of else "",
-                    "session_rows": _session_rows(mine, self.sessions) if self.session_of else [],
-                    "hardest": hardest,
-                    "mistakes": [m for m in self.mistakes() if m.assignment == name],
-                    "unanswered": {question: len(who) for question, who in self._unanswered[name].items()},
-                    "eyes": [row for row in mine if row.needs_eye],
-                    "noted": [row for row in mine if row.notes and not row.needs_eye],
-                    "alike": [group for group in self.alike() if group[0] == name],
-                    "typical": statistics.median(seconds),
-                    "longest": max(mine, key=lambda row: row.seconds),
-                    "all_seconds": sum(seconds),
-                    "rungs": Counter(row.sandbox or "none: not run" for row in mine).most_common(),
-                }
+        by_assignment = {name: [row for row in rows if row.assignment == name] for name in self.assignments}
+        return (
+            _templates()
+            .get_template("report.html.j2")
+            .render(
+                parts=[self._part(name, mine) for name, mine in by_assignment.items() if mine],
+                students=len({row.student for row in rows}),
+                shown_answers=SHOWN_ANSWERS,
+                pygments=HtmlFormatter().get_style_defs(".code"),
             )
-        return _templates().get_template("report.html.j2").render(
-            parts=parts,
-            students=len({row.student for row in rows}),
-            shown_answers=SHOWN_ANSWERS,
-            colours=COLOURS,
-            pygments=HtmlFormatter().get_style_defs(".code"),
         )
+
+    def _part(self, name: str, rows: list[Row]) -> dict[str, Any]:
+        """What the report says of one assignment."""
+        most = sum(cell.points for cell in self.assignments[name].graded)
+        means = [(question, statistics.fmean(scores)) for question, scores in _scores(rows).items()]
+        seconds = [row.seconds for row in rows]
+        return {
+            "name": name,
+            "rows": rows,
+            "most": most,
+            "mean": statistics.fmean(row.score for row in rows),
+            "median": statistics.median(row.score for row in rows),
+            "waiting": sum(bool(row.marked.waiting) for row in rows),
+            "by_question": by_question_picture(_shares(rows)),
+            "totals": totals_picture([row.score for row in rows], most),
+            "by_session": by_session_picture(rows, self.sessions, most) if self.session_of else "",
+            "session_rows": _session_rows(rows, self.sessions) if self.session_of else [],
+            "hardest": sorted(means, key=lambda item: item[1])[:5],
+            "mistakes": [mistake for mistake in self.mistakes() if mistake.assignment == name],
+            "unanswered": {question: len(who) for question, who in self._unanswered[name].items()},
+            "eyes": [row for row in rows if row.needs_eye],
+            "noted": [row for row in rows if row.notes and not row.needs_eye],
+            "alike": [group for group in self.alike() if group[0] == name],
+            "typical": statistics.median(seconds),
+            "longest": max(rows, key=lambda row: row.seconds),
+            "all_seconds": sum(seconds),
+            "rungs": Counter(row.sandbox or "not run" for row in rows).most_common(),
+        }
 
 
 def _unnamed(message: str) -> str:
@@ -623,7 +613,11 @@ def shape_of(source: str) -> str:
         body = getattr(node, "body", None)
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and isinstance(body, list) and body:
             first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 body[:] = body[1:] or [ast.Pass()]
         if isinstance(node, ast.Name) and node.id in own:
             node.id = names.setdefault(node.id, f"v{len(names)}")
@@ -724,7 +718,9 @@ def by_question_picture(shares: Mapping[str, Mapping[str, float]]) -> str:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("per cent of the class")
-    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False, bbox_to_anchor=(0.5, 1.04))
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False, bbox_to_anchor=(0.5, 1.04)
+    )
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     return _svg(figure, "Marks by question: " + ", ".join(names))
 
@@ -748,12 +744,18 @@ def by_session_picture(rows: Sequence[Row], sessions: Sequence[str], most: float
     figure, axes = _figure(8.2, 0.9 + 0.42 * len(names))
     scores = [[row.score for row in rows if row.session == name] for name in names]
     axes.boxplot(
-        scores, orientation="horizontal", showfliers=False, widths=0.55, medianprops={"color": "#d55e00", "linewidth": 2}
+        scores,
+        orientation="horizontal",
+        showfliers=False,
+        widths=0.55,
+        medianprops={"color": "#d55e00", "linewidth": 2},
     )
     for i, some in enumerate(scores, 1):
         offsets = [i + 0.32 * ((k * 0.618034) % 1 - 0.5) for k in range(len(some))]
         axes.plot(sorted(some), offsets, ".", color="#0072b2", alpha=0.45, markersize=5)
-    axes.set_yticks(range(1, len(names) + 1), [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)])
+    axes.set_yticks(
+        range(1, len(names) + 1), [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)]
+    )
     axes.invert_yaxis()
     axes.set_xlim(-0.5, most + 0.5)
     axes.set_xlabel(f"marks of {number(most)}")
