@@ -27,6 +27,8 @@ HTML, PDF = HERE / "deck.html", HERE / "deck.pdf"
 MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"]
+MONTHS += ["November", "December"]
 PARTS = [
     (
         "Review",
@@ -61,8 +63,7 @@ def read_course(file: Path = HERE / "course.yml") -> dict[str, Any]:
 
 def day(date: datetime.date) -> str:
     """A date in words, the same in every locale: Friday 1 September 2017."""
-    months = "January February March April May June July August September October November December".split()
-    return f"{WEEKDAYS[date.weekday()]} {date.day} {months[date.month - 1]} {date.year}"
+    return f"{WEEKDAYS[date.weekday()]} {date.day} {MONTHS[date.month - 1]} {date.year}"
 
 
 def outline(here: int) -> str:
@@ -176,23 +177,33 @@ def theme() -> str:
 
 def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
     """Write the HTML and, unless `pdf` is None, the PDF."""
-    if not MARP.exists():
+    installed, lock = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         npm = shutil.which("npm") or sys.exit("The slides are built with Marp, which needs node and npm (18 or newer).")
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True)
+        print("Installing Marp")
+        quietly([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        installed.touch()
     with tempfile.TemporaryDirectory() as folder:
         filled = markdown()
         (source := Path(folder, "deck.md")).write_text(filled, encoding="utf-8")
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
-        command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin", "-q"]
-        subprocess.run([*command, "--bespoke.transition=false", "-o", str(page)], check=True)
+        command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
+        quietly([*command, "--bespoke.transition=false", "-o", str(page)])
         labelled = label(page.read_text(encoding="utf-8"), filled)
         page.write_text(f"{labelled}<!-- {digest()} seal-{seal(labelled)} -->", encoding="utf-8", newline="\n")
-        if pdf:
+        if pdf and digest_of_pdf(pdf) != digest():  # its bytes hold the time of day: an unchanged one is left alone
             chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
-            env = {**os.environ, **({"CHROME_PATH": chromium} if chromium else {})}
+            env = {"CHROME_PATH": chromium} if chromium else {}
             if hasattr(os, "geteuid") and os.geteuid() == 0:
                 env["CHROME_NO_SANDBOX"] = "1"
-            subprocess.run([*command, "--pdf", "--pdf-outlines", "-o", str(pdf)], check=True, env=env)
+            quietly([*command, "--pdf", "--pdf-outlines", "-o", str(pdf)], **env)
+
+
+def quietly(command: list[str], **env: str) -> None:
+    """Run a command in this folder; what it says is shown only if it fails."""
+    done = subprocess.run(command, cwd=HERE, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{done.stdout}{done.stderr}{command[0]} failed")
 
 
 def stale() -> list[str]:
@@ -217,9 +228,11 @@ def stale() -> list[str]:
 
 
 def digest_of_pdf(file: Path) -> str:
-    """The digest that a built PDF carries among its keywords."""
+    """The digest that a built PDF carries as its keywords; empty where there is no PDF."""
     import pypdfium2
 
+    if not file.exists():
+        return ""
     document = pypdfium2.PdfDocument(file)
     try:
         return str(document.get_metadata_value("Keywords"))
@@ -236,3 +249,4 @@ if __name__ == "__main__":
 
     figures.write(HERE / "figures")
     build()
+    print("slides/deck.html and slides/deck.pdf are built.")

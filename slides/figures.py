@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -71,7 +71,7 @@ def value(x: float) -> str:
     return f"{x:.2f}".rstrip("0").rstrip(".") if x == round(x, 2) else f"{x:.2f}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _outline(source: str, size: float) -> tuple[str, Point, Point]:
     """The outline of a formula as SVG path data, and its lower left and upper right corner (y upwards)."""
     with mpl.rc_context({"mathtext.fontset": "cm"}):
@@ -115,7 +115,8 @@ def words(source: str, at: Point, size: float = SMALL, colour: str = INK, anchor
 def line(points: Sequence[Point], colour: str = INK, width: float = 2.5, head: bool = False, more: str = "") -> str:
     """A polyline, with an arrow head at its end if asked for."""
     data = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
-    text = f'<path fill="none" stroke="{colour}" stroke-width="{number(width)}" stroke-linejoin="round" {more} d="{data}"/>'
+    stroke = f'stroke="{colour}" stroke-width="{number(width)}" stroke-linejoin="round"'
+    text = f'<path fill="none" {stroke} {more} d="{data}"/>'
     if head:
         (x0, y0), (x1, y1) = points[-2:]
         length = math.hypot(x1 - x0, y1 - y0) or 1
@@ -332,7 +333,8 @@ def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: f
             step.append(tex(arrival.amount, at, SIZE - 2, BLUE, arrival.anchor, about))
         figure.layers.append(step)
     ratio = (after["L"] - values["L"]) / delta
-    sentence = rf"\delta = {delta}\,: \quad L = {values['L']:.4f} \;\to\; {after['L']:.4f}, \qquad \Delta L\,/\,\delta = {ratio:.3f}"
+    sentence = rf"\delta = {delta}\,: \quad L = {values['L']:.4f} \;\to\; {after['L']:.4f}, \qquad "
+    sentence += rf"\Delta L\,/\,\delta = {ratio:.3f}"
     figure.layers[-1].append(tex(sentence, (width, height - 16), SMALL, BLUE, "end"))
     return figure
 
@@ -622,7 +624,7 @@ def paths() -> Figure:
             [
                 line(at, colour, 2.5, more='class="path" pathLength="1"'),
                 dots,
-                f'<circle cx="{number(at[-1][0])}" cy="{number(at[-1][1])}" r="9" fill="{colour}" stroke="{PAPER}" stroke-width="2"/>',
+                f'<circle cx="{number(at[-1][0])}" cy="{number(at[-1][1])}" r="9" fill="{colour}" stroke="{PAPER}"/>',
                 f'<rect x="760" y="{top - 12}" width="28" height="24" rx="4" fill="{colour}"/>',
                 words(name, (804, top), 30, colour, "start"),
                 words(remark, (804, top + 38), SMALL, INK, "start"),
@@ -642,7 +644,7 @@ def demo_still() -> Figure:
     marks.append(line([left.place(-reach, -reach * slope), left.place(reach, reach * slope)], INK, 4))
     for point in points:
         x, y = left.place(point["x1"], point["x2"])
-        if point["y"]:
+        if not point["y"]:  # the live demo's colours and shapes
             marks.append(f'<circle cx="{number(x)}" cy="{number(y)}" r="9" fill="{BLUE}"/>')
         else:
             marks.append(f'<path d="M{number(x)} {number(y - 11)}l11 20h-22z" fill="{ORANGE}"/>')

@@ -120,10 +120,7 @@ class Reader:
         while self.peek() == "^":
             self.take()
             power = self.group()
-            if power == ["\\top"]:
-                value = np.asarray(value).T
-            else:
-                value = np.asarray(value) ** self.inner(power)
+            value = np.asarray(value).T if power == ["\\top"] else np.asarray(value) ** self.inner(power)
         return value
 
     def atom(self) -> Value:

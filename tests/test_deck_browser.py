@@ -13,11 +13,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 SLIDES = Path(__file__).parent.parent / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
+import present  # noqa: E402
 
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SMALLEST = 24  # px, at 1280 × 720
 
 
@@ -46,36 +45,7 @@ def page(browser: Browser, requests: list[str]) -> Iterator[Page]:
     context.close()
 
 
-MEASURE = """
-() => [...document.querySelectorAll('svg.bespoke-marp-slide')].map((slide, index) => {
-  const section = slide.querySelector('section');
-  // every slide is laid out one after the other, with all its steps in view
-  document.querySelectorAll('svg.bespoke-marp-slide').forEach(s => s.classList.toggle('bespoke-marp-active', s === slide));
-  slide.querySelectorAll('[data-bespoke-marp-fragment]').forEach(f => f.setAttribute('data-bespoke-marp-fragment', 'active'));
-  const frame = section.getBoundingClientRect(), scale = frame.width / 1280;
-  const rect = e => { const r = e.getBoundingClientRect();
-    return [(r.left - frame.left) / scale, (r.top - frame.top) / scale, (r.right - frame.left) / scale, (r.bottom - frame.top) / scale]; };
-  const name = e => e.dataset?.tex || e.textContent.trim().slice(0, 40) || e.tagName;
-  const seen = e => e.getBoundingClientRect().width > 0 && !e.classList.contains('pulse');
-  const parts = [...section.querySelectorAll('*')].filter(e => seen(e) && !e.closest('mjx-container svg *') && e.tagName !== 'HEADER');
-  const texts = [], walker = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) if (walker.currentNode.data.trim() && !walker.currentNode.parentElement.closest('svg:not(.figure) svg, style, mjx-container')) {
-    const e = walker.currentNode.parentElement;
-    const factor = e.closest('svg.figure') ? e.closest('svg.figure').getBoundingClientRect().width / e.closest('svg.figure').viewBox.baseVal.width / scale : 1;
-    texts.push([name(e), parseFloat(getComputedStyle(e).fontSize) * factor]);
-  }
-  const formulas = [...section.querySelectorAll('mjx-container')].map(e => [name(e.querySelector('svg')), parseFloat(getComputedStyle(e).fontSize),
-    e.querySelector('svg').getBoundingClientRect().height / scale / (e.querySelector('svg').height.baseVal.valueInSpecifiedUnits || 1)]);
-  const labels = [...section.querySelectorAll('svg.figure .tex, svg.figure .words')].map(e => { const s = e.closest('svg.figure');
-    return {tex: name(e), size: parseFloat(e.dataset.size) * s.getBoundingClientRect().width / s.viewBox.baseVal.width / scale, rect: rect(e)}; });
-  return {
-    number: index + 1, texts, formulas, labels,
-    boxes: parts.map(e => [`${e.tagName} ${name(e)}`, rect(e)]),
-    blocks: [...section.children].filter(seen).map(e => [`${e.tagName} ${name(e)}`, rect(e)]),
-    images: [...section.querySelectorAll('svg')].filter(e => !e.parentElement.closest('svg svg')).map(e => [e.getAttribute('role'), e.getAttribute('aria-label') || '']),
-  };
-})
-"""
+MEASURE = (Path(__file__).parent / "measure_slides.js").read_text("utf-8").split("\n", 1)[1]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +78,7 @@ def test_the_parts_of_a_slide_lie_below_each_other(measured: list[dict[str, Any]
 
 def test_no_formula_and_no_word_is_too_small(measured: list[dict[str, Any]]) -> None:
     for slide in measured:
-        sizes = [*slide["texts"], *((name, size) for name, size, _ in slide["formulas"])]
+        sizes = [*slide["texts"], *slide["formulas"]]
         sizes += [(label["tex"], label["size"]) for label in slide["labels"]]
         small = [(name, round(size, 1)) for name, size in sizes if size < SMALLEST - 0.01]
         assert not small, f"slide {slide['number']}: {small}"
@@ -149,9 +119,8 @@ STATE = """
 def test_each_key_press_is_one_step_from_the_first_slide_to_the_last(page: Page) -> None:
     page.goto("about:blank")
     page.goto(build.HTML.as_uri())
-    counts = page.evaluate(
-        "[...document.querySelectorAll('svg.bespoke-marp-slide')].map(s => s.querySelectorAll('[data-marpit-fragment]').length)"
-    )
+    steps_of = "s => s.querySelectorAll('[data-marpit-fragment]').length"
+    counts = page.evaluate(f"[...document.querySelectorAll('svg.bespoke-marp-slide')].map({steps_of})")
     wanted = [[number, step] for number, steps in enumerate(counts, 1) for step in range(steps + 1)]
     seen = [page.evaluate(STATE)]
     for _ in wanted[1:]:
@@ -194,18 +163,25 @@ def test_a_dot_runs_along_the_arrow_unless_motion_is_unwanted(browser: Browser) 
         opened.goto(build.HTML.as_uri() + "#19")
         opened.keyboard.press("ArrowRight")
         opened.keyboard.press("ArrowRight")
-        names.append(
-            opened.evaluate(
-                "getComputedStyle(document.querySelector('.step[data-bespoke-marp-current-fragment] .pulse')).animationName"
-            )
-        )
+        dot = "document.querySelector('.step[data-bespoke-marp-current-fragment] .pulse')"
+        names.append(opened.evaluate(f"getComputedStyle({dot}).animationName"))
         context.close()
     assert names == ["travel", "none"]
 
 
 def test_the_plain_file_shows_still_pictures_where_the_room_sees_the_live_ones(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('iframe').length") == 0
-    stills = page.evaluate(
-        "[...document.querySelectorAll('[data-live]')].map(e => [e.dataset.live, !!e.querySelector('svg.figure')])"
-    )
+    shown = "e => [e.dataset.live, !!e.querySelector('svg.figure')]"
+    stills = page.evaluate(f"[...document.querySelectorAll('[data-live]')].map({shown})")
     assert stills == [["demo", True], ["nudge-logistic", True], ["nudge-network", True]]
+
+
+def test_presented_the_slides_hold_the_live_parts(browser: Browser) -> None:
+    with present.presentation() as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        opened = context.new_page()
+        opened.goto(f"{address}#25")
+        sliders = opened.frame_locator("[data-live=nudge-logistic] iframe").locator("input[type=range]")
+        sliders.first.wait_for(timeout=60_000)
+        assert opened.locator("iframe").count() == 1, "the other live parts wait until their slides are reached"
+        context.close()

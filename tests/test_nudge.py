@@ -6,6 +6,7 @@ import json
 import math
 
 import pytest
+
 from workshop import nudge
 
 GRAPHS = [nudge.logistic_regression(), nudge.one_hidden_layer()]
