@@ -7,9 +7,9 @@ never the inputs or the answer's code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,11 @@ class Rule(NamedTuple):
 NOTHING = Finding(None, "")
 
 
-def diagnose(got: Floats, want: Floats, facts: Facts) -> Finding:
-    """The mistake that turns ``want`` into ``got`` (arrays of one shape, not equal), or :data:`NOTHING`."""
+def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, str, Any]] = ()) -> Finding:
+    """The mistake that turns ``want`` into ``got`` (arrays of one shape, not equal), or :data:`NOTHING`.
+
+    ``told``: mistakes that a test foresees, as (short name, sentence, the array it would give); they are tried first.
+    """
     if not np.isfinite(got).all():
         what = "nan (not a number)" if np.isnan(got).any() else "infinite"
         return Finding(
@@ -61,9 +64,11 @@ def diagnose(got: Floats, want: Floats, facts: Facts) -> Finding:
             f"Some entries are {what}: somewhere a number grew too large for a float, or 0 was divided or put in a "
             "logarithm. Is there a way to write it in which nothing large is exponentiated?",
         )
+    for mistake, sentence, predicted in told:
+        if np.shape(predicted) == got.shape and _meets(got, np.asarray(predicted, dtype=float)):
+            return Finding(mistake, sentence)
     if not got.any():
-        noun = "Every entry" if got.size > 1 else "The value"
-        return Finding("all zero", f"{noun} is 0: is the result ever filled in?")
+        return Finding("all zero", "Every entry is 0: is the result ever filled in?" if got.size > 1 else "It is 0.")
     with np.errstate(all="ignore"):
         for rules in (_ratios, _penalties, _single_point, _other_parts, _orders, _values, _shifts):
             for rule in rules(want, facts):
@@ -83,7 +88,7 @@ def _factors(facts: Facts) -> Iterator[tuple[str, float, str]]:
     """Telling factors: (mistake, factor, question to ask)."""
     yield "sign", -1.0, "Is a difference taken the wrong way round, or a minus missing?"
     for name, n in facts.sizes.items():
-        if n == 1:
+        if n <= 2:  # 2 would be taken for a doubled term or a lost half
             continue
         for sign, also in ((1.0, ""), (-1.0, " And the sign is wrong.")):
             if name == "N":
@@ -100,6 +105,10 @@ def _factors(facts: Facts) -> Iterator[tuple[str, float, str]]:
     if n > 1:
         yield "sum for mean", float(n * n), "Is it multiplied by N where a mean is asked?"
         yield "mean for sum", 1.0 / (n * n), "Is it divided by N more than once?"
+        yield "divided by N − 1", n / (n - 1), "Is it divided by N − 1 where the mean is asked?"
+        for name, other in facts.sizes.items():
+            if name != "N" and other not in (1, n):
+                yield f"divided by {name}", n / other, f"Is it divided by {name} where it should be by N?"
     if "eta" in facts.parameters:
         eta = float(facts.parameters["eta"])
         for sign, also in ((1.0, ""), (-1.0, " And it goes uphill.")):
@@ -116,7 +125,7 @@ def _factors(facts: Facts) -> Iterator[tuple[str, float, str]]:
 def _ratios(want: Floats, facts: Facts) -> Iterator[Rule]:
     noun = "Every entry" if want.size > 1 else "The value"
     for mistake, factor, question in _factors(facts):
-        size = next((f", and {k} = {v}" for k, v in facts.sizes.items() if v != 1 and abs(factor) in (v, 1 / v)), "")
+        size = next((f", and {k} = {v}" for k, v in facts.sizes.items() if v > 2 and abs(factor) in (v, 1 / v)), "")
         if mistake == "sign":
             sentence = f"{noun} has the right size and the wrong sign. {question}"
         else:
@@ -253,6 +262,9 @@ def _orders(want: Floats, facts: Facts) -> Iterator[Rule]:
 
 
 def _values(want: Floats, facts: Facts) -> Iterator[Rule]:
+    if want.size > 1:
+        yield Rule("absolute value", np.abs(want), "Every entry is the absolute value of what it should be.")
+        yield Rule("squared", want**2, "Every entry is the square of what it should be.")
     if facts.truth == "finite difference":
         return
     if np.all((want > 0) & (want < 1)):
@@ -264,11 +276,10 @@ def _values(want: Floats, facts: Facts) -> Iterator[Rule]:
         yield Rule("rounded", np.round(want), "It is rounded to 0 or 1: the probability itself is asked.")
         p, q = want**2, (1 - want) ** 2
         yield Rule("tanh for σ", (p - q) / (p + q), "It is tanh where σ is asked.")
-    if np.all(want > 0):
+    if np.all(want > 0) and want.size > 1:
         yield Rule("logarithm left out", np.exp(-want), "It is the probability of the label: is −log left out?")
-    if want.size > 1:
-        yield Rule("squared", want**2, "Every entry is the square of what it should be.")
-        yield Rule("absolute value", np.abs(want), "Every entry is the absolute value of what it should be.")
+        swapped = -np.log1p(-np.exp(-want))
+        yield Rule("labels swapped", swapped, "It is the loss for the other label: are the two classes mixed up?")
 
 
 def _shifts(want: Floats, facts: Facts) -> Iterator[Rule]:
@@ -291,16 +302,24 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
         return NOTHING
     if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
         return Finding("reordered", "The numbers are right, but they stand in another order.")
+    y = facts.parameters.get("y")
+    if y is not None and y.shape == got.shape and right.any():
+        for label in (0, 1):
+            if np.array_equal(~right, y == label):
+                return Finding("one class wrong", f"The points of class {label} are wrong, and only they.")
     if right.any():
-        zeros = " The wrong ones are 0: does a loop end too early?" if not got[~right].any() else ""
         for axis in range(want.ndim):
             lines = np.asarray(right.all(axis=tuple(a for a in range(want.ndim) if a != axis)))
             what = ("row", "column")[axis] if want.ndim == 2 else "entry"
             if lines[0] and not lines[1:].any():
+                zeros = " The others are 0: does a loop end too early?" if not got[~right].any() else ""
                 return Finding("only the first", f"Only the first {what} is right.{zeros}")
             if lines[:-1].all() and not lines[-1]:
-                return Finding("not the last", f"All but the last {what} are right.{zeros}")
-        return Finding(None, zeros.strip())
+                return Finding("not the last", f"The last {what} is wrong, and only that.")
+        worst = np.abs(want) >= np.abs(want)[~right].min()
+        if facts.truth != "finite difference" and want.size > 3 and np.ptp(got[worst]) == 0 and np.ptp(want[worst]) > 1:
+            return Finding("clipped", f"The largest values all come out as {got[worst].flat[0]:.6g}: are they cut off?")
+        return NOTHING
     ratio = got / want
     if np.all(np.abs(want) > 1e-9):
         if np.ptp(ratio) <= 1e-5 * abs(ratio.flat[0]):

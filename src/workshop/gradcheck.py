@@ -143,11 +143,12 @@ def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Seq
         return elsewhere(function, dict(given), tuple(args), {})
     namespace = _namespace(function)
     kept = {name: namespace[name] for name in given if name in namespace}
-    # Only what the notebook defines is replaced: a name that is not there is no earlier answer.
-    namespace.update({name: given[name] for name in kept})
+    namespace.update(given)
     try:
         return function(*args)
     finally:
+        for name in given:
+            del namespace[name]
         namespace.update(kept)
 
 
@@ -217,7 +218,8 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
     asked = f"({', '.join(parts)})"
     if result is None:
         fail(f"{name} returned None where {asked} is asked: is the return missing?", "returns None")
-    if not isinstance(result, tuple | list) and not (isinstance(result, np.ndarray) and result.ndim):
+    pair = isinstance(result, np.ndarray) and result.ndim == 1 and result.dtype == object
+    if not isinstance(result, tuple | list) and not pair:
         fail(f"{name} must return {asked}, but returned {_kind(result)}.", "wrong type")
     if len(result) != len(parts):
         fail(f"{name} must return {asked}: {len(parts)} values, but returned {len(result)}.", "wrong number of values")
@@ -252,12 +254,24 @@ def as_array(name: str, value: Any) -> Floats:
     return array.astype(np.float64)
 
 
-def compare(name: str, got: Any, want: Any, *, truth: str = "should be", of: str | None = None, **facts: Any) -> None:
+def compare(
+    name: str,
+    got: Any,
+    want: Any,
+    *,
+    truth: str = "should be",
+    of: str | None = None,
+    told: Sequence[tuple[str, str, Any]] = (),
+    otherwise: tuple[str, str] | None = None,
+    **facts: Any,
+) -> None:
     """Raise :class:`WrongAnswer` unless ``got`` is ``want``: not None, numbers, of the same shape, of the same value.
 
     ``truth`` heads the right values in the message: "finite difference" for a gradient. ``of`` names the parameter that
     ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
-    floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts.
+    floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
+    lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
+    (short name, sentence) where no mistake is recognised.
     """
     array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
@@ -268,7 +282,9 @@ def compare(name: str, got: Any, want: Any, *, truth: str = "should be", of: str
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
-    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others))
+    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others), told)
+    if otherwise and not finding.mistake:
+        finding = Finding(*otherwise)
     message = f"{name} is wrong{_how_many(wrong)}.\n{_entries(array, want, truth)}"
     if finding.sentence:
         message += f"\n{finding.sentence}"

@@ -30,7 +30,7 @@ ATOL, RTOL = 1e-6, 1e-5
 """An entry a agrees with the truth n when |a - n| <= ATOL + RTOL |n|: float32 passes, one part in 10,000 does not."""
 
 SEED = 0
-"""What :func:`fresh_rng` draws from. The examiner sets it for each submission, so nobody knows the problems beforehand."""
+"""What :func:`fresh_rng` draws from. The examiner sets it for each submission: nobody knows the problems beforehand."""
 
 _right_answers: dict[str, Callable[..., Any]] = {}
 
@@ -64,7 +64,7 @@ def fresh_rng(key: str) -> np.random.Generator:
 def right(**answers: Callable[..., Any]) -> None:
     """Put right answers in the place of the student's earlier ones while later answers are tested.
 
-    Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's does.
+    Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's is.
     """
     _right_answers.clear()
     _right_answers.update(answers)
@@ -143,20 +143,22 @@ def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Seq
         return elsewhere(function, dict(given), tuple(args), {})
     namespace = _namespace(function)
     kept = {name: namespace[name] for name in given if name in namespace}
-    # Only what the notebook defines is replaced: a name that is not there is no earlier answer.
-    namespace.update({name: given[name] for name in kept})
+    namespace.update(given)
     try:
         return function(*args)
     finally:
+        for name in given:
+            del namespace[name]
         namespace.update(kept)
 
 
 def _namespace(function: Any) -> dict[str, Any]:
     while hasattr(function, "func"):  # functools.partial
         function = function.func
-    for candidate in (function, getattr(function, "__wrapped__", None), getattr(type(function), "__call__", None)):
-        if hasattr(candidate, "__globals__"):
-            return candidate.__globals__  # type: ignore[no-any-return]
+    for candidate in (function, getattr(function, "__wrapped__", None), getattr(type(function), "__call__", None)):  # noqa: B004
+        found = getattr(candidate, "__globals__", None)
+        if isinstance(found, dict):
+            return found
     return vars(sys.modules["__main__"])
 
 
@@ -216,7 +218,8 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
     asked = f"({', '.join(parts)})"
     if result is None:
         fail(f"{name} returned None where {asked} is asked: is the return missing?", "returns None")
-    if not isinstance(result, tuple | list) and not (isinstance(result, np.ndarray) and result.ndim):
+    pair = isinstance(result, np.ndarray) and result.ndim == 1 and result.dtype == object
+    if not isinstance(result, tuple | list) and not pair:
         fail(f"{name} must return {asked}, but returned {_kind(result)}.", "wrong type")
     if len(result) != len(parts):
         fail(f"{name} must return {asked}: {len(parts)} values, but returned {len(result)}.", "wrong number of values")
@@ -251,12 +254,24 @@ def as_array(name: str, value: Any) -> Floats:
     return array.astype(np.float64)
 
 
-def compare(name: str, got: Any, want: Any, *, truth: str = "should be", of: str | None = None, **facts: Any) -> None:
+def compare(
+    name: str,
+    got: Any,
+    want: Any,
+    *,
+    truth: str = "should be",
+    of: str | None = None,
+    told: Sequence[tuple[str, str, Any]] = (),
+    otherwise: tuple[str, str] | None = None,
+    **facts: Any,
+) -> None:
     """Raise :class:`WrongAnswer` unless ``got`` is ``want``: not None, numbers, of the same shape, of the same value.
 
     ``truth`` heads the right values in the message: "finite difference" for a gradient. ``of`` names the parameter that
     ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
-    floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts.
+    floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
+    lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
+    (short name, sentence) where no mistake is recognised.
     """
     array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
@@ -267,7 +282,9 @@ def compare(name: str, got: Any, want: Any, *, truth: str = "should be", of: str
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
-    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others))
+    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others), told)
+    if otherwise and not finding.mistake:
+        finding = Finding(*otherwise)
     message = f"{name} is wrong{_how_many(wrong)}.\n{_entries(array, want, truth)}"
     if finding.sentence:
         message += f"\n{finding.sentence}"
@@ -299,7 +316,7 @@ def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int]) 
 
 
 class _Entry(NamedTuple):
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     got: float
     want: float
     error: float
@@ -311,7 +328,7 @@ def _worst(got: Floats, want: Floats) -> list[_Entry]:
         error = np.abs(got - want) / np.maximum(np.abs(want), 1e-12)
     error = np.where(np.isfinite(error), error, np.inf)
     wrong = ~_agree(got, want)
-    order = sorted(np.ndindex(want.shape), key=lambda i: (not wrong[i], -error[i]))
+    order = sorted(np.ndindex(want.shape), key=lambda i: (not wrong[i], -float(error[i])))
     return [_Entry(i, float(got[i]), float(want[i]), float(error[i])) for i in order]
 
 
@@ -323,7 +340,7 @@ def _entries(got: Floats, want: Floats, truth: str) -> str:
     """The worst three entries: the answer's value beside the right one, and their ratio."""
     lines = []
     for entry in _worst(got, want)[: min(3, got.size)]:
-        where = f"entry [{', '.join(map(str, entry.index))}]: " if entry.index else ""
+        where = f"entry [{', '.join(map(str, entry.at))}]: " if entry.at else ""
         ratio = f", ratio {entry.got / entry.want:.6g}" if abs(entry.want) > 1e-9 and np.isfinite(entry.got) else ""
         lines.append(f"    {where}yours {entry.got:.8g}, {truth} {entry.want:.8g}{ratio}")
     return "\n".join(lines)
@@ -371,26 +388,26 @@ def report(analytic: Mapping[str, Any], numeric: Mapping[str, Any], **facts: Any
 
 def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -> str:
     """HTML: the wrong entries, and a heat map of the relative error by entry."""
+    entries = _worst(got, want)
     cell = 'style="padding:2px 10px;text-align:right"'
     head = "".join(f"<th {cell}>{h}</th>" for h in ("entry", "yours", truth, "ratio", "relative error"))
-    rows = "".join(
-        f"<tr><td {cell}>[{', '.join(map(str, e.index))}]</td><td {cell}>{e.got:.6g}</td><td {cell}>{e.want:.6g}</td>"
-        f"<td {cell}>{e.got / e.want if abs(e.want) > 1e-9 else float('nan'):.4g}</td><td {cell}>{e.error:.1e}</td></tr>"
-        for e in _worst(got, want)[:6]
-    )
-    errors = {e.index: e.error for e in _worst(got, want)}
-    grid = np.atleast_2d(np.array([errors[i] for i in np.ndindex(want.shape)]).reshape(want.shape))
-    if grid.ndim > 2:
-        grid = grid.reshape(len(grid), -1)
-    squares = "".join(
-        "<tr>" + "".join(f'<td title="{v:.1e}" style="{_heat(v)}"></td>' for v in row[:16]) + "</tr>"
-        for row in grid[:16]
-    )
+    rows = ""
+    for e in entries[:6]:
+        ratio = f"{e.got / e.want:.4g}" if abs(e.want) > 1e-9 else "–"
+        values = (list(e.at), f"{e.got:.6g}", f"{e.want:.6g}", ratio, f"{e.error:.1e}")
+        rows += f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in values)}</tr>"
+    errors = {e.at: e.error for e in entries}
+    grid = np.array([errors[i] for i in np.ndindex(want.shape)]).reshape(len(want) if want.ndim > 1 else 1, -1)
+    squares = ""
+    for line in grid[:16]:
+        squares += "<tr>" + "".join(f'<td title="{v:.1e}" style="{_heat(v)}"></td>' for v in line[:16]) + "</tr>"
+    wrong = int((~_agree(got, want)).sum())
     return (
-        f"<div><b>{name}</b> is wrong in {int((~_agree(got, want)).sum())} of {got.size} entries. {finding.sentence}"
-        f'<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em"><table><tr>{head}</tr>{rows}</table>'
-        f'<table aria-label="relative error by entry"><caption style="caption-side:bottom">relative error by entry: '
-        f"white agrees, dark does not</caption>{squares}</table></div></div>"
+        f"<div><b>{name}</b> is wrong in {wrong} of {got.size} entries. {finding.sentence}"
+        '<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em">'
+        f"<table><tr>{head}</tr>{rows}</table>"
+        '<table aria-label="relative error by entry"><caption style="caption-side:bottom">'
+        f"relative error by entry: white agrees, dark does not</caption>{squares}</table></div></div>"
     )
 
 
@@ -408,5 +425,5 @@ def _show(table: str) -> bool:
         return False
     from IPython.display import HTML, display
 
-    display(HTML(table))  # type: ignore[no-untyped-call]
+    display(HTML(table))
     return True

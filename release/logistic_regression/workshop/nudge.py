@@ -1,6 +1,6 @@
 """A computation graph as data: values forward, a nudge of δ travelling on to L, derivatives back.
 
-Two graphs are the slides': `logistic_regression()` on a point (x₁, x₂), and `one_hidden_layer()` with two hidden units.
+The slides' two graphs are `logistic_regression()` on a point (x₁, x₂), and `one_hidden_layer()` with two units.
 The figures of the slides and the live nudge draw and compute from the same description. Every quantity is one number.
 
 >>> graph = logistic_regression()
@@ -80,7 +80,7 @@ def nudged(graph: Graph, values: Mapping[str, float], name: str, delta: float) -
 
 
 def downstream(graph: Graph, name: str) -> tuple[str, ...]:
-    """The boxes that move when `name` is nudged, in the order in which the nudge reaches them; `name` not among them."""
+    """The boxes that move when `name` is nudged, in the order in which it reaches them; `name` is not among them."""
     moved = {name}
     for node in graph.nodes:
         if any(edge.source in moved or edge.weight in moved for edge in graph.into(node.name)):
@@ -106,7 +106,7 @@ def slopes(graph: Graph, values: Mapping[str, float], edge: Edge) -> dict[str, f
 
 
 def derivatives(graph: Graph, values: Mapping[str, float]) -> dict[str, float]:
-    """∂L/∂(each quantity) by backpropagation: from L leftwards, each arrow hands back its slope times what lies ahead.
+    """∂L/∂(each quantity) by backpropagation: each arrow hands back its slope times what came back to its target.
 
     Where ŷ has been rounded to 0 or 1 against the label, L is infinite and the derivatives are inf or nan.
     """
@@ -120,7 +120,7 @@ def derivatives(graph: Graph, values: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe(graph: Graph) -> dict[str, Any]:
-    """The graph as plain JSON data: {"name", "nodes": [...], "edges": [...], "given": {...}}, fields as in the classes."""
+    """The graph as plain JSON data: {"name", "nodes": [...], "edges": [...], "given": {...}}, named as above."""
     return asdict(graph)
 
 
@@ -179,7 +179,7 @@ def logistic_regression() -> Graph:
 
 
 def one_hidden_layer() -> Graph:
-    """t = xV + c, h = σ(t), s = hw + b, ŷ = σ(s), L with two inputs and two hidden units: about 11 columns by 3 rows."""
+    """t = xV + c, h = σ(t), s = hw + b, ŷ = σ(s), L with two inputs, two hidden units: about 11 columns by 3 rows."""
     inputs = {"y": 1.0, "x1": 2.0, "x2": -1.0, "one": 1.0}
     first_layer = {"v11": 0.5, "v12": -1.0, "v21": 1.5, "v22": 0.75, "c1": 0.25, "c2": 1.5}
     return Graph(

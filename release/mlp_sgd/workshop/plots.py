@@ -8,17 +8,22 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 CLASS_COLOURS = ("#0072B2", "#D55E00")
 """Class 0 blue, class 1 vermilion: Okabe and Ito's palette, which colour-blind eyes can tell apart."""
-CLASS_MARKERS = ("o", "^")
+CLASS_MARKERS = ("o", "s")
 LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"))
 """Colour and dash of the first, second, … line of a picture."""
 
-_STYLE = {"font.size": 13, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.5}
+_BETWEEN_CLASSES = LinearSegmentedColormap.from_list("classes", ("#66aad1", "#ffffff", "#e69e66"))
+"""From class 0's colour to class 1's, pale enough for the points to stand out."""
+
+_STYLE: dict[Any, Any] = {"font.size": 13, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.5}
 
 
 def data(X: Floats, y: Floats) -> None:
@@ -42,7 +47,7 @@ def boundaries(panels: Mapping[str, Callable[[Floats], Any]], X: Floats, y: Floa
         grid = np.column_stack([x1.ravel(), x2.ravel()])
         for ax, (title, predict) in zip(axes[0], panels.items(), strict=True):
             p = np.asarray(predict(grid), dtype=float).reshape(x1.shape)
-            field = ax.contourf(x1, x2, p, levels=np.linspace(0, 1, 11), cmap="PuOr_r", alpha=0.6)
+            field = ax.contourf(x1, x2, p, levels=np.linspace(0, 1, 11), cmap=_BETWEEN_CLASSES)
             ax.contour(x1, x2, p, levels=[0.5], colors="black", linewidths=2.5)
             _scatter(ax, X, y)
             ax.set_title(title)
@@ -59,6 +64,7 @@ def objective_by_epoch(values: Mapping[str, Sequence[float]], epochs: int) -> No
             label = f"{name} ({steps} steps)" if steps != epochs else name
             ax.plot(np.linspace(0, epochs, steps + 1), objective, dash, color=colour, label=label, alpha=0.9)
         ax.set(xlabel="epoch", ylabel="objective (nats)")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(frameon=False)
         plt.show()
 
@@ -70,12 +76,18 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats]) -> No
     """
     with plt.rc_context(_STYLE):
         all_steps = np.concatenate(list(steps.values()))
-        low, high = all_steps.min(axis=0) - 0.5, all_steps.max(axis=0) + 0.5
+        low, high = all_steps.min(axis=0) - 0.5, all_steps.max(axis=0) + 1.0
         w1, w2 = np.meshgrid(np.linspace(low[0], high[0], 50), np.linspace(low[1], high[1], 50))
         heights = np.array([float(objective(np.array(w))) for w in zip(w1.ravel(), w2.ravel(), strict=True)])
         heights = heights.reshape(w1.shape)
         _, axes = plt.subplots(
-            1, len(steps), figsize=(4.6 * len(steps), 4.4), layout="constrained", sharex=True, sharey=True, squeeze=False
+            1,
+            len(steps),
+            figsize=(4.6 * len(steps), 4.4),
+            layout="constrained",
+            sharex=True,
+            sharey=True,
+            squeeze=False,
         )
         levels = np.quantile(heights, np.linspace(0, 1, 14))
         for ax, (name, path), (colour, _) in zip(axes[0], steps.items(), LINES, strict=False):
@@ -97,12 +109,11 @@ def finite_difference_error(eps: Floats, errors: Sequence[float]) -> None:
         ax.loglog(eps, shown, "o-", color=LINES[0][0], markersize=5)
         best = int(np.argmin(shown))
         ax.set(xlabel="size of the nudge ε", ylabel="largest error of the gradient")
-        for text, at in (("round-off: grows as 1/ε", best // 2), ("truncation: falls as ε²", (best + len(eps)) // 2)):
-            side = -1 if at > best else 1
-            ax.annotate(
-                text, (eps[at], shown[at]), xytext=(side * 14, 16), textcoords="offset points",
-                ha="left" if side > 0 else "right",
-            )  # fmt: skip
+        for text, at, offset in (
+            ("round-off: grows as 1/ε", best // 3, (12, 8)),
+            ("truncation: falls as ε²", (2 * best + len(eps)) // 3, (14, -10)),
+        ):
+            ax.annotate(text, (eps[at], shown[at]), xytext=offset, textcoords="offset points")
         ax.plot(eps[best], shown[best], "*", color=LINES[1][0], markersize=18)
         ax.annotate(f"best: ε ≈ {eps[best]:.0e}", (eps[best], shown[best]), xytext=(16, -6), textcoords="offset points")
         plt.show()
@@ -111,5 +122,6 @@ def finite_difference_error(eps: Floats, errors: Sequence[float]) -> None:
 def _scatter(ax: Axes, X: Floats, y: Floats) -> None:
     for label, colour, marker in zip((0, 1), CLASS_COLOURS, CLASS_MARKERS, strict=True):
         chosen = np.asarray(y) == label
-        ax.scatter(*X[chosen].T, c=colour, marker=marker, s=55, edgecolors="white", linewidths=0.8, label=f"class {label}")
+        x1, x2 = X[chosen].T
+        ax.scatter(x1, x2, c=colour, marker=marker, s=50, edgecolors="white", linewidths=0.8, label=f"class {label}")
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")

@@ -19,7 +19,7 @@ S_CENTRES = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 8.0], [3.0, 12.0]])
 
 def s_shape(rng: Seed, gap: float = 3.0, noise: float = 1.0, per_blob: int = 10) -> tuple[Floats, Floats]:
     """Two S-shaped classes: four blobs each, class 1 shifted by ``gap`` along the first axis. 80 points by default."""
-    centres = np.concatenate([S_CENTRES, S_CENTRES + [gap, 0.0]])
+    centres = np.concatenate([S_CENTRES, S_CENTRES + np.array([gap, 0.0])])
     X = np.repeat(centres, per_blob, axis=0)
     return _noisy(rng, X, _labels(4 * per_blob), noise)
 
