@@ -154,7 +154,7 @@ class Limits:
 
 
 def question_of(test_id: str, questions: Iterable[str]) -> str:
-    """The longest question Q that a test belongs to: its grade_id is test_Q or starts with test_Q_ ("" if none fits)."""
+    """The longest question Q that a test belongs to: its grade_id is test_Q or starts with test_Q_; "" if none fits."""
     fits = [q for q in questions if test_id == f"test_{q}" or test_id.startswith(f"test_{q}_")]
     return max(fits, key=len, default="")
 
@@ -301,7 +301,9 @@ def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[S
 def _read_submitted(cell: Any) -> Submitted | None:
     if not isinstance(cell, dict):
         return None
-    source = cell.get("source", cell.get("input", ""))
+    source = cell.get("source")
+    if source is None:
+        source = cell.get("input", "")  # as format 3 had it
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
     if not isinstance(source, str):
@@ -344,6 +346,8 @@ def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed],
             before = max(before, found) if cell.kind in ("solution", "test") else found
         elif cell.grade_id:
             before += 1
+            while cell.kind == "test" and before < len(placed) and placed[before].cell is None:
+                before += 1  # the answer may be in a cell of the student's own
             placed.insert(before, Placed(None, cell, None))
             if cell.kind != "ungraded":
                 notes.append(f"the cell {cell.grade_id} was missing; it was put back")
@@ -495,6 +499,7 @@ class _Examination:
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
+        self.tested = False  # whether student code has met a hidden test
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -541,6 +546,8 @@ class _Examination:
             if not (type(outputs) is tuple and all(type(t) is str for pair in outputs for t in pair)):
                 raise TypeError
             told = "" if error is None else self._told(error)
+            if self.tested:  # it may print what the tests handed it
+                outputs = ()
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
                 self._guilty(number, step["source"])
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
@@ -556,7 +563,8 @@ class _Examination:
     def _told(self, error: Any) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
-        return "\n".join([*filter(None, told), f"{kind}: {message}"])[:3000]
+        shown = stand_ins.veiled(message) if self.tested else message[:2000]
+        return "\n".join([*filter(None, told), f"{kind}: {shown}"])
 
     def test(self, step: dict[str, Any]) -> dict[str, Any]:
         """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
@@ -580,6 +588,7 @@ class _Examination:
         if not self.ready():
             return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
         source = step["source"]
+        self.tested = True
         hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
         for forget in ("right",):
             if hasattr(gradcheck, forget):
@@ -601,7 +610,6 @@ class _Examination:
 
 
 _TEST = "<test>"
-_FLOAT = re.compile(r"-?\d+\.\d+(e[+-]?\d+)?|-?\d{5,}")
 
 
 def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str]:
@@ -611,8 +619,6 @@ def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str
     text = str(error)
     told = getattr(error, "student_traceback", None)
     if told is not None:  # it comes from the student's code
-        if secret:
-            text = _FLOAT.sub("…", text.split("\n")[0])[:300]
         if kind == "NotImplementedError":
             return (
                 f"This answer is not written yet ({text})." if text else "This answer is not written yet.",
@@ -626,9 +632,8 @@ def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str
         return f"There is no `{error.name}` in the notebook: is its cell written, and free of errors?", "missing", ""
     if isinstance(error, AssertionError):
         mistake = getattr(error, "mistake", None)
-        if text and (not secret or not hasattr(error, "__notes__")):
-            shown = text if not secret else _FLOAT.sub("…", text.split("\n")[0])
-            return shown, mistake, ""
+        if text:
+            return stand_ins.veiled(text) if secret else text, mistake, ""
         return "A test of this answer failed.", mistake, ""
     shown = f": {text}" if text and not secret else ""
     return (

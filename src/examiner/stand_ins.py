@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import inspect
 import json
+import re
 import select
 import socket
 import time
@@ -24,7 +25,21 @@ GRACE = 2.0  # seconds between the alarm in the student's process and its end
 
 
 class StudentFailed(Exception):
-    """The student's process could not answer: it ended, hung, or spoke nonsense. The message is for the student."""
+    """The student's process could not answer. The name and the message are for the student."""
+
+    student_traceback = "    (the other answers were tested in a fresh process)"
+
+
+class ProcessEnded(StudentFailed):
+    """It is no more."""
+
+
+class NeverStopped(StudentFailed):
+    """It had to be ended."""
+
+
+class UnreadableReply(StudentFailed):
+    """It spoke nonsense."""
 
 
 class NotStarted(RuntimeError):
@@ -64,7 +79,6 @@ class Pupil:
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
-        self.end = ""  # how the last process ended, in words
         self.begin_test(1.0, 1.0)
 
     # The process
@@ -97,12 +111,11 @@ class Pupil:
         """The process is of no more use."""
         ended = self._how_it_ended() if why == "ended" else ""
         self.stop()
-        self.end = {
-            "ended": f"it ended the whole process{ended}",
-            "hung": "it did not stop when its time was up",
-            "malformed": "what came back from it could not be read",
+        self.broken = {
+            "ended": ProcessEnded(f"it ended the whole process{ended}"),
+            "hung": NeverStopped("it did not stop when its time was up"),
+            "malformed": UnreadableReply("what came back from it could not be read"),
         }[why]
-        self.broken = StudentFailed(self.end)
         return self.broken
 
     def _how_it_ended(self) -> str:
@@ -214,9 +227,9 @@ class Pupil:
             return self._lent[number]  # type: ignore[no-any-return]
         if described[0] == "TimeoutError":
             self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
-        error = revive(described[:2])
+        error = revive((described[0], veiled(described[1])))
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
-        error.student_traceback = "\n".join(filter(None, told))  # type: ignore[attr-defined]
+        error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"  # type: ignore[attr-defined]
         return error
 
     # Functions lent to the student for the length of a call
@@ -271,6 +284,14 @@ def _well_described(described: Any) -> bool:
     if not (type(kind) is str and type(message) is str and type(lines) is tuple and type(number) is int):
         return False
     return all(type(line) is tuple and len(line) == 2 and all(type(n) is int for n in line) for line in lines)
+
+
+_NUMBER = re.compile(r"-?\d+\.\d*(e[+-]?\d+)?|-?\d{5,}")
+
+
+def veiled(text: str) -> str:
+    """A message of student code's, without the numbers of a hidden test that it may hold."""
+    return _NUMBER.sub("…", text.split("\n")[0])[:300]
 
 
 def free_names(source: str) -> list[str]:

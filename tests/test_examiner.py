@@ -1,0 +1,427 @@
+"""A call across the processes is a call: what ordinary test code can tell of it, and what a submission gets."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+from attacks.stage import ASSIGNMENT, HONEST, KEY, handed_in
+from examiner.grade import Assignment, Limits, Result, Unreadable, grade, place, question_of, read_submission, released
+
+QUICK = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=30)
+
+
+def examine(answer: str, test: str, *more: str, limits: Limits = QUICK) -> Result:
+    """The result of a notebook with one answer and these test cells, 1 mark each."""
+    about = {"grade": False, "solution": True, "locked": False, "grade_id": "q", "schema_version": 3}
+    cells = [{"cell_type": "code", "metadata": {"nbgrader": about}, "source": textwrap.dedent(answer)}]
+    for number, source in enumerate([test, *more]):
+        about = {"grade": True, "solution": False, "locked": True, "grade_id": f"test_q_{number}", "points": 1}
+        cells.append({"cell_type": "code", "metadata": {"nbgrader": about}, "source": textwrap.dedent(source)})
+    notebook = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+    return grade(notebook, Assignment.from_notebook(notebook, "one"), KEY, limits)
+
+
+def passes(answer: str, *tests: str) -> None:
+    result = examine(answer, *tests)
+    assert [mark.message for mark in result.marks] == [""] * len(tests), result.marks
+    assert result.score == len(tests)
+
+
+def message(answer: str, test: str) -> str:
+    result = examine(answer, test)
+    assert result.score == 0
+    return result.marks[0].message
+
+
+# What a call is
+
+
+def test_an_argument_changed_in_place_is_changed() -> None:
+    passes(
+        "def q(a, l, d, s): a *= 2; a.shape = (2, 2); l.append([1]); d['k'] = a; del d['x']; s.add(3)",
+        """
+        import numpy as np
+        a, inner = np.arange(4.0), []
+        l, d, s = [inner, inner], {"x": 1}, {1}
+        assert q(a, l, d, s) is None
+        assert a.tolist() == [[0, 2], [4, 6]] and l == [[], [], [1]] and l[0] is inner is l[1]
+        assert list(d) == ["k"] and d["k"] is a and s == {1, 3}
+        """,
+    )
+
+
+def test_a_returned_argument_is_the_argument() -> None:
+    passes(
+        "def q(a, b): return [b, a, a]",
+        "import numpy as np\na, b = np.ones(2), {}\ngot = q(a, b)\nassert got[1] is a and got[2] is a and got[0] is b",
+    )
+
+
+def test_changes_made_before_an_error_arrive() -> None:
+    passes(
+        "def q(a):\n    a[0] = 7\n    raise ValueError('no')",
+        """
+        import numpy as np
+        a = np.zeros(2)
+        try: q(a)
+        except ValueError as error: assert str(error) == "no"
+        assert a[0] == 7
+        """,
+    )
+
+
+def test_a_read_only_array_stays_read_only() -> None:
+    passes(
+        "def q(a): a[0] = 1",
+        """
+        import numpy as np
+        a = np.zeros(2); a.flags.writeable = False
+        try: q(a)
+        except ValueError: pass
+        else: raise AssertionError("written")
+        """,
+    )
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
+def test_a_random_generator_goes_on_where_the_answer_left_it(kind: str) -> None:
+    passes(
+        "def q(rng): return rng.permutation(5), rng.random()",
+        f"""
+        import numpy as np
+        make = lambda: np.random.Generator(np.random.{kind}(3))
+        mine, theirs = make(), make()
+        order, number = q(theirs)
+        assert order.tolist() == mine.permutation(5).tolist() and number == mine.random()
+        assert theirs.random() == mine.random()
+        """,
+    )
+
+
+def test_kinds_survive_the_way_there_and_back() -> None:
+    passes(
+        "def q(x): return x",
+        """
+        import numpy as np
+        for x in (None, True, 3, -(2**70), 1.5, 2j, "é", b"b", (1, [2]), [1, 2.0], {"a": {1: ()}}, {1, 2},
+                  frozenset([1]), range(3), slice(1, None), ..., np.float32(1.5), np.int8(3), np.bool_(True), np.array(2.0)):
+            got = q(x)
+            assert type(got) is type(x) and got == x, (x, got)
+        for dtype in ("f2", "f4", "f8", "c8", "c16", "i1", "u2", "i8", "?", "U3", "O"):
+            x = np.array([[0, 1], [1, 0]]).astype(dtype)
+            got = q(x)
+            assert got.dtype == x.dtype and got.shape == (2, 2) and (got == x).all()
+        """,
+    )
+
+
+def test_odd_kinds_become_plain_ones() -> None:
+    passes(
+        """
+        from collections import OrderedDict, namedtuple, deque
+        from fractions import Fraction
+        import numpy as np
+        class Mine(float): __eq__ = lambda self, other: True
+        class Array(np.ndarray): __eq__ = lambda self, other: True
+        def q(): return [namedtuple("P", "a")(1), OrderedDict(a=1), deque([1]), Fraction(1, 2), Mine(2), {"a": 1}.keys(),
+                         np.ones(2).view(Array), np.ma.array([1.0]), np.matrix([[1]]), object()]
+        """,
+        """
+        import numpy as np
+        got = q()
+        kinds = ["tuple", "dict", "list", "float", "float", "list", "ndarray", "ndarray", "ndarray", "Opaque"]
+        assert [type(x).__name__ for x in got] == kinds
+        assert got[4] != 3
+        """,
+    )
+
+
+def test_functions_handed_in_are_called_back() -> None:
+    passes(
+        "def q(f, n): return [f(i, twice=2 * i) for i in range(n)]",
+        """
+        seen = []
+        def f(i, twice): seen.append(i); return lambda: twice
+        got = q(f, 2000)
+        assert seen == list(range(2000)) and got[3]() == 6
+        """,
+    )
+
+
+def test_an_answer_may_be_handed_to_an_answer() -> None:
+    passes(
+        "def q(f, x): return f(f(x))\ndef r(x): return x + 1",
+        "assert q(r, 1) == 3 and q(lambda x: q(r, x), 1) == 5 and q(abs, -2) == 2",
+    )
+
+
+def test_an_error_in_a_function_handed_in_arrives_as_it_was_raised() -> None:
+    passes(
+        """
+        def q(f):
+            try: return f()
+            finally: pass
+        def quiet(f):
+            try: f()
+            except KeyError: return "caught"
+        """,
+        """
+        class Mine(KeyError): pass
+        error = Mine("x")
+        def f(): raise error
+        try: q(f)
+        except Mine as got: assert got is error
+        else: raise AssertionError
+        assert quiet(f) == "caught"
+        """,
+    )
+
+
+def test_a_function_handed_in_is_lent_for_the_call_alone() -> None:
+    said = message(
+        "kept = []\ndef q(f):\n    kept.append(f)\n    return kept[0]()",
+        "assert q(lambda: 1) == 1\nq(lambda: 2)",
+    )
+    assert "lent for one call" in said
+
+
+def test_callable_objects_lambdas_partials_and_closures_are_functions() -> None:
+    passes(
+        """
+        import functools
+        class Adder:
+            def __init__(self, n): self.n = n
+            def __call__(self, x): return x + self.n
+        one, two = Adder(1), functools.partial(lambda a, b: a + b, 2)
+        def make(n): return lambda x: x + n
+        """,
+        "assert one(1) == 2 and two(1) == 3 and make(3)(1) == 4 and Adder(4)(1) == 5",
+    )
+
+
+def test_generators_come_as_iterators_and_their_errors_where_they_happen() -> None:
+    passes(
+        """
+        def q(n):
+            batch = []
+            for i in range(n):
+                batch.append(i)
+                yield batch
+            raise ValueError("end")
+        def r(batches): return [list(b) for b in batches]
+        """,
+        """
+        got = q(2)
+        assert next(got) == [0] and next(got) == [0, 1] and iter(got) is got
+        try: next(got)
+        except ValueError as error: assert str(error) == "end"
+        assert r(iter([[1], (2,)])) == [[1], [2]] and r(x for x in [[3]]) == [[3]]
+        """,
+    )
+
+
+def test_a_random_generator_moves_on_in_a_lazy_answer() -> None:
+    passes(
+        "def q(n, rng):\n    for i in rng.permutation(n): yield i",
+        """
+        import numpy as np
+        rng = np.random.default_rng(1)
+        before = rng.bit_generator.state
+        assert sorted(q(5, rng)) == list(range(5)) and rng.bit_generator.state != before
+        """,
+    )
+
+
+def test_given_names_stand_in_for_one_call_where_the_notebook_has_them() -> None:
+    passes(
+        "def sigmoid(x): return 'own'\ndef q(x): return sigmoid(x), 'absent' in globals()",
+        """
+        with_names = lambda names: type(q).__call_with__(q, names, (1,), {})
+        assert with_names({"sigmoid": lambda x: x + 1, "absent": 1}) == (2, False)
+        assert q(1) == ("own", False)
+        """,
+    )
+
+
+def test_variables_come_by_value_as_of_their_place() -> None:
+    passes(
+        "params = {'V': [[1.0]]}\nparams['V'].append([2.0])",
+        "assert params == {'V': [[1.0], [2.0]]}\nparams['V'] = 0",
+        "assert params['V'] == [[1.0], [2.0]]",
+    )
+
+
+def test_errors_keep_their_kind_and_show_the_students_line() -> None:
+    said = message("def q(x):\n    y = x\n    return y['k'] + undefined", "q({'k': 1})")
+    assert "NameError" in said and "line 3: return y['k'] + undefined" in said
+    passes(
+        "def q(): raise NotImplementedError('task')\nclass E(ZeroDivisionError): pass\ndef r(): raise E('x')",
+        """
+        for f, kind in ((q, NotImplementedError), (r, ZeroDivisionError)):
+            try: f()
+            except kind: continue
+            raise AssertionError
+    """,
+    )
+
+
+def test_a_missing_name_is_said_plainly() -> None:
+    assert "no `absent`" in message("def q(): pass", "absent(1)")
+
+
+def test_warnings_prints_and_figures_cost_nothing() -> None:
+    passes(
+        """
+        %matplotlib inline
+        import sys, warnings, matplotlib.pyplot as plt, numpy as np
+        !ls
+        %time x = 1
+        plt.plot([1]); plt.show()
+        def q(x):
+            print("out"); print("err", file=sys.stderr); warnings.warn("careful")
+            plt.figure(); plt.plot([1, 2])
+            return np.exp(np.array([1000.0])) * 0 + np.float64(x)
+        """,
+        "import numpy as np\nassert np.isnan(q(1)).all()",
+    )
+
+
+def test_cells_may_await_and_use_magics() -> None:
+    passes(
+        "%%capture out\nimport asyncio\nprint('x')",
+        "out",
+    )
+    passes(
+        "import asyncio\nv = await asyncio.sleep(0, 4)\nfrom workshop import points\nq = lambda: v", "assert q() == 4"
+    )
+
+
+def test_randomness_is_the_same_each_time() -> None:
+    answer = """
+        import random, numpy as np
+        v = [random.random(), np.random.rand(), np.random.default_rng().random(), hash("word"), list({"x", "y", "z"})]
+        print(v)
+    """
+    runs = {examine(answer, "assert True").cells[0].outputs for _ in range(2)}
+    assert len(runs) == 1 and runs.pop() != ()
+
+
+# What a submission gets
+
+
+def test_a_right_submission_gets_full_marks_and_a_blank_one_none() -> None:
+    assert grade(HONEST, ASSIGNMENT, KEY).score == 7
+    given = json.dumps(handed_in("def double(x):\n    raise NotImplementedError", "raise NotImplementedError()"))
+    result = grade(given.encode(), ASSIGNMENT, KEY)
+    assert result.score == 0 and all(mark.message for mark in result.marks)
+
+
+def test_the_same_submission_gets_the_same_result() -> None:
+    one, two = (grade(HONEST, ASSIGNMENT, KEY) for _ in range(2))
+    assert one.seed == two.seed and [m.score for m in one.marks] == [m.score for m in two.marks]
+    assert one.seed != ASSIGNMENT.seed(HONEST + b" ", KEY) and one.seed != ASSIGNMENT.seed(HONEST, b"other")
+    assert Result.from_json(one.to_json()) == one
+
+
+def test_a_cell_that_fails_costs_no_other_cell() -> None:
+    notebook = handed_in("def double(x):\n    return 2 * x\n1 / 0", first="import nothing_like_this")
+    assert grade(json.dumps(notebook).encode(), ASSIGNMENT, KEY).score == 7
+
+
+def test_an_answer_that_ends_the_process_costs_its_own_marks() -> None:
+    result = examine(
+        "import os\ndef good(x): return x\ndef bad(x): os._exit(1)",
+        "assert good(1) == 1",
+        "bad(1)",
+        "assert good(2) == 2",
+    )
+    assert [mark.score for mark in result.marks] == [1, 0, 1]
+
+
+def test_definitions_in_a_cell_that_ends_the_process_are_kept() -> None:
+    result = examine("import os\nn = 3\ndef q(x): return x + n\nos._exit(1)", "assert q(1) == 4")
+    assert result.score == 1 and "ended the whole process" in result.notes[0]
+
+
+def test_each_test_sees_the_state_of_its_place() -> None:
+    cells = handed_in("def double(x):\n    return 2 * x")
+    cells["cells"].append(
+        {"cell_type": "code", "metadata": {}, "source": "double = shift = None", "outputs": [], "execution_count": None}
+    )
+    assert grade(json.dumps(cells).encode(), ASSIGNMENT, KEY).score == 7
+
+
+def test_changing_the_limits_changes_what_counts_as_endless() -> None:
+    slow = "import time\ndef q(): time.sleep(0.5)"
+    assert examine(slow, "q()", limits=QUICK).score == 1
+    assert examine(slow, "q()", limits=Limits(call_seconds=0.1)).score == 0
+
+
+# The restored notebook
+
+
+def _placed(cells: list[dict[str, object]]) -> tuple[list[str], list[str]]:
+    read, _ = read_submission(json.dumps({"cells": cells}).encode())
+    placed, notes = place(read, ASSIGNMENT)
+    return [p.cell.grade_id if p.cell and p.cell.grade_id else p.kind for p in placed], notes
+
+
+ORDER = ["text", "setup", "double", "test_double", "test_double_hidden", "shift", "test_shift_right", "test_shift_left"]
+
+
+def test_a_whole_submission_is_placed_as_it_is() -> None:
+    assert _placed(handed_in("x = 1")["cells"]) == (ORDER, [])
+
+
+@pytest.mark.parametrize("gone", ORDER[1:])
+def test_a_missing_cell_comes_back_to_its_place(gone: str) -> None:
+    cells = [c for c in handed_in("x = 1")["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") != gone]
+    order, notes = _placed(cells)
+    assert order == ORDER and any(gone in note for note in notes)
+
+
+def test_without_metadata_cells_are_known_by_what_they_are() -> None:
+    cells = [{**c, "metadata": {}} for c in handed_in("def helper(): pass\ndef double(x):\n    return 9")["cells"]]
+    order, notes = _placed(cells)
+    assert order == ORDER and any("known by its `double`" in note for note in notes)
+
+
+def test_copies_of_a_test_go_and_copies_of_an_answer_stay() -> None:
+    cells = [copy for c in handed_in("x = 1")["cells"] for copy in (c, c)]
+    order, _ = _placed(cells)
+    assert [name for name in order if name.startswith("test")] == [n for n in ORDER if n.startswith("test")]
+    assert order.count("own") == 3 and order.index("test_double") > order.index("double")
+
+
+def test_an_answer_in_a_locked_cell_runs() -> None:
+    cells = handed_in("pass")["cells"]
+    next(c for c in cells if c["id"] == "test-double")["source"] = "def double(x):\n    return 2 * x"
+    submission = json.dumps({"cells": cells}).encode()
+    assert grade(submission, ASSIGNMENT, KEY).score == 7
+
+
+def test_questions_take_the_longest_name_that_fits() -> None:
+    questions = ["gradient", "gradient_descent", "explain"]
+    assert question_of("test_gradient_descent_stops", questions) == "gradient_descent"
+    assert question_of("test_gradient_w", questions) == "gradient"
+    assert question_of("test_gradientw", questions) == ""
+
+
+def test_what_is_released_holds_no_answer_test_or_guide() -> None:
+    source = (
+        "a\n  ### BEGIN SOLUTION\n  answer\n  ### END SOLUTION\nb\n### BEGIN HIDDEN TESTS\nsecret\n### END HIDDEN TESTS"
+    )
+    lines = released(source).split("\n")
+    assert (lines[0], lines[1], lines[-1]) == ("a", "  # YOUR CODE HERE", "b")
+    assert not any(word in released(source) for word in ("answer", "secret", "###"))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"cells": 3}', b"\xff\xfe\x00", b"[" * 100_000])
+def test_what_is_no_notebook_is_unreadable(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_submission(data)
+    result = grade(data, ASSIGNMENT, KEY)
+    assert result.score == 0 and result.needs_eye and all("can't be read" in mark.message for mark in result.marks)

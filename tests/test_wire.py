@@ -1,0 +1,250 @@
+"""The wire: what goes in comes out, and no bytes whatever make it crash, hang or give anything but plain data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import struct
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from examiner.student import revive
+from examiner.wire import Decoder, Encoder, Iterated, Malformed, Opaque, WireError, decode, encode
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, slice, range)
+NUMPY = (np.ndarray, np.generic, np.random.Generator)
+
+keys = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+leaves = keys | st.complex_numbers(allow_nan=False) | st.binary(max_size=9)
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.sets(keys, max_size=4)
+    ),
+    max_leaves=25,
+)
+
+
+@given(values)
+def test_plain_values_come_back(value: Any) -> None:
+    got = decode(encode(value))
+    assert repr(got) == repr(value) or got == value
+
+
+@given(values)
+def test_what_comes_back_encodes_to_the_same_bytes(value: Any) -> None:
+    assert encode(decode(encode(value))) == encode(value)
+
+
+def test_cycles_and_shared_lists_keep_their_shape() -> None:
+    loop: list[Any] = []
+    loop += [loop, (loop,), {"loop": loop}]
+    got = decode(encode(loop))
+    assert got[0] is got and got[1][0] is got and got[2]["loop"] is got
+
+
+def test_known_objects_are_sent_anew_only_if_changed() -> None:
+    there, other = [1, 2], {"a": 1}
+    sent = Encoder()
+    mirror = Decoder(sent.message((there, other)))
+    first, second = mirror.message()
+    first.append(second)
+    reply = Encoder(known=mirror.objects).message("done", mirror.entries)
+    assert b"a" not in reply  # the dict is not in it
+    assert Decoder(reply, known=sent.objects).message() == "done"
+    assert there == [1, 2, {"a": 1}] and there[2] is other
+
+
+def test_nothing_in_a_message_is_called_or_looked_up() -> None:
+    class Trap:
+        def __reduce__(self) -> Any:
+            return os.system, ("exit 1",)
+
+    got = decode(encode([Trap(), os, Trap]))
+    assert [type(x) for x in got] == [Opaque] * 3 and repr(got[0]) == "<Trap object>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, [None] * 9_000_000, np.zeros(1, dtype="M8[s]"), np.zeros(1, dtype=[("a", "f8")])],
+    ids=["integer", "values", "dates", "records"],
+)
+def test_what_can_not_travel_is_refused(value: Any) -> None:
+    with pytest.raises(WireError):
+        encode(value)
+
+
+def test_an_iterator_is_taken_only_so_far() -> None:
+    def forever() -> Any:
+        while True:
+            yield 1
+
+    got = decode(encode(forever()), revive=revive)
+    with pytest.raises(RuntimeError, match="did not end after 100,000"):
+        list(got)
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        b"", b"?", b"t\xff\xff\xff\xff", b"s\xff\xff\xff\x7fx", b"h\0\0\0\0", b"C\0\0\0\0\0", b"n\x03<M8" + bytes(8),
+        b"I\xff\xff" + bytes(65535), b"t\1\0\0\0" * 100 + b"N", b"g" + b"T" * 3, b"NN", b"k\0\0\0\0s\0\0\0\0",
+        b"Z\1\0\0\0h\0\0\0\0",
+    ],
+)  # fmt: skip
+def test_a_malformed_root_is_refused(root: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode(bytes(12) + root)
+
+
+def _table(*entries: bytes, root: bytes = b"h\0\0\0\0") -> bytes:
+    return struct.pack("<III", 0, 0, len(entries)) + b"".join(struct.pack("<I", len(e)) + e for e in entries) + root
+
+
+def _array(code: bytes, shape: tuple[int, ...], raw: bytes) -> bytes:
+    lengths = b"".join(struct.pack("<q", n) for n in shape)
+    return b"a" + bytes([len(code)]) + code + b"w" + bytes([len(shape)]) + lengths + raw
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        _array(b"<f8", (1 << 62, 4), b""),
+        _array(b"<f8", (-1,), bytes(8)),
+        _array(b"|O", (10**9,), b""),
+        _array(b"<U1", (1,), b"\xff\xff\xff\xff"),
+        _array(b"<M8[s]", (1,), bytes(8)),
+        _array(b"|V8", (1,), bytes(8)),
+        _array(b"<f8", (1,) * 64, bytes(8)),
+        b"d\1\0\0\0h\0\0\0\0N",
+        b"S\1\0\0\0h\0\0\0\0",
+        b"d" + struct.pack("<I", 50_000) + b"TT" * 50_000,
+        b"D\xff\xff\xff\xff",
+        b"R\x05PCG64N",
+        b"R\x06randomN",
+        b"l\1\0\0\0NN",
+    ],
+)
+def test_a_malformed_object_is_refused(entry: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode(_table(entry))
+
+
+@pytest.mark.parametrize("position", [-1, 625, 10**9])
+def test_a_generator_that_points_out_of_its_memory_is_refused(position: int) -> None:
+    inner = (("key", ("array", "<u4", bytes(2496))), ("pos", position))
+    state = Encoder().value((("bit_generator", "MT19937"), ("state", inner)))
+    with pytest.raises(Malformed):
+        decode(_table(b"R\x07MT19937" + state))
+
+
+def test_bits_that_are_no_truth_value_are_made_one() -> None:
+    got = decode(_table(_array(b"|b1", (3,), b"\0\1\xff")))
+    assert got.tolist() == [False, True, True] and got.sum() == 2
+
+
+# --- The fuzzer ---
+
+
+def seeds() -> list[bytes]:
+    """Messages of every kind, to be spoilt."""
+    rng = np.random.default_rng(0)
+    loop: list[Any] = [1.5]
+    loop.append(loop)
+    things = [
+        None, 1.5, 2**80, "text", b"raw", (1, (2.0, "x")), [1.0, 2.0], [1, True, None], {"a": [1], 2: ()}, {1, 2},
+        frozenset([3]), slice(1, 2), range(9), 1j, ..., np.float32(1), np.eye(3), np.array(["ab"]), loop,
+        np.array([1, None], dtype=object), rng, np.random.Generator(np.random.MT19937(1)),
+        np.random.Generator(np.random.Philox(1)), iter([1, [2]]), {"V": np.ones((2, 3)), "b": 0.5}, ([loop], loop),
+    ]  # fmt: skip
+    return [encode(thing) for thing in things]
+
+
+def spoil(message: bytes, chance: random.Random, others: list[bytes]) -> bytes:
+    """A message with a few of its bytes changed, dropped, repeated, or put from another."""
+    data = bytearray(message)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        at = chance.randrange(len(data) + 1)
+        match chance.randrange(7):
+            case 0:
+                data[at : at + 1] = bytes([chance.randrange(256)])
+            case 1:
+                del data[at : at + chance.randrange(1, 9)]
+            case 2:
+                data[at:at] = chance.randbytes(chance.randrange(1, 9))
+            case 3:
+                data[at : at + 4] = struct.pack("<I", chance.choice((0, 1, 255, 2**16, 2**31, 2**32 - 1)))
+            case 4:
+                other = chance.choice(others)
+                data[at:at] = other[chance.randrange(len(other)) :][:40]
+            case 5:
+                data[at:] = b""
+            case _:
+                data[at:at] = bytes([chance.choice(b"htlkdSaRCXZgnIsND")]) * chance.randrange(1, 200)
+    return bytes(data)
+
+
+def fuzz(count: int, seed: int) -> dict[str, int]:
+    """Decode `count` spoilt messages; returns how many were refused and how many gave plain data."""
+    chance, outcomes = random.Random(seed), {"refused": 0, "plain": 0}
+    messages = seeds()
+    known: list[Any] = [[1], {"a": 2}, np.zeros(2)]
+    slowest = 0.0
+    for _ in range(count):
+        data = spoil(chance.choice(messages), chance, messages)
+        began = time.perf_counter()
+        try:
+            value = Decoder(data, adopt=lambda *_: abs, known=chance.choice(([], list(known))), revive=revive).message()
+            assert_plain(value)
+            outcomes["plain"] += 1
+        except WireError:
+            outcomes["refused"] += 1
+        slowest = max(slowest, time.perf_counter() - began)
+    assert slowest < 2, f"one message took {slowest:.1f} s"
+    return outcomes
+
+
+def assert_plain(value: Any) -> None:
+    """Nothing but data, however deep."""
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        x = todo.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        assert type(x) in PLAIN or isinstance(x, NUMPY) or type(x) in (Opaque, Iterated) or x in (..., abs), type(x)
+        if isinstance(x, dict):
+            todo += [*x, *x.values()]
+        elif isinstance(x, list | tuple | set | frozenset):
+            todo += x
+        elif isinstance(x, np.ndarray) and x.dtype == object:
+            todo += x.ravel().tolist()
+
+
+def test_spoilt_messages_are_refused_or_give_plain_data() -> None:
+    outcomes = fuzz(4000, seed=1)
+    assert sum(outcomes.values()) == 4000 and outcomes["refused"] > 1000
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_or_give_plain_data(data: bytes) -> None:
+    with contextlib.suppress(WireError):
+        assert_plain(decode(data, adopt=lambda *_: abs, revive=revive))
+
+
+if __name__ == "__main__":
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    start = time.perf_counter()
+    print(f"{number:,} malformed replies: {fuzz(number, seed=int(time.time()))}, {time.perf_counter() - start:.0f} s")
