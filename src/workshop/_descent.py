@@ -41,8 +41,10 @@ SETTLE = 0.012  # seconds of retraining behind one picture
 PLAY = 0.03  # seconds that one picture may take while it plays; an epoch that lasts longer is cut
 FIELD = 0.012  # seconds for the grid of one picture; FINE once nothing moves any more
 FINE = 0.3
+TOGETHER = 0.014  # seconds after which no further picture is put into the same answer
 CONTOUR = 0.003  # seconds of one picture that go into the contours of the next
 CONTOUR_SIDE = 33
+KEPT = ("curve", "path", "contours")  # what the page keeps, and is sent no second time
 HISTORY = 3000  # points of a curve; beyond, every other one is dropped
 FRESH = 400  # fresh points, or a few more
 
@@ -243,13 +245,29 @@ class Descent:
         self._reset()
 
     def reply(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-        """Do what the page asks and return the picture: words and numbers as JSON, arrays as bytes.
+        """Do what the page asks and return pictures: words and numbers as JSON, arrays as bytes, in the order given.
 
         message: {"do": "play" | "step" | "restart" | "train" | "look", "settings": {...}, "epochs": how many a picture
-        while it plays (0: one step), "have": what the page has of the curves, "fine": whether to take time for the grid}.
+        while it plays (0: one step), "pictures": how many at once while it plays, "have": what the page has already,
+        "fine": whether to take time for the grid}.
         """
+        pictures: list[dict[str, Any]] = []
+        buffers: list[bytes] = []
+        deadline = time.perf_counter() + TOGETHER
+        have = dict(message.get("have") or {})
+        for _ in range(int(message.get("pictures", 1))):
+            picture, arrays = self._reply({**message, "have": have})
+            pictures.append(picture)
+            buffers += arrays
+            have |= {"points": picture["points"]} | {name: picture[name]["now"] for name in KEPT if name in picture}
+            if picture["words"] or time.perf_counter() > deadline:
+                break
+        return {"id": message.get("id"), "pictures": pictures}, buffers
+
+    def _reply(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        """One picture; if the student's code fails, what there is to say and what could still be drawn."""
         began = time.perf_counter()
-        said: dict[str, Any] = {"id": message.get("id"), "words": "", "waiting": ""}
+        said: dict[str, Any] = {"words": "", "waiting": ""}
         content: dict[str, Any] = {}
         buffers: list[bytes] = []
         try:
@@ -412,7 +430,7 @@ class Descent:
             version, start = have.get(name) or (None, 0)
             if version != [self.run, history.version] or start > len(history.rows):
                 start = 0
-            content[name] = {"version": [self.run, history.version], "from": start}
+            content[name] = {"now": [[self.run, history.version], len(history.rows)], "from": start}
             content["order"].append(name)
             buffers.append(history.since(start))
         place = self.model.place(self.params)
@@ -457,7 +475,7 @@ class Descent:
         if len(self.contour) < CONTOUR_SIDE**2:
             content["more"] = content["more"] or message["do"] != "play"
         elif (message.get("have") or {}).get("contours") != _plain(whole):
-            content["contours"] = {"version": whole, "wide": wide, "side": CONTOUR_SIDE}
+            content["contours"] = {"now": _plain(whole), "wide": wide, "side": CONTOUR_SIDE}
             content["order"].append("contours")
             buffers.append(np.asarray(self.contour, dtype=np.float32).tobytes())
 

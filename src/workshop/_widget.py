@@ -129,7 +129,7 @@ def train(demo: Descent, seconds: float = 0.5) -> str:
     """Train as the page would at first, for so long at most; return what there is to say if that does not work."""
     deadline = time.perf_counter() + seconds
     while True:
-        content, _buffers = demo.reply({"do": "train", "settings": {}})
+        (content,) = demo.reply({"do": "train", "settings": {}})[0]["pictures"]
         if content["words"] or not content["more"] or time.perf_counter() > deadline:
             return str(content["words"])
 

@@ -6,7 +6,8 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no second one is asked for in advance
-const AHEAD = 3; // pictures asked for in advance while it plays
+const FRAME = 1000 / 60; // milliseconds
+const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
 
@@ -26,20 +27,18 @@ class Asker {
 
   ask(message) {
     const id = ++this.count;
-    this.waiting.set(id, performance.now());
+    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1 });
     this.send({ key: this.part.key, id, ...message });
   }
 
   // The kernel's answer: each is taken once, in the order of asking.
   answered(content) {
     this.waiting.delete(content.id);
-    if (this.late) this.late = false;
-    this.words = content.words ?? "";
   }
 
   // A kernel that does something else first answers late; one that was restarted never does.
   overdue(now) {
-    const late = [...this.waiting.values()].some((sent) => now - sent > 1500);
+    const late = [...this.waiting.values()].some(({ at }) => now - at > 1500);
     if (late !== this.late) {
       this.late = late;
       this.repaint();
@@ -57,7 +56,7 @@ class Descent extends Asker {
     this.settings = { ...part.settings };
     this.n = part.n;
     Object.assign(this, { playing: false, epochs: 1, unsent: false, deeds: ["train"], queue: [], more: false, fine: true });
-    Object.assign(this, { have: {}, curve: [], ghost: [], path: [], seconds: 0, still: 0 });
+    Object.assign(this, { have: {}, curve: [], ghost: [], path: [], seconds: 0.01, still: 0, changed: -1e9, trip: 40 });
   }
 
   set(name, value) {
@@ -65,6 +64,7 @@ class Descent extends Asker {
     if (!this.playing && !this.more && this.curve.length > 1) this.ghost = this.curve.slice();
     this.settings[name] = value;
     this.unsent = true;
+    this.changed = performance.now();
     this.pump();
     for (const view of this.views) view.showControls();
   }
@@ -86,11 +86,10 @@ class Descent extends Asker {
 
   // Send what is due, if the kernel has room for it. The newest settings go with every question, so none is out of date.
   pump() {
-    const ahead = this.playing && this.seconds < SLOW ? AHEAD : this.seconds < 0.05 ? 2 : 1;
-    if (this.waiting.size >= ahead) return;
+    if (this.playing) return; // tick() asks
+    if (this.waiting.size >= (this.seconds < 0.05 ? 2 : 1)) return;
     const about = { settings: this.settings, have: this.have };
     if (this.deeds.length) this.ask({ do: this.deeds.shift(), ...about });
-    else if (this.playing) return; // tick() asks
     else if (this.unsent) this.ask({ do: "look", ...about });
     else if (this.more && !this.waiting.size) this.ask({ do: "look", ...about });
     else if (!this.fine && !this.waiting.size && performance.now() - this.still > 250) {
@@ -100,36 +99,44 @@ class Descent extends Asker {
     this.unsent = false;
   }
 
-  // One animation frame: show one answer, ask for the next. With two views of it, the first one's call counts.
+  // One animation frame: show one picture, and ask for more while few are left. While a slider moves, pictures are made
+  // one by one and shown at once, the newest only.
   tick(now) {
-    if (now === this.ticked) return;
+    if (now === this.ticked) return; // another view of it was first
     this.ticked = now;
-    while (this.queue.length > 2) this.take(this.queue.shift());
-    if (this.queue.length) this.take(this.queue.shift());
     this.overdue(now);
-    if (this.playing && this.waiting.size < (this.seconds < SLOW ? AHEAD : 1)) {
-      this.ask({ do: "play", epochs: this.epochs, settings: this.settings, have: this.have });
-      this.unsent = false;
-    } else this.pump();
+    const hurry = now - this.changed < 300;
+    do if (this.queue.length) this.take(this.queue.shift());
+    while (this.queue.length > (hurry ? 0 : 2 * TOGETHER));
+    if (!this.playing) return this.pump();
+    const together = hurry ? 1 : Math.max(1, Math.min(TOGETHER, Math.floor(SLOW / this.seconds)));
+    const coming = [...this.waiting.values()].reduce((sum, { pictures }) => sum + pictures, this.queue.length);
+    if (this.waiting.size && (this.seconds > SLOW || coming > Math.min(12, this.trip / FRAME + 1))) return;
+    this.ask({ do: "play", epochs: this.epochs, pictures: together, settings: this.settings, have: this.have });
+    this.unsent = false;
   }
 
   receive(content, buffers) {
+    const asked = this.waiting.get(content.id);
+    if (asked) this.trip += 0.2 * (performance.now() - asked.at - this.trip);
     this.answered(content);
-    if (this.playing) this.queue.push([content, buffers]);
-    else {
-      while (this.queue.length) this.take(this.queue.shift());
-      this.take([content, buffers]);
+    let used = 0;
+    for (const picture of content.pictures) {
+      const end = used + picture.order.length;
+      this.queue.push([picture, buffers.slice(used, end)]);
+      used = end;
     }
+    if (!this.playing) while (this.queue.length) this.take(this.queue.shift());
     this.pump();
   }
 
   take([content, buffers]) {
     const array = {};
     content.order.forEach((name, i) => (array[name] = aligned(buffers[i])));
-    this.seconds = content.seconds;
+    this.seconds += 0.3 * (content.seconds - this.seconds);
     this.more = content.more;
     this.still = performance.now();
-    if (!this.unsent) {
+    if (!this.unsent && !this.waiting.size) {
       const moved = content.settings.data !== this.settings.data || this.n !== content.n;
       this.settings = { ...content.settings };
       this.n = content.n;
@@ -149,18 +156,18 @@ class Descent extends Asker {
     }
     if (array.contours) {
       this.contours = { ...content.contours, values: new Float32Array(array.contours) };
-      this.have.contours = content.contours.version;
+      this.have.contours = content.contours.now;
     }
     this.repaint();
     if (content.words) for (const view of this.views) view.showControls();
   }
 
-  extend(name, { version, from }, numbers) {
+  extend(name, { now, from }, numbers) {
     const rows = this[name];
-    if (String(this.have[name]?.[0]) !== String(version)) rows.length = 0;
+    if (String(this.have[name]?.[0]) !== String(now[0])) rows.length = 0;
     rows.length = Math.min(rows.length, from);
     for (let i = 0; i < numbers.length; i += 2) rows.push([numbers[i], numbers[i + 1]]);
-    this.have[name] = [version, rows.length];
+    this.have[name] = now;
   }
 }
 
@@ -252,17 +259,18 @@ function plot(title, more, square) {
   const small = make("small", {}, more);
   const canvas = make("canvas");
   const element = make("figure", square ? { class: "square" } : {}, make("figcaption", {}, title, " ", small), make("div", { class: "canvas" }, canvas));
-  return { element, canvas, small, context: canvas.getContext("2d") };
+  return { element, canvas, small, context: canvas.getContext("2d", { alpha: false }) };
 }
 
 // Make the canvas as fine as the screen; returns its size in CSS pixels.
-function fitted({ canvas, context }) {
+function fitted({ canvas, context }, look) {
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.fillStyle = look.paper;
+  context.fillRect(0, 0, width, height);
   return [width, height];
 }
 
@@ -306,7 +314,7 @@ function table(theme) {
 
 const scratch = document.createElement("canvas");
 
-function paintField(context, [width, height], demo, look) {
+function paintField(context, [width, height], demo, look, cache) {
   const size = Math.min(width, height);
   context.save();
   context.beginPath();
@@ -341,8 +349,23 @@ function paintField(context, [width, height], demo, look) {
     contour(context, (i) => LOGIT[field[i]], side, 0, (column) => (column + 0.5) * cell, (row) => (row + 0.5) * cell);
     context.stroke();
   }
-  paintPoints(context, demo.points ?? [], at, Math.max(0.3 * look.em, size / 80), look);
   context.restore();
+  if (demo.points) context.drawImage(pointsImage(demo, size, radius, look, cache), 0, 0, size, size);
+}
+
+// The points, painted once for each set, size and theme.
+function pointsImage(demo, size, radius, look, cache) {
+  const key = `${demo.have.points} ${size} ${radius} ${look.theme} ${devicePixelRatio}`;
+  if (cache.pointsKey !== key) {
+    const scale = (size * devicePixelRatio) / (2 * radius);
+    const side = Math.max(1, Math.round(size * devicePixelRatio));
+    cache.points ??= document.createElement("canvas");
+    Object.assign(cache.points, { width: side, height: side });
+    const r = Math.max(0.3 * look.em, size / 80) * devicePixelRatio;
+    paintPoints(cache.points.getContext("2d"), demo.points, (x, y) => [(x + radius) * scale, (radius - y) * scale], r, look);
+    cache.pointsKey = key;
+  }
+  return cache.points;
 }
 
 // Where v₁x₁ + v₂x₂ + c = 0 crosses the picture.
@@ -456,13 +479,17 @@ function clipped({ left, right, top, bottom }, context, paint) {
 }
 
 function paintCurve(context, size, demo, look) {
-  const rows = [...demo.curve, ...demo.ghost].filter(([, value]) => Number.isFinite(value));
-  const last = rows.reduce((most, [epoch]) => Math.max(most, epoch), 1);
-  const highest = rows.reduce((most, [, value]) => Math.max(most, value), 0.1);
+  let [last, highest] = [1, 0.1];
+  for (const rows of [demo.curve, demo.ghost]) {
+    for (const [epoch, value] of rows) {
+      if (epoch > last) last = epoch;
+      if (value > highest && value < Infinity) highest = value;
+    }
+  }
   const frame = axes(context, size, [0, last, 0, 1.04 * highest], look, "epochs");
-  const trace = (curve) => line(context, ...curve.filter(([, v]) => Number.isFinite(v)).map(([e, v]) => [frame.x(e), frame.y(v)]));
+  const trace = (curve) => line(context, ...thinned(curve, frame));
   clipped(frame, context, () => {
-    context.lineJoin = "round";
+    context.lineJoin = "bevel";
     if (demo.ghost.length > 1) {
       context.strokeStyle = look.line;
       context.lineWidth = look.em / 6;
@@ -472,6 +499,29 @@ function paintCurve(context, size, demo, look) {
     context.lineWidth = look.em / 4.5;
     if (demo.curve.length) trace(demo.curve);
   });
+}
+
+// The curve in pixels, with the lowest and the highest of what falls on the same pixels: no spike is lost.
+function thinned(curve, { x, y }) {
+  const points = [];
+  let bin = [];
+  const close = () => {
+    if (!bin.length) return;
+    const low = bin.reduce((a, b) => (b[1] < a[1] ? b : a));
+    const high = bin.reduce((a, b) => (b[1] > a[1] ? b : a));
+    points.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]));
+    bin = [];
+  };
+  for (const [epoch, value] of curve) {
+    if (!Number.isFinite(value)) continue;
+    const point = [x(epoch), y(value)];
+    if (bin.length && point[0] - bin[0][0] > 2) close();
+    bin.push(point);
+  }
+  const end = bin.at(-1);
+  close();
+  if (end) points.push(end);
+  return points;
 }
 
 function paintPath(context, [width, height], demo, look, cache) {
@@ -498,7 +548,7 @@ function paintPath(context, [width, height], demo, look, cache) {
   context.fillText(`−${mark(wide)}`, 0.5 * look.em, size - 0.3 * look.em);
   context.textBaseline = "top";
   context.fillText(`w₂ to ${mark(wide)}`, 0.5 * look.em, 0.4 * look.em);
-  const places = demo.path.map(at);
+  const places = sparse(demo.path.map(at));
   if (places.length) {
     const vivid = COLOURS[look.theme].points[1];
     context.strokeStyle = vivid;
@@ -519,6 +569,16 @@ function paintPath(context, [width, height], demo, look, cache) {
   context.restore();
 }
 
+// Without the places that lie within half a pixel of the one before.
+function sparse(places) {
+  let last = null;
+  return places.filter((place, i) => {
+    const far = !last || i === places.length - 1 || Math.abs(place[0] - last[0]) + Math.abs(place[1] - last[1]) > 0.7;
+    if (far) last = place;
+    return far;
+  });
+}
+
 function dot(context, [x, y], r) {
   context.beginPath();
   context.arc(x, y, r, 0, 7);
@@ -527,7 +587,7 @@ function dot(context, [x, y], r) {
 
 // Contours lie closer to each other near the minimum, where the path ends.
 function paintContours(context, contours, at, look, cache, where) {
-  const key = `${JSON.stringify(contours.version)} ${where}`;
+  const key = `${JSON.stringify(contours.now)} ${where}`;
   if (cache.key !== key) {
     const { side, wide, values } = contours;
     const finite = values.filter(Number.isFinite);
@@ -662,9 +722,9 @@ class DescentView extends View {
 
   paint(look) {
     const demo = this.asker;
-    paintField(this.plane.context, fitted(this.plane), demo, look);
-    paintCurve(this.curve.context, fitted(this.curve), demo, look);
-    if (this.path) paintPath(this.path.context, fitted(this.path), demo, look, this.cache);
+    paintField(this.plane.context, fitted(this.plane, look), demo, look, this.cache);
+    paintCurve(this.curve.context, fitted(this.curve, look), demo, look);
+    if (this.path) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
     this.panel.dataset.shown = `${demo.shown?.eta} ${demo.shown?.batch_size}`; // what the picture was made with
     const told = { step: String(demo.step ?? "—"), epoch: demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—", objective: short(demo.objective, 4), accuracy: percent(demo.accuracy), fresh: percent(demo.fresh) };
     for (const [name, words] of Object.entries(told)) if (this.numbers[name].textContent !== words) this.numbers[name].textContent = words;
@@ -821,7 +881,7 @@ class NudgeView extends View {
     this.derivative.textContent = `∂L/∂${this.symbols[picked]} by backpropagation`;
     const numbers = { change: signed(change), ratio: told.delta === 0 ? "—" : short(told.ratio, 4), gradient: short(told.gradient, 4), apart: told.delta === 0 ? "—" : short(apart && Math.abs(apart), 4) };
     for (const [name, text] of Object.entries(numbers)) this.numbers[name].textContent = text;
-    paintSlopes(this.curve.context, fitted(this.curve), nudge, look);
+    paintSlopes(this.curve.context, fitted(this.curve, look), nudge, look);
   }
 
   summary() {
@@ -912,7 +972,7 @@ function surroundings(root) {
   root.classList.toggle("dark", theme === "dark");
   const of = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const em = Number.parseFloat(style.fontSize);
-  return { theme, ink: of("--ink"), faint: of("--faint"), soft: of("--soft"), line: of("--line"), accent: of("--accent"), em, font: `${0.88 * em}px ${style.fontFamily}` };
+  return { theme, paper: style.backgroundColor, ink: of("--ink"), faint: of("--faint"), soft: of("--soft"), line: of("--line"), accent: of("--accent"), em, font: `${0.88 * em}px ${style.fontFamily}` };
 }
 
 function show(el, askers, projector) {
