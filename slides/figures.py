@@ -201,7 +201,9 @@ def draw_box(canvas: Canvas, node: Node, shown: str | None, colour: str = INK, f
     )
     if shown is None:
         return rect + tex(node.symbol, (x, y), SIZE + 4)
-    return rect + tex(node.symbol, (x, y - 16), SIZE) + tex(shown, (x, y + 18), SMALL, SOFT)
+    return (
+        rect + tex(node.symbol, (x, y - 16), SIZE) + tex(shown, (x, y + 18), SMALL, SOFT if colour == INK else colour)
+    )
 
 
 def draw_op(canvas: Canvas, node: Node) -> list[str]:
@@ -290,15 +292,15 @@ class Arrival:
     anchor: str = "middle"
 
 
-def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: float = 0.01) -> Figure:
-    """δ is added to `start` and travels to L; each arrival is a step, and the last line holds real numbers."""
+def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: float = 0.1) -> Figure:
+    """δ is added to `start` and travels to L: each arrival is a step, in which the numbers of its boxes change."""
     canvas, width, height = canvas_of(graph)
     moved = nudge.downstream(graph, start)
     values = nudge.evaluate(graph)
     after = nudge.nudged(graph, values, start, delta)
     says = f"{graph.name}: {_spoken(start)} is nudged by delta, which moves {', '.join(map(_spoken, moved))}."
     figure = Figure(width, height, says, [base(canvas, numbers=True)])
-    figure.layers.append(_nudge_start(canvas, start))
+    figure.layers.append(_nudge_start(canvas, start, delta))
     reached = {start}
     columns: dict[float, list[Arrival]] = {}
     for arrival in arrivals:
@@ -321,7 +323,7 @@ def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: f
             if node.op_at:
                 step.append(line(canvas.last_leg(node), BLUE, 4, head=True))
             reached.add(name)
-            step.append(draw_box(canvas, node, value(values[name]), BLUE, PALE_BLUE))
+            step.append(draw_box(canvas, node, value(after[name]), BLUE, PALE_BLUE))
         for arrival in together:
             x, y = canvas.box(arrival.name)
             if arrival.anchor != "middle":
@@ -347,7 +349,7 @@ def from_weight(canvas: Canvas, edge: Edge) -> list[Point]:
     return rest
 
 
-def _nudge_start(canvas: Canvas, start: str) -> Layer:
+def _nudge_start(canvas: Canvas, start: str, delta: float) -> Layer:
     """+δ beside the quantity that is nudged."""
     mark = r"+\delta"
     for edge in canvas.graph.edges:
@@ -358,7 +360,7 @@ def _nudge_start(canvas: Canvas, start: str) -> Layer:
             return [draw_weight(canvas, edge, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
     node = canvas.graph.node(start)
     x, y = canvas.box(start)
-    shown = value(nudge.evaluate(canvas.graph)[start])
+    shown = value(nudge.evaluate(canvas.graph)[start] + delta)
     at = (x, y - BOX[1] / 2 - 22) if node.op else (x + BOX[0] / 2 + 34, y - 26)  # inputs stand one above the other
     return [draw_box(canvas, node, shown, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
 
@@ -735,9 +737,17 @@ def all_figures() -> dict[str, Figure]:
         "nudge-network": ratios(two, "v11", "v_{11}"),
         "logistic-forward": forward(one),
         "logistic-nudge-s": nudge_figure(one, "s", [Arrival("y_hat", r"+\hat{y}(1 - \hat{y})\delta"), down]),
-        "logistic-nudge-b": nudge_figure(one, "b", [Arrival("s", r"+\delta"), down]),
+        "logistic-nudge-b": nudge_figure(
+            one, "b", [Arrival("s", r"+\delta"), Arrival("y_hat", r"+\hat{y}(1 - \hat{y})\delta"), down]
+        ),
         "logistic-nudge-w1": nudge_figure(
-            one, "w1", [Arrival("s", r"+x_1\delta"), Arrival("L", rf"+x_1{error}\delta", "below", "end")]
+            one,
+            "w1",
+            [
+                Arrival("s", r"+x_1\delta"),
+                Arrival("y_hat", r"+x_1\hat{y}(1 - \hat{y})\delta"),
+                Arrival("L", rf"+x_1{error}\delta", "below", "end"),
+            ],
         ),
         "logistic-backward": backward(
             one,

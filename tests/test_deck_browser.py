@@ -143,14 +143,15 @@ def test_a_nudge_travels_step_by_step_to_the_loss_and_then_the_derivative_is_nam
     page.goto(build.HTML.as_uri() + "#21")
     before = visible(page, 21)
     arrived = []
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("ArrowRight")
         now = visible(page, 21)
         arrived.append(now - before)
         before = now
-    start, at_s, at_loss, result = arrived
+    start, at_s, at_y_hat, at_loss, result = arrived
     assert start == {r"+\delta"}
-    assert at_s == {r"+x_1\delta"}
+    assert r"+x_1\delta" in at_s
+    assert r"+x_1\hat{y}(1 - \hat{y})\delta" in at_y_hat
     assert r"+x_1(\hat{y} - y)\delta" in at_loss
     assert any(r"\partial L}{\partial w_1" in tex for tex in result)
 
