@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser slides present
+.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,14 @@ slides: setup browser ## build slides/deck.html and slides/deck.pdf
 
 present: setup ## show the slides with the demo and the nudge live in them
 	@$(BIN)/python slides/present.py
+
+# --- the live demo ---
+
+demo: setup ## the live demo on a projector, with the reference answers: for staff
+	@JUPYTER_PATH=docs/demo/share $(BIN)/voila docs/demo/demo.ipynb --template=projector --strip_sources=True $(ARGS)
+
+bench-live: setup browser ## measure the live demo in Chromium beside interact. ARGS="--minutes 30" for the memory
+	@$(BIN)/python bench/live.py $(ARGS)
 
 # --- tests and checks ---
 
