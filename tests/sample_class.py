@@ -102,8 +102,22 @@ def train(params, gradient, X, y, eta, batch_size, epochs, rng):
 BROKEN: dict[tuple[str, str, str], str] = {
     ("syntax_error", "logistic_regression", "objective"): "def objective(w, b, X, y, lam)\n    return 0.0\n",
     ("syntax_error", "mlp_sgd", "objective"): "def objective(params, s, y, lam)\n    return 0.0\n",
-    ("infinite_loop", "logistic_regression", "minibatches"): "while True:\n    pass\n",
-    ("infinite_loop", "mlp_sgd", "init_params"): "while True:\n    pass\n",
+    ("infinite_loop", "logistic_regression", "gradient_descent"): """
+def gradient_descent(gradient, w, b, eta, tol=1e-6, max_steps=10_000):
+    n_steps = 0
+    while True:
+        grad_w, grad_b = gradient(w, b)
+        w, b = w - eta * grad_w, b - eta * grad_b
+        n_steps += 1
+    return w, b, n_steps
+""",
+    ("infinite_loop", "mlp_sgd", "input_gradient"): """
+def input_gradient(params, X, y, cache):
+    rows = []
+    while len(rows) != len(X) + 1:
+        rows = rows[:len(X)] + [0.0] * (len(X) - len(rows))
+    return np.array(rows)
+""",
 }
 
 WRITTEN = (
