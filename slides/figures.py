@@ -90,13 +90,21 @@ def _outline(source: str, size: float) -> tuple[str, Point, Point]:
     return "".join(pieces), (box.x0, box.y0), (box.x1, box.y1)
 
 
-def tex(source: str, at: Point, size: float = SIZE, colour: str = INK, anchor: str = "middle", more: str = "") -> str:
-    """A formula with its middle, start or end at the point; its white halo keeps lines away from it."""
+def tex(
+    source: str,
+    at: Point,
+    size: float = SIZE,
+    colour: str = INK,
+    anchor: str = "middle",
+    more: str = "",
+    behind: str = PAPER,
+) -> str:
+    """A formula with its middle, start or end at the point; a halo in the colour behind it keeps lines away."""
     data, (x0, y0), (x1, y1) = _outline(source, size)
     x = at[0] - {"start": x0, "middle": (x0 + x1) / 2, "end": x1}[anchor]
     tall = y1 - y0 > 1.3 * size  # a fraction is centred on itself, a line on the height of its letters
     y = at[1] + ((y0 + y1) / 2 if tall else 0.24 * size)
-    halo = f'stroke="{PAPER}" stroke-width="6" stroke-linejoin="round" paint-order="stroke"'
+    halo = f'stroke="{behind}" stroke-width="6" stroke-linejoin="round" paint-order="stroke"'
     return (
         f'<path class="tex" data-tex="{escape(source)}" data-size="{number(size)}" {more} fill="{colour}" {halo} '
         f'transform="translate({number(x)} {number(y)})" d="{data}"/>'
@@ -201,9 +209,8 @@ def draw_box(canvas: Canvas, node: Node, shown: str | None, colour: str = INK, f
     )
     if shown is None:
         return rect + tex(node.symbol, (x, y), SIZE + 4)
-    return (
-        rect + tex(node.symbol, (x, y - 16), SIZE) + tex(shown, (x, y + 18), SMALL, SOFT if colour == INK else colour)
-    )
+    symbol = tex(node.symbol, (x, y - 16), SIZE, behind=fill)
+    return rect + symbol + tex(shown, (x, y + 18), SMALL, SOFT if colour == INK else colour, behind=fill)
 
 
 def draw_op(canvas: Canvas, node: Node) -> list[str]:
@@ -232,7 +239,7 @@ def draw_weight(canvas: Canvas, edge: Edge, colour: str = INK, fill: str = PAPER
         f'<rect x="{number(x - across / 2)}" y="{number(y - down / 2)}" width="{number(across)}" height="{down}" '
         f'rx="6" fill="{fill}"/>'
     )
-    return patch + tex(edge.symbol, (x, y), SIZE, colour)
+    return patch + tex(edge.symbol, (x, y), SIZE, colour, behind=fill)
 
 
 def weight_at(canvas: Canvas, edge: Edge) -> Point:
