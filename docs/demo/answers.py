@@ -1,4 +1,4 @@
-"""The names that the reference answers of `source/` define: for the demo on the projector, its tests and its benchmark."""
+"""What the reference answers of `source/` define: for the demo on the projector, its tests and its benchmark."""
 
 from __future__ import annotations
 
