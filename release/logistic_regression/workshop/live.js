@@ -6,6 +6,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no second one is asked for in advance
+const FRAME = 1000 / 60; // milliseconds
 const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
@@ -26,19 +27,18 @@ class Asker {
 
   ask(message) {
     const id = ++this.count;
-    this.waiting.set(id, performance.now());
+    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1 });
     this.send({ key: this.part.key, id, ...message });
   }
 
   // The kernel's answer: each is taken once, in the order of asking.
   answered(content) {
     this.waiting.delete(content.id);
-    if (this.late) this.late = false;
   }
 
   // A kernel that does something else first answers late; one that was restarted never does.
   overdue(now) {
-    const late = [...this.waiting.values()].some((sent) => now - sent > 1500);
+    const late = [...this.waiting.values()].some(({ at }) => now - at > 1500);
     if (late !== this.late) {
       this.late = late;
       this.repaint();
@@ -56,7 +56,7 @@ class Descent extends Asker {
     this.settings = { ...part.settings };
     this.n = part.n;
     Object.assign(this, { playing: false, epochs: 1, unsent: false, deeds: ["train"], queue: [], more: false, fine: true });
-    Object.assign(this, { have: {}, curve: [], ghost: [], path: [], seconds: 0, still: 0, changed: -1e9 });
+    Object.assign(this, { have: {}, curve: [], ghost: [], path: [], seconds: 0.01, still: 0, changed: -1e9, trip: 40 });
   }
 
   set(name, value) {
@@ -110,13 +110,15 @@ class Descent extends Asker {
     while (this.queue.length > (hurry ? 0 : 2 * TOGETHER));
     if (!this.playing) return this.pump();
     const together = hurry ? 1 : Math.max(1, Math.min(TOGETHER, Math.floor(SLOW / this.seconds)));
-    const ahead = this.queue.length + together * this.waiting.size;
-    if (this.waiting.size && (this.seconds > SLOW || ahead > together + 1)) return;
+    const coming = [...this.waiting.values()].reduce((sum, { pictures }) => sum + pictures, this.queue.length);
+    if (this.waiting.size && (this.seconds > SLOW || coming > Math.min(12, this.trip / FRAME + 1))) return;
     this.ask({ do: "play", epochs: this.epochs, pictures: together, settings: this.settings, have: this.have });
     this.unsent = false;
   }
 
   receive(content, buffers) {
+    const asked = this.waiting.get(content.id);
+    if (asked) this.trip += 0.2 * (performance.now() - asked.at - this.trip);
     this.answered(content);
     let used = 0;
     for (const picture of content.pictures) {
@@ -131,7 +133,7 @@ class Descent extends Asker {
   take([content, buffers]) {
     const array = {};
     content.order.forEach((name, i) => (array[name] = aligned(buffers[i])));
-    this.seconds = content.seconds;
+    this.seconds += 0.3 * (content.seconds - this.seconds);
     this.more = content.more;
     this.still = performance.now();
     if (!this.unsent && !this.waiting.size) {

@@ -1,7 +1,7 @@
 """Descent for the live demo: settings come in, what to draw goes out; every number is the student's functions' own.
 
-Nothing here runs by itself. The page asks for one picture at a time (`Descent.reply`), so a page that is closed, hidden or
-slow leaves nothing running in the kernel, and a newer setting never waits behind an older one.
+Nothing here runs by itself. The page asks for one picture after the other (`Descent.reply`), so a page that is closed,
+hidden or slow leaves nothing running in the kernel, and a newer setting never waits behind an older one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ GRIDS = (100, 80, 60, 44, 32, 24, 16)
 """Points on a side of the grid, the finest first; slow answers get a coarser one."""
 
 SETTLE = 0.012  # seconds of retraining behind one picture
-PLAY = 0.03  # seconds that one picture may take while it plays; an epoch that lasts longer is cut
+PLAY = 0.03  # seconds of training behind one picture while it plays
+CUT = 0.1  # seconds after which an epoch of the student's `train` is cut short
 FIELD = 0.012  # seconds for the grid of one picture; FINE once nothing moves any more
 FINE = 0.3
 TOGETHER = 0.014  # seconds after which no further picture is put into the same answer
@@ -91,6 +92,19 @@ class History:
         return np.asarray(self.rows[start:], dtype=np.float32).tobytes()
 
 
+class Model(Protocol):
+    """What `Descent` needs to know of a model; `params` are its own affair."""
+
+    answers: tuple[str, ...]  # the names of the contract that an error is put down to
+
+    def start(self, settings: Mapping[str, Any]) -> Params: ...
+    def proba(self, params: Params, X: Floats) -> Floats: ...
+    def objective(self, params: Params, X: Floats, y: Floats, lam: float) -> float: ...
+    def steps(self, params: Params, X: Floats, y: Floats, settings: Mapping[str, Any], seed: Any) -> Iterator[Any]: ...
+    def place(self, params: Params) -> tuple[float, ...]: ...
+    def lines(self, params: Params) -> list[list[float]]: ...
+
+
 class Logistic:
     """Logistic regression by the student's functions; params are the pair (w, b)."""
 
@@ -123,8 +137,8 @@ class Logistic:
         seen = 0
         for batch in batches:
             seen += len(batch)
-            if seen > 4 * len(y) or not len(batch):
-                raise Trouble("`minibatches` goes on for too long: one epoch uses every point once, in full batches.")
+            if seen > len(y) or not len(batch):
+                raise Trouble("`minibatches` goes on for too long: one epoch uses every point once.")
 
             def on_batch(w: Floats, b: float, X_batch: Floats, y_batch: Floats) -> Any:
                 return gradient(w, b, X_batch, y_batch, settings["lam"])
@@ -174,20 +188,20 @@ class Network:
     def steps(self, params: Params, X: Floats, y: Floats, settings: Mapping[str, Any], seed: Any) -> Iterator[Any]:
         """One epoch of the student's `train`: yields (params, number of points used) for each step.
 
-        `train` runs to its end before the first step is handed on, unless that takes longer than PLAY: then it is
+        `train` runs to its end before the first step is handed on, unless that takes longer than CUT: then it is
         stopped where it is (the next epoch draws its mini-batches anew).
         """
         train, backward = self._get("train"), self._get("backward")
         done: list[tuple[Params, int]] = []
         used: list[int] = []
-        deadline = time.perf_counter() + PLAY
+        deadline = time.perf_counter() + CUT
 
         def on_batch(params: Params, X_batch: Floats, y_batch: Floats) -> Any:
             if used:
                 done.append((_copied(params), used[-1]))
                 if time.perf_counter() > deadline:
                     raise _Enough(params)
-            if sum(used) > 4 * len(y):
+            if sum(used) + len(X_batch) > len(y):
                 raise Trouble("`train` goes on for too long: one epoch uses every point once.")
             used.append(len(X_batch))
             return backward(params, X_batch, y_batch, self._forward(params, X_batch), settings["lam"])
@@ -229,11 +243,17 @@ class Network:
         return _get(self.names, name)
 
 
-MODELS = {"logistic": Logistic, "network": Network}
+MODELS: dict[str, Callable[[Mapping[str, Any]], Model]] = {"logistic": Logistic, "network": Network}
 
 
 class Descent:
     """One demo: the model, its data, how far it has learnt, and what the page is owed."""
+
+    params: Params
+    epoch: Iterator[Any] | None  # the steps of the epoch at hand that are still to take
+    target: float  # the epochs that a paused demo trains up to; 0 when it is there
+    contour: list[float]  # the objective over (w₁, w₂), row by row, as far as it is worked out
+    contour_at: tuple[Any, ...]  # what it is worked out for
 
     def __init__(self, kind: str, names: Mapping[str, Any], start: Mapping[str, Any]) -> None:
         self.kind = kind
@@ -306,7 +326,7 @@ class Descent:
         elif "batch_size" in changed:
             self.epoch = None
         if "lam" in changed:
-            self.contour_at = None
+            self.contour_at = ()
 
     def _act(self, message: Mapping[str, Any]) -> None:
         do = message["do"]
@@ -350,19 +370,21 @@ class Descent:
 
     def _reset(self) -> None:
         """Forget the training; the start and the draws of the next one are the same."""
-        self.params: Params = None
+        self.params = None
         self.step, self.seen, self.epochs_begun = 0, 0, 0
         self.target = 0.0
-        self.epoch: Iterator[Any] | None = None
+        self.epoch = None
         self.curve, self.path = History(2), History(2)
         self.run = getattr(self, "run", 0) + 1
-        self.contour: list[float] = []
-        self.contour_at: tuple[Any, ...] | None = None
+        self.contour = []
+        self.contour_at = ()
         self.wide = 4.0
 
     def _begin(self) -> None:
         if self.params is None:
-            self.params = self.model.start(self.settings)
+            params = self.model.start(self.settings)
+            self.model.proba(params, self.X)  # what is wrong in there is told before it makes something else go wrong
+            self.params = params
             self._record(every=1)
 
     def _advance(self, epochs: float, deadline: float) -> None:
@@ -408,8 +430,8 @@ class Descent:
 
     def _picture(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         self._begin()
-        field, side = self._field(FINE if message.get("fine") else FIELD)
         proba, fresh = self.model.proba(self.params, self.X), self.model.proba(self.params, self.fresh)
+        field, side = self._field(FINE if message.get("fine") else FIELD)
         objective = self.model.objective(self.params, self.X, self.y, self.settings["lam"])
         content: dict[str, Any] = {
             "step": self.step,
@@ -457,12 +479,12 @@ class Descent:
     def _contours(
         self, content: dict[str, Any], buffers: list[bytes], place: tuple[float, ...], message: Mapping[str, Any]
     ) -> None:
-        """The objective over (w₁, w₂) at the present b, a few rows for each picture, so that none of them has to wait."""
+        """The objective over (w₁, w₂) at the present b, a part with each picture, so that none has to wait for it."""
         far = max(abs(value) for row in self.path.rows[-200:] for value in row) if self.path.rows else 0.0
         while far > 0.95 * self.wide and self.wide < 64:
             self.wide *= 1.5
         at = (self.wide, round(place[2] / (0.02 * self.wide)), self.drawn, self.settings["lam"])
-        if self.contour_at is None or (self.contour_at != at and len(self.contour) == CONTOUR_SIDE**2):
+        if not self.contour_at or (self.contour_at != at and len(self.contour) == CONTOUR_SIDE**2):
             self.contour_at, self.contour, self.contour_b = at, [], place[2]
         wide, ticks = self.contour_at[0], np.linspace(-self.contour_at[0], self.contour_at[0], CONTOUR_SIDE)
         deadline = time.perf_counter() + (FINE if message.get("fine") else CONTOUR)

@@ -34,10 +34,10 @@ class Live(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("live.js")
     _css = Path(__file__).with_name("live.css")
 
-    parts = traitlets.List().tag(sync=True)
-    projector = traitlets.Bool(False).tag(sync=True)
+    parts: Any = traitlets.List().tag(sync=True)
+    projector: Any = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, demos: Mapping[str, Descent | Nudge], *, projector: bool = False) -> None:
+    def __init__(self, demos: Mapping[str, LiveDescent | Nudge], *, projector: bool = False) -> None:
         parts = [{"key": key, **demo.describe()} for key, demo in demos.items()]
         super().__init__(parts=parts, projector=projector)
         self.demos = dict(demos)
@@ -110,7 +110,7 @@ def show_nudge(graph: str) -> None:
 
 def show_projector(logistic: Mapping[str, Any], network: Mapping[str, Any]) -> None:
     """Display all the demos on the whole window, without a still picture."""
-    demos: dict[str, Descent | Nudge] = {
+    demos: dict[str, LiveDescent | Nudge] = {
         "logistic": LiveDescent("logistic", logistic, _START["logistic"]),
         "network": LiveDescent("network", network, _START["network"]),
         "nudge-logistic": Nudge("logistic"),
@@ -203,7 +203,7 @@ _shown: dict[tuple[str, str], Live] = {}
 
 def _replace(widget: Live) -> None:
     """Close the widget that an earlier run of the same cell left behind."""
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     cell = shell.get_parent().get("metadata", {}).get("cellId") if hasattr(shell, "get_parent") else None
     if cell:
         key = (cell, widget.parts[0]["key"])
