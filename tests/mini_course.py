@@ -9,12 +9,7 @@ from typing import Any
 import nbformat
 from nbformat import v4
 
-CONFIG = """
-c = get_config()
-c.CourseDirectory.course_id = "mini_course"
-c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\\nraise NotImplementedError()"}
-c.ClearMarkScheme.begin_mark_scheme_delimeter = "BEGIN MARK SCHEME"
-"""
+CONFIG = Path(__file__).resolve().parent.parent / "nbgrader_config.py"  # the course's own settings
 
 DOUBLE = '''def double(x):
     """Twice x."""
@@ -73,7 +68,7 @@ def source_notebook() -> Any:
 def make_course(root: Path, source: Any = None) -> Path:
     """Write the course into `root`: its configuration and source/mini/mini.ipynb."""
     (root / "source" / "mini").mkdir(parents=True, exist_ok=True)
-    (root / "nbgrader_config.py").write_text(CONFIG)
+    (root / "nbgrader_config.py").write_text(CONFIG.read_text())
     nbformat.write(source or source_notebook(), root / "source" / "mini" / "mini.ipynb")
     return root
 

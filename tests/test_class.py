@@ -27,7 +27,7 @@ def grade(root: Path, *more: str) -> int:
 
 
 def scores(root: Path) -> dict[str, dict[str, float]]:
-    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
         return {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
 
 
@@ -87,7 +87,7 @@ def test_hand_marks_and_comments_survive_a_regrade(tmp_path: Path) -> None:
     root = make_course(tmp_path)
     hand_in(root, "ada", answered(double="return x"))
     assert grade(root) == 0
-    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
         book.find_grade("explain", "mini", "mini", "ada").manual_score = 1.5
         book.find_grade("test_double", "mini", "mini", "ada").manual_score = 0.5
         book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade = False
@@ -100,7 +100,7 @@ def test_hand_marks_and_comments_survive_a_regrade(tmp_path: Path) -> None:
     hand_in(root, "ada", answered(explain="Something new."))
     assert grade(root) == 0
     assert scores(root)["ada"]["explain"] == 1.5
-    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
         assert book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade  # a person should look again
         assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Well put: $2x$."
 

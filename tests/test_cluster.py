@@ -166,14 +166,14 @@ def test_the_gradebook_may_be_postgresql(postgres: str, tmp_path: Path) -> None:
     root = make_course(tmp_path)
     submissions(root, 6)
     assert cli.main(["grade", "--course", str(root), "--db-url", postgres]) == 0
-    with Gradebook(postgres, "mini_course") as book:
+    with Gradebook(postgres, "comp90051") as book:
         book.find_grade("explain", "mini", "mini", "s001").manual_score = 1.5
         book.db.commit()
     assert cli.main(["grade", "--course", str(root), "--db-url", postgres]) == 0
     assert cli.main(["grade", "--course", str(root)]) == 0  # the same class in SQLite
-    with Gradebook(postgres, "mini_course") as book:
+    with Gradebook(postgres, "comp90051") as book:
         theirs = {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
-    with Gradebook(f"sqlite:///{root}/gradebook.db", "mini_course") as book:
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
         ours = {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
     ours["s001"]["explain"] = 1.5
     assert theirs == ours

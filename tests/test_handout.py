@@ -1,0 +1,85 @@
+"""What is handed out is complete, and gives nothing away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from examiner import handout
+from examiner.class_ import ClassError
+from examiner.cli import main
+from examiner.grade import Assignment
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def assignments() -> dict[str, Assignment]:
+    paths = sorted((ROOT / "source").glob("*/*.ipynb"))
+    return {path.stem: Assignment.from_notebook(path.read_bytes(), path.stem) for path in paths}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("build") / "student-bundle"
+    assert main(["student-bundle", "--course", str(ROOT), "--to", str(target)]) == 0
+    return target
+
+
+def test_the_bundle_has_all_a_student_needs(bundle: Path) -> None:
+    for name in assignments():
+        assert (bundle / name / f"{name}.ipynb").exists()
+        assert (bundle / name / "workshop" / "gradcheck.py").exists()
+    assert {"README.md", "environment.yml", "requirements.txt"} <= {path.name for path in bundle.iterdir()}
+    with zipfile.ZipFile(bundle.with_suffix(".zip")) as archive:
+        files = {path.relative_to(bundle.parent).as_posix() for path in bundle.rglob("*") if path.is_file()}
+        assert set(archive.namelist()) == files
+
+
+def test_its_requirements_are_locked_and_leave_the_graders_out(bundle: Path) -> None:
+    text = (bundle / "requirements.txt").read_text()
+    names = {line.split("==")[0] for line in text.split("\n") if "==" in line and not line.startswith(" ")}
+    assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel"} <= names
+    assert not {"nbgrader", "distributed", "pytest"} & names
+    assert text.count("==") <= text.count("--hash")
+
+
+def test_the_helpers_run_beside_the_notebook_with_nothing_else_of_ours(bundle: Path) -> None:
+    code = "import workshop, sys; from workshop import points; print(points.s_shape(rng=38)[0].shape, workshop.__file__)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=bundle / "mlp_sgd", capture_output=True, text=True, check=True
+    )
+    assert "(80, 2)" in run.stdout and str(bundle) in run.stdout
+
+
+def test_a_bundle_that_gives_an_answer_away_is_refused(tmp_path: Path) -> None:
+    for name in ("release", "source"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("requirements.lock", "nbgrader_config.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    path = tmp_path / "release" / "mlp_sgd" / "mlp_sgd.ipynb"
+    source = json.loads((tmp_path / "source" / "mlp_sgd" / "mlp_sgd.ipynb").read_text())
+    notebook = json.loads(path.read_text())
+    answer = next(c for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "backward")
+    answer["source"] = [line for line in answer["source"] if "SOLUTION" not in line]
+    notebook["cells"].append(answer)
+    path.write_text(json.dumps(notebook))
+    with pytest.raises(ClassError, match=r"give answers away"):
+        handout.make_bundle(tmp_path, tmp_path / "build" / "bundle", assignments())
+    assert not (tmp_path / "build").exists()
+
+
+def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> None:
+    import nbformat
+
+    for path in sorted((ROOT / "source").glob("*/*.ipynb")):
+        nb = nbformat.read(path, as_version=4)
+        text = "\n".join(handout._shown(cell).source for cell in nb.cells)
+        assert "HIDDEN" not in text and "SOLUTION" not in text and "Marking guide" not in text
+        assert "def finite_difference" not in text
+        assert "Model answer" in text and "return" in text

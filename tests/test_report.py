@@ -1,0 +1,153 @@
+"""Feedback and the class report say what they should, and nothing runs or is loaded in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examiner import report
+from examiner.class_ import no_submission
+from examiner.grade import Assignment, CellOutput, Mark, Result
+from examiner.gradebook import Marked, marked_notebook
+from examiner.report import Summary, folded, markdown_to_html, math_to_mathml, shape_of
+from mini_course import answered, source_notebook
+
+MINI = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
+
+
+def result(double: str, scores: dict[str, float | None], **messages: str) -> Result:
+    """A result as grade() gives it, with this answer to `double`."""
+    cells = []
+    for cell in answered(double=double).cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cells.append(CellOutput(name, cell.cell_type, cell.source))
+    marks = tuple(
+        Mark(c.grade_id, c.question, c.points, scores.get(c.grade_id, c.points), messages.get(c.grade_id, ""), None)
+        for c in MINI.graded
+    )
+    return Result("mini", marks, (), (), "test", 0, "", 1.0, tuple(cells))
+
+
+def marked(student: str, graded: Result) -> Marked:
+    scores = {mark.grade_id: mark.score or 0.0 for mark in graded.marks}
+    return Marked(student, scores=scores, waiting={m.grade_id for m in graded.marks if m.score is None})
+
+
+def summary(results: dict[str, Result], **more: Any) -> Summary:
+    found = Summary({"mini": MINI}, **more)
+    for student, graded in results.items():
+        found.add(MINI, student, graded, marked(student, graded))
+    return found
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\begin{aligned} a &= b \\ c &= d \end{aligned}",
+        r"\frac{\partial L}{\partial \mathbf{w}} = \mathbf{x}^\top (\hat{y} - y)",
+        r"L = \begin{cases} -\log \hat y & y = 1 \\ -\log(1 - \hat y) & y = 0 \end{cases}",
+        r"\text{<script>alert(1)</script>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\text{<mi onclick='x'>}",
+        r"}{",
+        r"\frac{",
+    ],
+)
+def test_maths_is_mathml_and_nothing_else(tex: str) -> None:
+    drawn = math_to_mathml(tex)
+    assert "&amp;=" not in drawn and "<script" not in drawn
+    for tag in re.findall(r"<[^>]*>", drawn):
+        assert re.fullmatch(r"</?(m[a-z]+|code)(\s+[a-z]+=\"[^\"]*\")*\s*/?>", tag), tag
+        assert not re.search(r"\b(on\w+|href)=", tag)
+
+
+def test_a_students_markdown_can_run_and_load_nothing() -> None:
+    page = markdown_to_html("<img src=x onerror=alert(1)> [a](javascript:b) ![c](http://d.e/f.png) <script>g</script>")
+    assert not re.search(r"<(img|script)|javascript:|http://d", page)
+
+
+def test_feedback_has_marks_words_and_own_work_but_no_hidden_test() -> None:
+    graded = result("return x", {"test_double": 0.0, "explain": None}, test_double="double(2) is not 4.")
+    nb = marked_notebook(MINI, graded)
+    for cell in nb.cells:
+        if "nbgrader" in cell.metadata and cell.metadata.nbgrader.get("grade"):
+            score = marked("ada", graded).scores[cell.metadata.nbgrader.grade_id]
+            cell.metadata.nbgrader["score"] = score
+    page = report.feedback_html(nb, student="ada", assignment="mini")
+    assert "double(2) is not 4." in page
+    assert "SECRET_OF_THE_TEST" not in page and "BEGIN HIDDEN" not in page
+    assert "One mark for the" not in page  # the marking guide
+    assert "SECRET_OF_THE_TEST" in json.dumps(nb)  # which the tutor's notebook does have
+
+
+def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> None:
+    wrong = {"test_double": 0.0}
+    results = {
+        "ada": result("return x", wrong, test_double="double(2) is 2, not 4."),
+        "bob": result("return  x", wrong, test_double="double(3) is 3, not 6."),
+        "cy": result("return 2 * x", {}),
+        "dee": no_submission(MINI),
+    }
+    found = summary(results)
+    (mistake,) = found.mistakes()
+    assert (mistake.question, sorted(mistake.students)) == ("double", ["ada", "bob"])
+    page = found.page()
+    assert page.count('<details class="mistake"') == 1
+    assert "Left unanswered: double (1)" in page and "<svg" in page and "<script" not in page
+
+
+def test_sessions_come_in_the_timetables_order() -> None:
+    results = {name: result("return 2 * x", {}) for name in ("ada", "bob")}
+    page = summary(results, session_of={"ada": "Friday", "bob": "Tuesday"}, sessions=["Tuesday", "Friday"]).page()
+    assert "Marks by session" in page
+    assert page.index("<td>Tuesday</td>") < page.index("<td>Friday</td>")
+
+
+LONG = """
+def double(x):
+    {a} = []
+    for {b} in x:
+        if {b} > 0:
+            {a}.append({b} + {b})
+        elif {b} < 0:
+            {a}.append(-(abs({b}) + abs({b})))
+        else:
+            {a}.append(0 * {b})
+    return np.array({a}).reshape(np.shape(x)) + 0
+"""
+
+
+def test_names_comments_and_layout_do_not_hide_a_copy() -> None:
+    one = shape_of(LONG.format(a="result", b="value"))
+    other = shape_of('"""Mine."""\n# my own\n' + LONG.format(a="out", b="entry").replace("    ", "  "))
+    assert one == other != ""
+    assert one != shape_of(LONG.format(a="result", b="value").replace("+ 0", "+ 1"))
+    assert shape_of("def f(x): return 2 * x") == ""  # too short to tell
+
+
+def test_near_identical_answers_are_grouped_and_common_ones_are_not() -> None:
+    found = summary({})
+    for student in ("ada", "bob"):
+        found._answers["mini", "double"]["code:rare"].append(student)
+        found._answers["mini", "shift"]["code:rare too"].append(student)
+    for i in range(60):
+        found._answers["mini", "double"]["code:everyone's"].append(f"s{i}")
+        found._answers["mini", "shift"]["code:everyone's"].append(f"s{i}")
+    assert found.alike() == [("mini", ("ada", "bob"), ("double", "shift"))]
+
+
+def test_many_like_notes_are_told_once() -> None:
+    notes = [f"the cell q{i} had lost its id; it was known by its text" for i in range(30)] + ["something else"]
+    assert folded(notes) == [
+        "The cell q0 had lost its id; it was known by its text – and 29 other cells likewise.",
+        "Something else.",
+    ]
+
+
+def test_the_look_changes_with_the_templates() -> None:
+    assert len(report.look()) == 64
+    assert (Path(report.TEMPLATES) / "style.css").exists()
