@@ -178,18 +178,23 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         question=question_of(grade_id, questions) if kind == "test" else grade_id,
         points=float(meta.get("points", 0)) if graded or meta.get("task") else 0.0,
         source=source,
-        release_source=released(source, grade_id, written=kind == "written"),
+        release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
         defines=_top_level_names(source) if kind == "solution" else (),
         metadata=dict(meta),
     )
 
 
-def released(source: str, grade_id: str = "", written: bool = False) -> str:
-    """A source cell as the student gets it: no hidden tests, no marking guide, no answer."""
+def released(source: str, grade_id: str = "", written: bool = False, solution: bool = False) -> str:
+    """A source cell as the student gets it: no hidden tests, no marking guide, no answer.
+
+    As nbgrader does, a `solution` cell that does not say where its answer begins is an answer as a whole.
+    """
+    stub = "YOUR ANSWER HERE" if written else "# YOUR CODE HERE\nraise NotImplementedError()"
+    if solution and BEGIN_SOLUTION not in source:
+        return name_tasks(stub, grade_id)
     source = _cut(source, BEGIN_HIDDEN, END_HIDDEN)
     source = _cut(source, BEGIN_GUIDE, END_GUIDE)
-    stub = "YOUR ANSWER HERE" if written else "# YOUR CODE HERE\nraise NotImplementedError()"
     return name_tasks(_cut(source, BEGIN_SOLUTION, END_SOLUTION, stub), grade_id)
 
 
