@@ -36,6 +36,7 @@ c.GenerateAssignment.preprocessors = [
     SaveCells,
     ClearHiddenTests,
     ClearMarkScheme,
+    "examiner.release.CloseGaps",
     "examiner.release.AddHelpers",
     ComputeChecksums,
     CheckCellMetadata,

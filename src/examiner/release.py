@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -31,6 +32,17 @@ class NameTheTask(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         if cell.cell_type == "code" and is_solution(cell):
             cell.source = name_tasks(cell.source, cell.metadata.nbgrader.grade_id)
+        return cell, resources
+
+
+class CloseGaps(NbGraderPreprocessor):
+    """Leave two empty lines at most where hidden tests were cut out. Runs after nbgrader's ClearHiddenTests."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if cell.cell_type == "code":
+            cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).strip("\n")
         return cell, resources
 
 
