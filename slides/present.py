@@ -72,7 +72,8 @@ def voila(allowed: str) -> Iterator[dict[str, str]]:
         headers = {"Content-Security-Policy": f"frame-ancestors 'self' {allowed}"}
         config = {
             "Voila": {"ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False, "token": token}
-            | {"tornado_settings": {"headers": headers}},
+            | {"tornado_settings": {"headers": headers}, "log_level": "ERROR"},
+            "MappingKernelManager": {"cull_idle_timeout": 60, "cull_interval": 30},  # what a reloaded page left behind
             "VoilaConfiguration": {"template": "projector", "extension_denylist": UNWANTED},
         }
         Path(folder, "voila.json").write_text(json.dumps(config), encoding="utf-8")

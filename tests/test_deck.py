@@ -16,6 +16,8 @@ SLIDES = ROOT / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
 import figures  # noqa: E402
+import graphs  # noqa: E402
+import ink  # noqa: E402
 
 # What must be on the slides (number of the slide, pieces of its source), so that an edit cannot lose one.
 ITEMS: list[tuple[int, list[str]]] = [
@@ -197,7 +199,7 @@ def test_the_notebooks_use_the_same_symbols(notebook: Path) -> None:
         if cell["cell_type"] == "markdown":
             for formula in build.formulas("".join(cell["source"])):
                 assert letters(formula) <= LETTERS | {*"jkpP", r"\theta", r"\epsilon"}, formula
-                assert set(re.findall(r"\\mathbf\{(\w)\}", formula)) <= {*figures.VECTORS, "X", "e"}, formula
+                assert set(re.findall(r"\\mathbf\{(\w)\}", formula)) <= {*graphs.VECTORS, "X", "e"}, formula
 
 
 def test_the_graphs_use_the_symbols_of_the_contract_only() -> None:
@@ -224,7 +226,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("colour", [figures.INK, figures.SOFT, figures.BLUE, figures.RED, figures.ORANGE])
+@pytest.mark.parametrize("colour", [ink.INK, ink.SOFT, ink.BLUE, ink.RED, ink.ORANGE])
 def test_colours_stand_out_from_the_paper(colour: str) -> None:
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
