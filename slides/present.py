@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +141,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that Voila ends with it
     with presentation() as where, contextlib.suppress(KeyboardInterrupt):
         print(f"The slides are at {where} (Ctrl+C ends). After using a live part, click beside it to go on by keys.")
         if not options.no_browser:
