@@ -580,7 +580,8 @@ class Summary:
             "by_session": by_session_picture(rows, self.sessions, most) if self.session_of else "",
             "session_rows": _session_rows(rows, self.sessions) if self.session_of else [],
             "hardest": sorted(means, key=lambda item: item[1])[:5],
-            "mistakes": [mistake for mistake in self.mistakes() if mistake.assignment == name],
+            "mistakes": [m for m in self.mistakes() if m.assignment == name and len(m.students) > 1],
+            "single": [m for m in self.mistakes() if m.assignment == name and len(m.students) == 1],
             "unanswered": {question: len(who) for question, who in self._unanswered[name].items()},
             "eyes": [row for row in rows if row.needs_eye],
             "noted": [row for row in rows if row.notes and not row.needs_eye],
@@ -595,7 +596,7 @@ class Summary:
 def _unnamed(message: str) -> str:
     """A mistake that has no name: the message with its numbers taken out, so that the like come together."""
     text = re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", "#", first_lines(message))
-    return text[:120]
+    return text.replace("# of its # entries", "some of its entries")[:120]
 
 
 def shape_of(source: str) -> str:

@@ -1,0 +1,108 @@
+"""One command takes a class from zip to marks, feedback and report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from examiner.cli import main
+from mini_course import answered, hand_in, make_course
+
+COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course graded from a Canvas zip with a roster."""
+    root = make_course(tmp_path_factory.mktemp("course"))
+    (root / "slides").mkdir()
+    (root / "slides" / "course.yml").write_text(COURSE_YML, encoding="utf-8")
+    with zipfile.ZipFile(root / "class.zip", "w") as archive:
+        archive.writestr("bondjames_007_11_mini.ipynb", json.dumps(answered()))
+        archive.writestr("leebruce_LATE_008_12_mine (2).ipynb", json.dumps(answered(double="return x")))
+    people = (
+        'student_id,last_name,first_name,session\n007,"Bond, Jr",James,1\n008,Lee,Brüce,Friday 2-3 B\n009,Absent,A,2\n'
+    )
+    (root / "roster.csv").write_text(people, encoding="utf-8")
+    command = ["grade", "--course", str(root), "--from", str(root / "class.zip"), "--roster", str(root / "roster.csv")]
+    assert main(command) == 0
+    return root
+
+
+def test_ids_and_names_come_out_as_they_came_in(course: Path) -> None:
+    found = {row["student_id"]: row for row in rows(course / "grades.csv")}
+    assert set(found) == {"007", "008", "009"}
+    assert found["007"]["last_name"] == "Bond, Jr"
+    assert (found["008"]["first_name"], found["008"]["session"]) == ("Brüce", "Friday 2–3 B")
+
+
+def test_who_handed_in_nothing_has_a_row_of_zeros(course: Path) -> None:
+    absent = next(row for row in rows(course / "grades.csv") if row["student_id"] == "009")
+    assert (float(absent["score"]), absent["notes"]) == (0.0, "nothing handed in")
+
+
+def test_late_and_renamed_are_told(course: Path) -> None:
+    late = next(row for row in rows(course / "grades.csv") if row["student_id"] == "008")
+    assert "marked it late" in late["notes"] and "mine (2).ipynb" in late["notes"]
+
+
+def test_the_zip_of_feedback_has_a_folder_for_each_student(course: Path) -> None:
+    with zipfile.ZipFile(course / "feedback.zip") as archive:
+        assert sorted(archive.namelist()) == ["007/mini.html", "008/mini.html"]
+        page = (course / "feedback" / "007" / "mini" / "mini.html").read_bytes()
+        assert archive.read("007/mini.html") == page
+
+
+def test_marks_csv_tells_what_went_wrong(course: Path) -> None:
+    wrong = [row for row in rows(course / "marks.csv") if row["score"] == "0.0"]
+    assert [(row["student_id"], row["grade_id"]) for row in wrong] == [("008", "test_double")]
+    assert "Did you forget to double?" in wrong[0]["message"]
+
+
+def test_the_report_has_the_sessions(course: Path) -> None:
+    page = (course / "class_report.html").read_text(encoding="utf-8")
+    assert "Tuesday 12–1 A" in page and "Friday 2–3 B" in page
+
+
+def test_a_stranger_to_the_roster_stops_it_unless_allowed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hand_in(course, "eve", answered())
+    command = ["grade", "--course", str(course), "--roster", str(course / "roster.csv")]
+    before = (course / "grades.csv").read_bytes()
+    assert main(command) == 1
+    assert "eve" in capsys.readouterr().err
+    assert (course / "grades.csv").read_bytes() == before
+    assert main([*command, "--unknown-students"]) == 0
+    assert "eve" in {row["student_id"] for row in rows(course / "grades.csv")}
+
+
+def test_nbgraders_exchange_is_taken_in(tmp_path: Path) -> None:
+    root = make_course(tmp_path / "course")
+    settings = f"\nc.Exchange.root = {str(tmp_path / 'exchange')!r}\n"
+    (root / "nbgrader_config.py").write_text((root / "nbgrader_config.py").read_text() + settings)
+    for stamp, notebook in {
+        "2017-08-28 10:00:00": answered(double="return x"),
+        "2017-08-28 11:00:00": answered(),
+    }.items():
+        folder = tmp_path / "exchange" / "comp90051" / "inbound" / f"ada+mini+{stamp}.000000 UTC+r4nd0m"
+        folder.mkdir(parents=True)
+        (folder / "mini.ipynb").write_text(json.dumps(notebook))
+    assert main(["grade", "--course", str(root), "--from", "exchange"]) == 0
+    (row,) = rows(root / "grades.csv")
+    assert (row["student_id"], float(row["score"]), row["timestamp"]) == ("ada", 4.0, "2017-08-28 11:00:00")
+
+
+def test_help_reads_well() -> None:
+    run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
+    assert run.returncode == 0
+    assert "run again" in " ".join(run.stdout.split()) and "--roster" in run.stdout
