@@ -45,6 +45,11 @@ def page(browser: Browser, requests: list[str]) -> Iterator[Page]:
     context.close()
 
 
+def number_of(title: str) -> int:
+    """The number of the slide whose title begins so."""
+    return next(i for i, text in enumerate(build.slides_of(build.markdown()), 1) if f"## {title}" in text)
+
+
 MEASURE = (Path(__file__).parent / "measure_slides.js").read_text("utf-8").split("\n", 1)[1]
 
 
@@ -139,13 +144,14 @@ def visible(page: Page, number: int) -> set[str]:
 
 
 def test_a_nudge_travels_step_by_step_to_the_loss_and_then_the_derivative_is_named(page: Page) -> None:
+    number = number_of("Nudge $w_1$")
     page.goto("about:blank")
-    page.goto(build.HTML.as_uri() + "#21")
-    before = visible(page, 21)
+    page.goto(f"{build.HTML.as_uri()}#{number}")
+    before = visible(page, number)
     arrived = []
     for _ in range(5):
         page.keyboard.press("ArrowRight")
-        now = visible(page, 21)
+        now = visible(page, number)
         arrived.append(now - before)
         before = now
     start, at_s, at_y_hat, at_loss, result = arrived
@@ -161,7 +167,7 @@ def test_a_dot_runs_along_the_arrow_unless_motion_is_unwanted(browser: Browser) 
     for motion in ("no-preference", "reduce"):
         context = browser.new_context(offline=True, reduced_motion=motion)  # type: ignore[arg-type]
         opened = context.new_page()
-        opened.goto(build.HTML.as_uri() + "#19")
+        opened.goto(f"{build.HTML.as_uri()}#{number_of('Nudge $s$')}")
         opened.keyboard.press("ArrowRight")
         opened.keyboard.press("ArrowRight")
         dot = "document.querySelector('.step[data-bespoke-marp-current-fragment] .pulse')"
@@ -181,7 +187,7 @@ def test_presented_the_slides_hold_the_live_parts(browser: Browser) -> None:
     with present.presentation() as address:
         context = browser.new_context(viewport={"width": 1280, "height": 720})
         opened = context.new_page()
-        opened.goto(f"{address}#25")
+        opened.goto(f"{address}#{number_of('Try it: drag')}")
         sliders = opened.frame_locator("[data-live=nudge-logistic] iframe").locator("input[type=range]")
         sliders.first.wait_for(timeout=60_000)
         assert opened.locator("iframe").count() == 1, "the other live parts wait until their slides are reached"
