@@ -105,6 +105,21 @@ def test_hand_marks_and_comments_survive_a_regrade(tmp_path: Path) -> None:
         assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Well put: $2x$."
 
 
+def test_the_late_penalty_is_nbgraders_own(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    with open(root / "nbgrader_config.py", "a") as file:
+        file.write("\nc.LateSubmissionPlugin.penalty_method = 'zero'\n")
+    for student, day in (("early", 24), ("late", 26)):
+        hand_in(root, student, answered()).with_name("timestamp.txt").write_text(f"2017-08-{day} 04:00:00 UTC")
+    assert grade(root) == 0
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
+        book.update_or_create_assignment("mini", duedate="2017-08-25 00:00:00 UTC")
+    assert grade(root) == 0
+    found = {row["student_id"]: (row["raw_score"], row["score"]) for row in rows(root, "grades.csv")}
+    assert found == {"early": ("4.0", "4.0"), "late": ("4.0", "0.0")}
+    assert "late penalty of 4" in (root / "feedback" / "late" / "mini" / "mini.html").read_text()
+
+
 def test_a_changed_test_regrades_and_a_changed_text_does_not(tmp_path: Path) -> None:
     root = make_course(tmp_path)
     hand_in(root, "ada", answered(shift="return x + abs(by)"))
