@@ -108,7 +108,7 @@ class Model(Protocol):
 class Logistic:
     """Logistic regression by the student's functions; params are the pair (w, b)."""
 
-    answers = ("sigmoid", "decision_function", "predict_proba", "log_loss", "objective", "gradient", "minibatches",
+    answers: tuple[str, ...] = ("sigmoid", "decision_function", "predict_proba", "log_loss", "objective", "gradient", "minibatches",
                "sgd_epoch")  # fmt: skip
 
     def __init__(self, names: Mapping[str, Any]) -> None:
@@ -166,7 +166,16 @@ class Logistic:
 class Network:
     """The network with one hidden layer by the student's functions; params are the dict with V, c, w, b."""
 
-    answers = ("sigmoid", "sigmoid_slope", "init_params", "forward", "objective", "backward", "sgd_step", "train")
+    answers: tuple[str, ...] = (
+        "sigmoid",
+        "sigmoid_slope",
+        "init_params",
+        "forward",
+        "objective",
+        "backward",
+        "sgd_step",
+        "train",
+    )
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.names = names
@@ -301,8 +310,8 @@ class Descent:
         except Trouble as trouble:
             said |= {"words": str(trouble), "waiting": trouble.waiting}
         except Exception as error:  # the student's code may raise anything; what it was is told in words
-            trouble = _explain(error, self.model.answers)
-            said |= {"words": str(trouble), "waiting": trouble.waiting}
+            told = _explain(error, self.model.answers)
+            said |= {"words": str(told), "waiting": told.waiting}
         if not content:  # the page keeps the picture that it has
             self.target = 0.0
             content = {"order": [], "more": False, "fine": True}

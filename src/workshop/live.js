@@ -214,8 +214,11 @@ class Nudge extends Asker {
 
 // What is seen: building blocks ----------------------------------------------------------------------------------------
 
+// An element. JupyterLab takes keys away from whatever has the focus (arrows go to the next cell), unless that very
+// element tells it to leave them.
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
+  if (["input", "select", "button", "canvas"].includes(tag)) element.dataset.lmSuppressShortcuts = "true";
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
@@ -233,8 +236,8 @@ function draw(tag, attributes, ...children) {
 
 // A labelled slider; `read` turns its position into the value, `write` the value into its position, `say` into words.
 function slider(label, { min, max, step = 1, read = Number, write = Number, say = String, main = false }, changed) {
-  const input = make("input", { type: "range", min, max, step, oninput: () => changed(read(input.value)) });
-  const output = make("output", { "aria-hidden": "true" });
+  const input = make("input", { type: "range", min, max, step, "aria-label": label, oninput: () => changed(read(input.value)) });
+  const output = make("b", { "aria-hidden": "true" });
   const element = make("label", { class: main ? "slider main" : "slider" }, make("span", {}, label, output), input);
   const show = (value) => {
     const words = say(value);
@@ -250,7 +253,7 @@ function slider(label, { min, max, step = 1, read = Number, write = Number, say 
 }
 
 function menu(label, options, changed) {
-  const select = make("select", { onchange: () => changed(select.value) });
+  const select = make("select", { "aria-label": label, onchange: () => changed(select.value) });
   for (const [value, words] of options) select.append(make("option", { value }, words));
   return { element: make("label", {}, label, select), select };
 }
@@ -656,8 +659,7 @@ class DescentView extends View {
       step: make("button", { onclick: () => demo.do("step"), title: "One step: one mini-batch (right arrow on the picture)" }, "Step"),
       restart: make("button", { onclick: () => demo.do("restart"), title: "Back to the start (R)" }, "Restart"),
     };
-    this.speed = menu("", SPEEDS, (value) => (demo.epochs = Number(value)));
-    this.speed.select.setAttribute("aria-label", "Speed");
+    this.speed = menu("Speed", SPEEDS, (value) => (demo.epochs = Number(value)));
     this.speed.select.value = String(demo.epochs);
     this.data = menu("Data", Object.entries(demo.part.data), (value) => demo.set("data", value));
     this.sliders = this.makeSliders(demo);
@@ -832,7 +834,7 @@ class NudgeView extends View {
     const named = words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol");
     const by = kind === "weight" ? draw("tspan", { class: "by", dx: 3 }) : words(x, y + h + 11, "", "by");
     if (kind === "weight") named.append(by);
-    const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: kind === "value" || kind === "weight" ? 0 : -1 },
+    const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" },
       draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 }), named, value);
     if (name === "one") value.remove(); // its name is its value
     if (!fixed) {
@@ -976,7 +978,7 @@ function surroundings(root) {
 }
 
 function show(el, askers, projector) {
-  const root = make("div", { class: projector ? "workshop-demo projector" : "workshop-demo", "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { class: projector ? "workshop-demo projector" : "workshop-demo" });
   const views = askers.map((asker) => (asker instanceof Nudge ? new NudgeView(asker) : new DescentView(asker)));
   const stop = new AbortController();
   let [open, seen, look, request] = [0, true, null, 0];

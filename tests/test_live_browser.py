@@ -1,0 +1,290 @@
+"""The live demo in real Chromium, in JupyterLab and Notebook 7: sliders by mouse and keys change the right pixels."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "bench"))
+from live import chromium, jupyter, new_page, open_notebook, run_cell  # noqa: E402
+
+SET_UP = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "docs" / "demo")!r})
+from answers import answers
+from workshop import live
+L, N = answers("logistic_regression"), answers("mlp_sgd")
+"""
+CELLS = [SET_UP, "live.logistic_demo(L)", "live.network_demo(N)", "live.nudge_demo('network')", "right = L['gradient']"]
+LOGISTIC, NETWORK, NUDGE = ".workshop-demo .logistic", ".workshop-demo .network", ".workshop-demo .nudge"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    with jupyter(CELLS) as address:
+        page = new_page(browser)
+        open_notebook(page, address)
+        for cell in range(4):
+            run_cell(page, cell)
+        for panel in (LOGISTIC, NETWORK, NUDGE):
+            page.wait_for_selector(f"{panel} canvas")
+        yield page
+
+
+def picture(panel: Locator, number: int = 0) -> str:
+    """The pixels of the panel's canvas of this number, once they rest."""
+    canvas = panel.locator("canvas").nth(number)
+    before = ""
+    for _ in range(60):
+        now = str(canvas.evaluate("(canvas) => canvas.toDataURL()"))
+        if now == before:
+            return now
+        before = now
+        panel.page.wait_for_timeout(400)
+    raise AssertionError("the picture never rests")
+
+
+def pictures(panel: Locator) -> list[str]:
+    return [picture(panel, number) for number in range(panel.locator("canvas").count())]
+
+
+def slider(panel: Locator, label: str) -> Locator:
+    return panel.locator(".slider").filter(has_text=label).locator("input")
+
+
+def spoken(slider: Locator) -> str:
+    return str(slider.get_attribute("aria-valuetext"))
+
+
+def step(panel: Locator) -> int:
+    return int(panel.locator(".readout b").first.inner_text())
+
+
+SLIDERS = [
+    (LOGISTIC, "Learning rate"), (LOGISTIC, "Batch size"), (LOGISTIC, "Penalty"), (LOGISTIC, "Noise"),
+    (NETWORK, "Learning rate"), (NETWORK, "Batch size"), (NETWORK, "Penalty"), (NETWORK, "Noise"), (NETWORK, "Hidden"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("where, label", SLIDERS)
+def test_a_slider_moved_by_mouse_changes_every_picture(page: Page, where: str, label: str) -> None:
+    panel = page.locator(where)
+    handle = slider(panel, label)
+    handle.scroll_into_view_if_needed()
+    before, said = pictures(panel), spoken(handle)
+    box = handle.bounding_box()
+    assert box
+    place = 0.35 if label == "Learning rate" else 0.8
+    page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
+    expect(handle).not_to_have_attribute("aria-valuetext", said)
+    after = pictures(panel)
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("where, label", SLIDERS)
+def test_a_slider_moved_by_keys_changes_the_boundary(page: Page, where: str, label: str) -> None:
+    panel = page.locator(where)
+    handle = slider(panel, label)
+    handle.focus()
+    before, said = picture(panel), spoken(handle)
+    key = "ArrowRight" if label == "Penalty" else "ArrowLeft"
+    page.keyboard.press(key)
+    expect(handle).not_to_have_attribute("aria-valuetext", said)
+    for _ in range(3):
+        page.keyboard.press(key)
+    assert picture(panel) != before
+    expect(handle).to_be_focused()
+
+
+def test_in_notebook_7_sliders_move_by_keys_and_by_mouse(browser: Browser) -> None:
+    with jupyter(CELLS[:2], "notebook") as address:
+        page = new_page(browser)
+        open_notebook(page, address)
+        run_cell(page, 0)
+        run_cell(page, 1)
+        page.wait_for_selector(f"{LOGISTIC} canvas")
+        test_a_slider_moved_by_keys_changes_the_boundary(page, LOGISTIC, "Learning rate")
+        test_a_slider_moved_by_mouse_changes_every_picture(page, LOGISTIC, "Batch size")
+        test_no_error_is_in_the_console(page)
+
+
+def test_the_ends_of_the_batch_size_are_named(page: Page) -> None:
+    handle = slider(page.locator(LOGISTIC), "Batch size")
+    handle.press("Home")
+    assert spoken(handle) == "1: online"
+    handle.press("End")
+    assert spoken(handle) == "80, all: gradient descent"
+
+
+def test_play_pause_step_and_restart(page: Page) -> None:
+    panel = page.locator(NETWORK)
+    play = panel.locator(".primary")
+    panel.get_by_role("button", name="Restart").click()
+    expect(panel.locator(".readout b").first).to_have_text("0")
+    panel.get_by_role("button", name="Step").click()
+    expect(panel.locator(".readout b").first).to_have_text("1")
+    play.click()
+    expect(play).to_have_attribute("aria-label", "Pause")
+    page.wait_for_timeout(700)
+    assert step(panel) > 1
+    panel.locator("canvas").first.focus()
+    page.keyboard.press(" ")
+    expect(play).to_have_attribute("aria-label", "Play")
+    rested = picture(panel)
+    assert picture(panel) == rested
+
+
+def test_a_change_while_playing_takes_effect_and_play_goes_on(page: Page) -> None:
+    panel = page.locator(LOGISTIC)
+    panel.locator(".primary").click()
+    slider(panel, "Learning rate").press("ArrowRight")
+    page.wait_for_timeout(500)
+    eta = float(spoken(slider(panel, "Learning rate")))
+    shown = panel.evaluate("(panel) => panel.dataset.shown")
+    assert float(shown.split()[0]) == pytest.approx(eta, rel=0.05)
+    before = step(panel)
+    page.wait_for_timeout(500)
+    assert step(panel) > before
+    panel.locator(".primary").click()
+
+
+def test_the_data_set_can_be_chosen(page: Page) -> None:
+    panel = page.locator(NETWORK)
+    before = pictures(panel)
+    panel.get_by_label("Data").select_option("moons")
+    assert all(one != other for one, other in zip(before, pictures(panel), strict=True))
+
+
+def test_an_error_is_told_in_words_and_the_picture_stays(page: Page) -> None:
+    panel = page.locator(LOGISTIC)
+    before = picture(panel)
+    set_code(page, 4, "right = L['gradient']\nL['gradient'] = lambda *given: 1 / 0")
+    panel.get_by_role("button", name="Step").click()
+    expect(panel.locator(".words")).to_contain_text("ZeroDivisionError")
+    assert picture(panel) == before
+    set_code(page, 4, "L['gradient'] = right")
+    panel.get_by_role("button", name="Step").click()
+    expect(panel.locator(".words")).to_be_hidden()
+    assert picture(panel) != before
+
+
+def set_code(page: Page, number: int, code: str) -> None:
+    """Write the code into the cell and run it."""
+    page.locator(".jp-CodeCell").nth(number).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    run_cell(page, number)
+
+
+def test_the_nudge_travels_downstream_only(page: Page) -> None:
+    panel = page.locator(NUDGE)
+    panel.get_by_label("Nudge", exact=True).select_option("w1")
+    slider(panel, "by δ").press("ArrowRight")
+    page.wait_for_timeout(800)
+    names = panel.locator(".quantity").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
+    moved = {name.split()[0] for name in names if "moved by" in name}
+    assert moved == {"w₁", "s", "ŷ"}
+    assert panel.locator(".quantity.picked").count() == 1
+
+
+def test_running_a_cell_again_leaves_one_demo_and_no_error(page: Page) -> None:
+    page.locator(LOGISTIC).locator(".primary").click()
+    for _ in range(3):
+        run_cell(page, 1)
+        page.wait_for_selector(f"{LOGISTIC} canvas")
+    page.wait_for_timeout(1000)
+    assert page.locator(LOGISTIC).count() == 1
+    assert step(page.locator(LOGISTIC)) == 300, "the earlier demo's play goes on in the new one"
+
+
+def test_everything_has_a_name_for_screen_readers(page: Page) -> None:
+    page.locator(LOGISTIC).scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll(".workshop-demo :is(input, select, button, canvas)")].filter((one) =>
+        !one.labels?.[0]?.textContent.trim() && !one.textContent.trim() && !one.getAttribute("aria-label"))
+        .filter((one) => one.getBoundingClientRect().top < innerHeight && one.getBoundingClientRect().bottom > 0)
+        .map((one) => one.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+def test_the_saved_notebook_shows_a_still_picture(page: Page) -> None:
+    """Saved, closed with its kernel, and opened again: the picture is there, and no word of a missing widget."""
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    address = page.url
+    origin, token = address.split("/lab")[0].split("/notebooks")[0], page.evaluate("() => document.cookie")
+    assert token is not None
+    kernels = page.evaluate("(origin) => fetch(origin + '/api/sessions').then((answer) => answer.json())", origin)
+    page.evaluate(
+        "([origin, ids]) => Promise.all(ids.map((id) => fetch(origin + '/api/sessions/' + id, {method: 'DELETE',"
+        " headers: {'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1]}})))",
+        [origin, [one["id"] for one in kernels]],
+    )
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector("img.workshop-still", timeout=60_000)
+    page.wait_for_timeout(2000)
+    assert page.locator("img.workshop-still").first.is_visible()
+    assert page.get_by_text("model not found").locator("visible=true").count() == 0
+
+
+def test_no_error_is_in_the_console(page: Page) -> None:
+    assert [error for error in page.errors if "workshop" in error or "anywidget" in error] == []  # type: ignore[attr-defined]
+
+
+def test_the_projector_shows_each_model_in_light_and_dark(browser: Browser, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment: dict[str, Any] = os.environ | {
+        "JUPYTER_PATH": str(ROOT / "docs/demo/share"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "voila", str(ROOT / "docs/demo/demo.ipynb"), "--no-browser", f"--port={port}"]
+    voila = subprocess.Popen([*command, "--template=projector", "--strip_sources=True"], env=environment)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.2)
+        page = new_page(browser, 1280, 720)
+        outside: list[str] = []
+        page.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_selector(".workshop-demo.projector", timeout=60_000)
+        for key, panel in (("1", "logistic"), ("2", "network"), ("3", "nudge"), ("4", "nudge")):
+            page.keyboard.press(key)
+            seen = page.locator(f".demo-panel.{panel}:not([hidden])")
+            light = picture(seen)
+            page.keyboard.press("t")
+            dark = picture(seen)
+            page.keyboard.press("t")
+            assert dark != light and dark != picture(seen)
+            assert page.evaluate("() => document.querySelector('.workshop-demo').scrollHeight <= innerHeight")
+        assert [url for url in outside if not url.startswith(("data:", "blob:"))] == []
+    finally:
+        voila.terminate()
+        voila.wait(20)
