@@ -9,6 +9,7 @@ const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no seco
 const FRAME = 1000 / 60; // milliseconds
 const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+const RECENT = 300; // places of the path that are drawn in full colour
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
 
 // For each theme: class 0, between, class 1 of the field; the points; their rim. Blue and vermilion are told apart by
@@ -144,6 +145,7 @@ class Descent extends Asker {
     }
     if (content.words) this.playing = false;
     this.words = content.words;
+    this.lacks = content.waiting;
     if (array.points) this.points = new Float32Array(array.points);
     this.radius = content.radius;
     this.have.points = content.points;
@@ -482,6 +484,7 @@ function clipped({ left, right, top, bottom }, context, paint) {
 }
 
 function paintCurve(context, size, demo, look) {
+  if (!demo.curve.length) return;
   let [last, highest] = [1, 0.1];
   for (const rows of [demo.curve, demo.ghost]) {
     for (const [epoch, value] of rows) {
@@ -557,7 +560,10 @@ function paintPath(context, [width, height], demo, look, cache) {
     context.strokeStyle = vivid;
     context.lineWidth = look.em / 8;
     context.lineJoin = "round";
-    line(context, ...places);
+    context.globalAlpha = 0.3; // what is long past is faint, or a long zigzag would be one blot
+    line(context, ...places.slice(0, -RECENT));
+    context.globalAlpha = 1;
+    line(context, ...places.slice(-RECENT - 1));
     context.fillStyle = vivid;
     if (places.length < 250) for (const place of places) dot(context, place, look.em / 6);
     context.strokeStyle = look.ink;
@@ -634,7 +640,8 @@ class View {
     if (this.stale) {
       this.stale = false;
       const words = this.asker.late ? "The kernel is busy with something else, or was restarted. If so, run the cell again." : this.asker.words;
-      if (this.words.textContent !== words) this.words.textContent = words;
+      if (words !== this.told) this.words.replaceChildren(...words.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
+      this.told = words;
       this.words.hidden = !words;
       this.paint(look);
       this.unspoken = true;
@@ -687,6 +694,7 @@ class DescentView extends View {
       this.spoken,
     );
     this.panel.addEventListener("keydown", (event) => this.key(event));
+    this.panel.addEventListener("pointerenter", () => demo.lacks && !demo.waiting.size && demo.do("train")); // written by now?
     this.showControls();
   }
 
