@@ -36,7 +36,7 @@ c.GenerateAssignment.preprocessors = [
     SaveCells,
     ClearHiddenTests,
     ClearMarkScheme,
-    "examiner.release.CloseGaps",
+    "examiner.release.TidyTests",
     "examiner.release.AddHelpers",
     ComputeChecksums,
     CheckCellMetadata,

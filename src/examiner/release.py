@@ -1,4 +1,4 @@
-"""Make release/, what students get, from source/: `python -m examiner.release`. With --check, only say what is stale."""
+"""Make release/, what students get, from source/: `python -m examiner.release`. With --check, say what is stale."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import workshop
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import is_solution
+from nbgrader.utils import is_grade, is_solution
 from traitlets.config import Config
 
-from examiner.gradebook import open_course, quiet_nbgrader
+import workshop
 from examiner.grade import name_tasks
+from examiner.gradebook import open_course, quiet_nbgrader
+
+KEPT_METADATA = ("deletable", "editable", "jupyter", "nbgrader", "tags")
+"""What a committed cell's metadata may hold; everything else is some editor's own."""
 
 
 class NameTheTask(NbGraderPreprocessor):
@@ -35,14 +38,18 @@ class NameTheTask(NbGraderPreprocessor):
         return cell, resources
 
 
-class CloseGaps(NbGraderPreprocessor):
-    """Leave two empty lines at most where hidden tests were cut out. Runs after nbgrader's ClearHiddenTests."""
+class TidyTests(NbGraderPreprocessor):
+    """Close the gaps where hidden tests were cut out, and fold the tests: a notebook then reads answer, result, answer.
+
+    Runs after nbgrader's ClearHiddenTests.
+    """
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: ResourcesDict, index: int
     ) -> tuple[NotebookNode, ResourcesDict]:
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and is_grade(cell):
             cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).strip("\n")
+            cell.metadata["jupyter"] = {"source_hidden": True}
         return cell, resources
 
 
@@ -68,7 +75,7 @@ def normal_form(notebook: str) -> str:
     for cell in nb["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
-        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("deletable", "editable", "nbgrader", "tags")}
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in KEPT_METADATA}
         source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
         cell["source"] = source.splitlines(keepends=True)
     nb["metadata"] = {

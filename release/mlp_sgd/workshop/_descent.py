@@ -45,6 +45,7 @@ FINE = 0.3
 TOGETHER = 0.014  # seconds after which no further picture is put into the same answer
 CONTOUR = 0.003  # seconds of one picture that go into the contours of the next
 CONTOUR_SIDE = 33
+WIDTHS = (4.0, 6.0, 10.0, 15.0, 25.0, 40.0, 60.0, 100.0)  # how far the contours reach; as far as the path, if they can
 KEPT = ("curve", "path", "contours")  # what the page keeps, and is sent no second time
 HISTORY = 3000  # points of a curve; beyond, every other one is dropped
 FRESH = 400  # fresh points, or a few more
@@ -387,7 +388,7 @@ class Descent:
         self.run = getattr(self, "run", 0) + 1
         self.contour = []
         self.contour_at = ()
-        self.wide = 4.0
+        self.wide = WIDTHS[0]
 
     def _begin(self) -> None:
         if self.params is None:
@@ -490,8 +491,7 @@ class Descent:
     ) -> None:
         """The objective over (w₁, w₂) at the present b, a part with each picture, so that none has to wait for it."""
         far = max(abs(value) for row in self.path.rows[-200:] for value in row) if self.path.rows else 0.0
-        while far > 0.95 * self.wide and self.wide < 64:
-            self.wide *= 1.5
+        self.wide = max(self.wide, next((wide for wide in WIDTHS if far < 0.95 * wide), WIDTHS[-1]))
         at = (self.wide, round(place[2] / (0.02 * self.wide)), self.drawn, self.settings["lam"])
         if not self.contour_at or (self.contour_at != at and len(self.contour) == CONTOUR_SIDE**2):
             self.contour_at, self.contour, self.contour_b = at, [], place[2]

@@ -9,6 +9,7 @@ const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no seco
 const FRAME = 1000 / 60; // milliseconds
 const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+const RECENT = 300; // places of the path that are drawn in full colour
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
 
 // For each theme: class 0, between, class 1 of the field; the points; their rim. Blue and vermilion are told apart by
@@ -144,6 +145,7 @@ class Descent extends Asker {
     }
     if (content.words) this.playing = false;
     this.words = content.words;
+    this.lacks = content.waiting;
     if (array.points) this.points = new Float32Array(array.points);
     this.radius = content.radius;
     this.have.points = content.points;
@@ -214,8 +216,11 @@ class Nudge extends Asker {
 
 // What is seen: building blocks ----------------------------------------------------------------------------------------
 
+// An element. JupyterLab takes keys away from whatever has the focus (arrows go to the next cell), unless that very
+// element tells it to leave them.
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
+  if (["input", "select", "button", "canvas"].includes(tag)) element.dataset.lmSuppressShortcuts = "true";
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
@@ -233,8 +238,8 @@ function draw(tag, attributes, ...children) {
 
 // A labelled slider; `read` turns its position into the value, `write` the value into its position, `say` into words.
 function slider(label, { min, max, step = 1, read = Number, write = Number, say = String, main = false }, changed) {
-  const input = make("input", { type: "range", min, max, step, oninput: () => changed(read(input.value)) });
-  const output = make("output", { "aria-hidden": "true" });
+  const input = make("input", { type: "range", min, max, step, "aria-label": label, oninput: () => changed(read(input.value)) });
+  const output = make("b", { "aria-hidden": "true" });
   const element = make("label", { class: main ? "slider main" : "slider" }, make("span", {}, label, output), input);
   const show = (value) => {
     const words = say(value);
@@ -250,7 +255,7 @@ function slider(label, { min, max, step = 1, read = Number, write = Number, say 
 }
 
 function menu(label, options, changed) {
-  const select = make("select", { onchange: () => changed(select.value) });
+  const select = make("select", { "aria-label": label, onchange: () => changed(select.value) });
   for (const [value, words] of options) select.append(make("option", { value }, words));
   return { element: make("label", {}, label, select), select };
 }
@@ -479,6 +484,7 @@ function clipped({ left, right, top, bottom }, context, paint) {
 }
 
 function paintCurve(context, size, demo, look) {
+  if (!demo.curve.length) return;
   let [last, highest] = [1, 0.1];
   for (const rows of [demo.curve, demo.ghost]) {
     for (const [epoch, value] of rows) {
@@ -554,7 +560,10 @@ function paintPath(context, [width, height], demo, look, cache) {
     context.strokeStyle = vivid;
     context.lineWidth = look.em / 8;
     context.lineJoin = "round";
-    line(context, ...places);
+    context.globalAlpha = 0.3; // what is long past is faint, or a long zigzag would be one blot
+    line(context, ...places.slice(0, -RECENT));
+    context.globalAlpha = 1;
+    line(context, ...places.slice(-RECENT - 1));
     context.fillStyle = vivid;
     if (places.length < 250) for (const place of places) dot(context, place, look.em / 6);
     context.strokeStyle = look.ink;
@@ -631,7 +640,8 @@ class View {
     if (this.stale) {
       this.stale = false;
       const words = this.asker.late ? "The kernel is busy with something else, or was restarted. If so, run the cell again." : this.asker.words;
-      if (this.words.textContent !== words) this.words.textContent = words;
+      if (words !== this.told) this.words.replaceChildren(...words.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
+      this.told = words;
       this.words.hidden = !words;
       this.paint(look);
       this.unspoken = true;
@@ -656,8 +666,7 @@ class DescentView extends View {
       step: make("button", { onclick: () => demo.do("step"), title: "One step: one mini-batch (right arrow on the picture)" }, "Step"),
       restart: make("button", { onclick: () => demo.do("restart"), title: "Back to the start (R)" }, "Restart"),
     };
-    this.speed = menu("", SPEEDS, (value) => (demo.epochs = Number(value)));
-    this.speed.select.setAttribute("aria-label", "Speed");
+    this.speed = menu("Speed", SPEEDS, (value) => (demo.epochs = Number(value)));
     this.speed.select.value = String(demo.epochs);
     this.data = menu("Data", Object.entries(demo.part.data), (value) => demo.set("data", value));
     this.sliders = this.makeSliders(demo);
@@ -685,6 +694,7 @@ class DescentView extends View {
       this.spoken,
     );
     this.panel.addEventListener("keydown", (event) => this.key(event));
+    this.panel.addEventListener("pointerenter", () => demo.lacks && !demo.waiting.size && demo.do("train")); // written by now?
     this.showControls();
   }
 
@@ -832,7 +842,7 @@ class NudgeView extends View {
     const named = words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol");
     const by = kind === "weight" ? draw("tspan", { class: "by", dx: 3 }) : words(x, y + h + 11, "", "by");
     if (kind === "weight") named.append(by);
-    const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: kind === "value" || kind === "weight" ? 0 : -1 },
+    const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" },
       draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 }), named, value);
     if (name === "one") value.remove(); // its name is its value
     if (!fixed) {
@@ -976,7 +986,7 @@ function surroundings(root) {
 }
 
 function show(el, askers, projector) {
-  const root = make("div", { class: projector ? "workshop-demo projector" : "workshop-demo", "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { class: projector ? "workshop-demo projector" : "workshop-demo" });
   const views = askers.map((asker) => (asker instanceof Nudge ? new NudgeView(asker) : new DescentView(asker)));
   const stop = new AbortController();
   let [open, seen, look, request] = [0, true, null, 0];
