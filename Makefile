@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade sample-class student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
+.PHONY: help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ sample-class: setup ## put what fourteen typical students hand in into submitted
 
 student-bundle: setup ## what to hand out, as a folder and a zip: build/student-bundle
 	@$(BIN)/workshop student-bundle
+
+lite: setup ## the bundle's notebooks as a static JupyterLite site: build/lite
+	@$(BIN)/workshop lite
 
 solutions: setup ## the notebooks with answers, executed, to release a week later: build/solutions
 	@$(BIN)/workshop solutions

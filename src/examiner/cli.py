@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,6 +103,11 @@ def parser() -> argparse.ArgumentParser:
     bundle.add_argument("--to", type=Path, default=Path("build/student-bundle"), metavar="FOLDER")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
+
+    lite = commands.add_parser("lite", help="the bundle's notebooks as a static JupyterLite site (optional)")
+    lite.add_argument("--to", type=Path, default=Path("build/lite"), metavar="FOLDER")
+    _common(lite)
+    lite.set_defaults(run=lite_command)
 
     solutions = commands.add_parser("solutions", help="the notebooks with answers, executed, as notebooks and HTML")
     solutions.add_argument("--to", type=Path, default=Path("build/solutions"), metavar="FOLDER")
@@ -531,6 +537,20 @@ def bundle_command(options: argparse.Namespace) -> int:
     course = open_course(options.course)
     archive = handout.make_bundle(course.root, course.root / options.to, course.assignments())
     say(f"Wrote {archive.with_suffix('')} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
+    return 0
+
+
+def lite_command(options: argparse.Namespace) -> int:
+    """Build the JupyterLite site."""
+    from . import handout
+    from .gradebook import open_course
+
+    course = open_course(options.course)
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = Path(scratch) / "bundle"
+        handout.make_bundle(course.root, bundle, course.assignments())
+        target = handout.make_lite(bundle, course.root / options.to)
+    say(f"Wrote {target}. Put it on any web server, or look at it: python3 -m http.server -d {target}")
     return 0
 
 

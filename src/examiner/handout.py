@@ -8,6 +8,8 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -138,6 +140,36 @@ def student_lock(lock: str) -> str:
 
 def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# --- a site of the notebooks that runs in the browser alone ---
+
+
+def make_lite(bundle: Path, target: Path) -> Path:
+    """A static JupyterLite site of the bundle's notebooks. Building it needs no network.
+
+    Whoever opens it needs one: Python for the browser (Pyodide, numpy, matplotlib) comes from its makers' servers.
+    """
+    labextensions = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    wanted = ["@jupyterlite/pyodide-kernel-extension", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
+    settings = {
+        "contents": [str(bundle.resolve())],
+        "output_dir": str(target.resolve()),
+        "ignore_sys_prefix": ["federated_extensions"],  # nbgrader's has no place in a site without a server
+        "federated_extensions": [str(labextensions / name) for name in wanted],
+        "no_sourcemaps": True,
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": settings}))
+        try:
+            run = subprocess.run(
+                [sys.executable, "-m", "jupyterlite_core", "build"], cwd=scratch, capture_output=True, text=True
+            )
+        except OSError as error:
+            raise ClassError(f"jupyter lite can't be started: {error}") from error
+    if run.returncode or not (target / "lab" / "index.html").exists():
+        raise ClassError(f"The JupyterLite site was not built:\n{(run.stdout + run.stderr)[-2000:]}")
+    return target
 
 
 # --- the solutions ---
