@@ -26,6 +26,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,9 @@ class Verdict:
     passed: bool = False  # the question kept all its marks
     lost: list[str] = field(default_factory=list)  # wrong: grade_ids of the question that lost; right: all that lost
     leaks: list[str] = field(default_factory=list)  # other questions' tests that lost
-    parts: list[str] = field(default_factory=list)  # tests of the question that should have lost and kept, or kept and lost
+    parts: list[str] = field(
+        default_factory=list
+    )  # tests of the question that should have lost and kept, or kept and lost
     diagnosed: bool | None = None  # None: no message is asked for
     claims: list[str] = field(default_factory=list)  # false diagnoses
     messages: dict[str, str] = field(default_factory=dict)
@@ -99,7 +103,11 @@ def _case(assignment: str, question: str, kind: str, entry: dict[str, Any], answ
     if unknown:
         raise ValueError(f"{assignment}/{question}: {entry['name']}: unknown {sorted(unknown)}")
     code = entry.get("code", answer)
-    pairs = ([entry[k]] if isinstance(entry[k], str) else entry[k] for k in ("replace", "by")) if "by" in entry else ((), ())
+    pairs = (
+        ([entry[k]] if isinstance(entry[k], str) else entry[k] for k in ("replace", "by"))
+        if "by" in entry
+        else ((), ())
+    )
     for old, new in zip(*pairs, strict=True):
         if old not in code:
             raise ValueError(f"{assignment}/{question}: {entry['name']}: {old!r} is not in the answer")
@@ -108,7 +116,17 @@ def _case(assignment: str, question: str, kind: str, entry: dict[str, Any], answ
         raise ValueError(f"{assignment}/{question}: {entry['name']}: nothing differs from the answer")
     cells = {question: code, **entry.get("beside", {})}
     loses = tuple(entry["loses"]) if "loses" in entry else None
-    return Case(assignment, question, kind, entry["name"], cells, entry.get("says"), entry.get("allows"), loses, entry.get("hard", ""))
+    return Case(
+        assignment,
+        question,
+        kind,
+        entry["name"],
+        cells,
+        entry.get("says"),
+        entry.get("allows"),
+        loses,
+        entry.get("hard", ""),
+    )
 
 
 def _general(only: set[str]) -> Iterator[Case]:
@@ -122,11 +140,20 @@ def _general(only: set[str]) -> Iterator[Case]:
                 if question not in entry.get("questions", [question]):
                     continue
                 code = entry.get("head", "") + "\n".join(entry["code"].replace("{name}", name) for name in names)
-                yield Case(assignment, question, "wrong", entry["name"], {question: code}, entry.get("says"), entry.get("allows"))
+                yield Case(
+                    assignment,
+                    question,
+                    "wrong",
+                    entry["name"],
+                    {question: code},
+                    entry.get("says"),
+                    entry.get("allows"),
+                )
 
 
+@cache
 def source(assignment: str) -> bytes:
-    """The source notebook of an assignment."""
+    """The source notebook of an assignment, read once: someone may be at work on it."""
     return (ROOT / "source" / assignment / f"{assignment}.ipynb").read_bytes()
 
 
@@ -140,10 +167,12 @@ def submission(source_ipynb: bytes, cells: dict[str, str], nonce: str = "") -> b
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
         if meta.get("solution") and cell["cell_type"] == "code":
-            lines = [line for line in text.split("\n") if "### BEGIN SOLUTION" not in line and "### END SOLUTION" not in line]
+            lines = [
+                line for line in text.split("\n") if "### BEGIN SOLUTION" not in line and "### END SOLUTION" not in line
+            ]
             text = left.pop(meta["grade_id"], "\n".join(lines))
         else:
-            text = examiner.released(text, written=cell["cell_type"] == "markdown")
+            text = "An answer in words." if meta.get("solution") else examiner.released(text)
         cell["source"] = text
     if left:
         raise ValueError(f"no such cells: {sorted(left)}")
@@ -175,7 +204,11 @@ def judge(case: Case, marks: Iterable[examiner.Mark]) -> Verdict:
     for mark in own:
         said = "\n".join(line for line in mark.message.split("\n") if " yours " not in line)
         raised = (mark.mistake or "").startswith("raised ")
-        if not raised and (mark.mistake not in FACTS | {None} or "?" in said) and not any(_matches(pattern, mark) for pattern in (case.says, case.allows) if pattern):
+        if (
+            not raised
+            and (mark.mistake not in FACTS | {None} or "?" in said)
+            and not any(_matches(pattern, mark) for pattern in (case.says, case.allows) if pattern)
+        ):
             verdict.claims.append(f"[{mark.mistake}]")
     return verdict
 
@@ -197,7 +230,17 @@ def grade_case(case: Case) -> Verdict:
 
 def table(verdicts: list[Verdict]) -> str:
     """The figures by question, and their sum."""
-    head = ("question", "wrong", "false passes", "right", "false fails", "leaks", "parts", "diagnosed", "false diagnoses")
+    head = (
+        "question",
+        "wrong",
+        "false passes",
+        "right",
+        "false fails",
+        "leaks",
+        "parts",
+        "diagnosed",
+        "false diagnoses",
+    )
     rows = [head]
     questions = dict.fromkeys((v.case.assignment, v.case.question) for v in verdicts)
     for key in [*sorted(questions), None]:
@@ -214,7 +257,10 @@ def table(verdicts: list[Verdict]) -> str:
             str(sum(bool(v.claims) for v in wrong)),
         ))  # fmt: skip
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
+    lines = [
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
     rule = "-" * len(lines[0])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
@@ -249,8 +295,15 @@ def failed(verdicts: list[Verdict]) -> bool:
 
 def run(chosen: list[Case], workers: int = 2) -> list[Verdict]:
     """Grade cases, `workers` at a time, slow ones too."""
-    with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(grade_case, chosen))
+    for assignment in {case.assignment for case in chosen}:
+        source(assignment)  # before the workers are forked
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        verdicts = []
+        for verdict in pool.map(grade_case, chosen):
+            verdicts.append(verdict)
+            if sys.stderr.isatty():
+                print(f"\r{len(verdicts)}/{len(chosen)} {verdict.case.title:.90}\033[K", end="", file=sys.stderr)
+        return verdicts
 
 
 def stable(times: int, workers: int = 2) -> list[str]:
@@ -258,9 +311,12 @@ def stable(times: int, workers: int = 2) -> list[str]:
     told = []
     for assignment, wrong in (("logistic_regression", "gradient"), ("mlp_sgd", "backward")):
         bank = list(cases([f"{assignment}/{wrong}"]))
-        edges = [next(c for c in bank if "one part in ten thousand" in c.name), next(c for c in bank if "float32" in c.name)]
+        edges = [
+            next(c for c in bank if "one part in ten thousand" in c.name),
+            next(c for c in bank if "float32" in c.name),
+        ]
         for case in edges:
-            with ProcessPoolExecutor(workers) as pool:
+            with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
                 seen = Counter(pool.map(_marks_with, [case] * times, [f"secret {i}".encode() for i in range(times)]))
             told.append(f"{case.title}: {times} secrets, {len(seen)} set{'s' if len(seen) > 1 else ''} of marks")
             if len(seen) > 1:
@@ -293,7 +349,9 @@ def main() -> int:
     asked = [v for v in verdicts if v.diagnosed is not None]
     share = sum(bool(v.diagnosed) for v in asked) / max(1, len(asked))
     slow = max(verdicts, key=lambda v: v.seconds)
-    print(f"\n{len(verdicts)} notebooks in {time.perf_counter() - start:.0f} s (slowest {slow.seconds:.1f} s: {slow.case.title})")
+    print(
+        f"\n{len(verdicts)} notebooks in {time.perf_counter() - start:.0f} s (slowest {slow.seconds:.1f} s: {slow.case.title})"
+    )
     print(f"mistakes named: {share:.0%} of {len(asked)}; named wrongly: {sum(bool(v.claims) for v in verdicts)}")
     return int(failed(verdicts))
 
