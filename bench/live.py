@@ -106,7 +106,8 @@ PROBE = """
     for (const pixel of pixels) hash = (Math.imul(hash, 31) + pixel) | 0;
     if (hash !== before) unseen = true;
     before = hash;
-    const shown = probe.panel && document.querySelector(probe.panel)?.dataset.shown;
+    const settings = probe.panel && document.querySelector(probe.panel)?.shown;
+    const shown = settings && `${settings.eta} ${settings.batch_size}`;
     if (shown && shown !== probe.shown.at(-1)?.[1]) probe.shown.push([now, shown]);
   };
   look();
@@ -318,7 +319,7 @@ def measured(page: Page, kernel: psutil.Process, chosen: argparse.Namespace) -> 
     page.wait_for_selector(plane)
     page.wait_for_timeout(2000)
     ours = latencies(page, eta, plane, chosen.presses)
-    page.locator(".workshop-demo .slider:nth-child(2) input").press("Home")
+    page.locator(eta).fill("-0.3")
     page.locator(".workshop-demo .primary").click()
     rate, share = frames(page, plane, 5, kernel)
     lags, last = drag(page, eta, 4)

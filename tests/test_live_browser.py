@@ -159,8 +159,8 @@ def test_a_change_while_playing_takes_effect_and_play_goes_on(page: Page) -> Non
     slider(panel, "Learning rate").press("ArrowRight")
     page.wait_for_timeout(500)
     eta = float(spoken(slider(panel, "Learning rate")))
-    shown = panel.evaluate("(panel) => panel.dataset.shown")
-    assert float(shown.split()[0]) == pytest.approx(eta, rel=0.05)
+    shown = panel.evaluate("(panel) => panel.shown.eta")
+    assert shown == pytest.approx(eta, rel=0.05)
     before = step(panel)
     page.wait_for_timeout(500)
     assert step(panel) > before

@@ -244,9 +244,9 @@ function slider(label, { min, max, step = 1, read = Number, write = Number, say 
   const show = (value) => {
     const words = say(value);
     if (read(input.value) !== value) input.value = write(value);
-    if (output.textContent !== words || input.max !== output.dataset.max) {
-      output.dataset.max = input.max;
-      output.textContent = words;
+    if (output.textContent !== words || input.max !== output.max) {
+      output.max = input.max;
+      write(output, words);
       input.setAttribute("aria-valuetext", words);
       input.style.setProperty("--filled", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
     }
@@ -267,16 +267,25 @@ function plot(title, more, square) {
   return { element, canvas, small, context: canvas.getContext("2d", { alpha: false }) };
 }
 
-// Make the canvas as fine as the screen; returns its size in CSS pixels.
-function fitted({ canvas, context }, look) {
-  const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+// Make the canvas as fine as the screen and clear it; returns its size in CSS pixels, measured anew with each new `look`.
+function fitted(plot, look) {
+  const { canvas, context } = plot;
+  if (plot.look !== look) {
+    const ratio = window.devicePixelRatio || 1;
+    Object.assign(plot, { look, size: [canvas.clientWidth, canvas.clientHeight] });
+    const [w, h] = plot.size.map((length) => Math.round(length * ratio));
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
   context.fillStyle = look.paper;
-  context.fillRect(0, 0, width, height);
-  return [width, height];
+  context.fillRect(0, 0, ...plot.size);
+  return plot.size;
+}
+
+// Put the words into an element that holds nothing else, without making new nodes: JupyterLab's page is slow at those.
+function write(element, words) {
+  if (!element.firstChild) element.append(words);
+  else if (element.firstChild.data !== words) element.firstChild.data = words;
 }
 
 // The bytes as a buffer of their own: a view into a message need not begin where numbers may.
@@ -540,7 +549,7 @@ function paintPath(context, [width, height], demo, look, cache) {
   context.clip();
   context.fillStyle = look.theme === "dark" ? "#1a1c1f" : "#f7f8f9";
   context.fillRect(0, 0, size, size);
-  if (demo.contours) paintContours(context, demo.contours, at, look, cache, `${width} ${height} ${wide} ${look.theme}`);
+  if (demo.contours) context.drawImage(contoursImage(demo, size, look, cache), 0, 0, size, size);
   context.strokeStyle = look.soft;
   context.lineWidth = 1;
   line(context, at([-wide, 0]), at([wide, 0]));
@@ -594,30 +603,28 @@ function dot(context, [x, y], r) {
   context.fill();
 }
 
-// Contours lie closer to each other near the minimum, where the path ends.
-function paintContours(context, contours, at, look, cache, where) {
-  const key = `${JSON.stringify(contours.now)} ${where}`;
-  if (cache.key !== key) {
-    const { side, wide, values } = contours;
-    const finite = values.filter(Number.isFinite);
-    const [low, high] = [Math.min(...finite), Math.max(...finite)];
-    const place = (k) => -wide + (2 * wide * k) / (side - 1);
-    cache.lines = [];
-    for (let k = 1; k <= 14; k++) {
-      const path = new Path2D();
-      const level = low + (high - low) * (k / 14.5) ** 2.4;
-      contour(path, (i) => values[i], side, level, (c) => at([place(c), 0])[0], (r) => at([0, -place(r)])[1]);
-      cache.lines.push(path);
-    }
-    cache.key = key;
-  }
+// The contours, painted once for each set of them. They lie closer to each other near the minimum, where the path ends.
+function contoursImage({ contours, wide }, size, look, cache) {
+  const key = `${JSON.stringify(contours.now)} ${size} ${wide} ${look.theme} ${devicePixelRatio}`;
+  if (cache.contoursKey === key) return cache.contours;
+  cache.contoursKey = key;
+  cache.contours ??= document.createElement("canvas");
+  const pixels = Math.max(1, Math.round(size * devicePixelRatio));
+  Object.assign(cache.contours, { width: pixels, height: pixels });
+  const context = cache.contours.getContext("2d");
+  const { side, values } = contours;
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const place = (k) => ((1 + (contours.wide * ((2 * k) / (side - 1) - 1)) / wide) * pixels) / 2;
   context.strokeStyle = COLOURS[look.theme].points[0];
-  context.lineWidth = look.em / 14;
-  cache.lines.forEach((path, k) => {
+  context.lineWidth = (look.em / 14) * devicePixelRatio;
+  for (let k = 1; k <= 14; k++) {
     context.globalAlpha = 0.95 - 0.045 * k;
-    context.stroke(path);
-  });
-  context.globalAlpha = 1;
+    context.beginPath();
+    contour(context, (i) => values[i], side, low + (high - low) * (k / 14.5) ** 2.4, place, place);
+    context.stroke();
+  }
+  return cache.contours;
 }
 
 // What is seen: the views ----------------------------------------------------------------------------------------------
@@ -730,14 +737,25 @@ class DescentView extends View {
     event.preventDefault();
   }
 
+  // The boundary moves in every frame; while it plays, the path and the curve take turns: eyes do not miss the rest.
   paint(look) {
     const demo = this.asker;
+    this.turn = demo.playing && look === this.lastLook ? (this.turn + 1) % 3 : 3;
+    this.lastLook = look;
     paintField(this.plane.context, fitted(this.plane, look), demo, look, this.cache);
+    this.panel.shown = demo.shown; // the settings that the picture was made with
+    if (this.path && this.turn !== 1) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
+    if (this.turn === 1 || this.turn === 3) this.paintCurve(look);
+  }
+
+  paintCurve(look) {
+    const demo = this.asker;
     paintCurve(this.curve.context, fitted(this.curve, look), demo, look);
-    if (this.path) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
-    this.panel.dataset.shown = `${demo.shown?.eta} ${demo.shown?.batch_size}`; // what the picture was made with
-    const told = { step: String(demo.step ?? "—"), epoch: demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—", objective: short(demo.objective, 4), accuracy: percent(demo.accuracy), fresh: percent(demo.fresh) };
-    for (const [name, words] of Object.entries(told)) if (this.numbers[name].textContent !== words) this.numbers[name].textContent = words;
+    write(this.numbers.step, String(demo.step ?? "—"));
+    write(this.numbers.epoch, demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—");
+    write(this.numbers.objective, short(demo.objective, 4));
+    write(this.numbers.accuracy, percent(demo.accuracy));
+    write(this.numbers.fresh, percent(demo.fresh));
   }
 
   summary() {
