@@ -1,4 +1,4 @@
-"""Grade the banks of wrong and right answers as a tutor would, whole notebooks at a time, and count the grader's errors.
+"""Grade the banks of wrong and right answers as a tutor would, whole notebooks at a time, and count the errors made.
 
 `python tests/adequacy.py` (`make adequacy`) prints a table by question and every miss; it ends with status 1 if a wrong
 answer passes, a right one fails, or a mistake costs marks elsewhere. `--only sigmoid,backward` takes some questions,
@@ -217,12 +217,12 @@ def _matches(pattern: str, mark: examiner.Mark) -> bool:
     return re.search(pattern, f"{mark.message}\n{mark.mistake or ''}", re.IGNORECASE | re.DOTALL) is not None
 
 
-def grade_case(case: Case) -> Verdict:
+def grade_case(case: Case, secret: bytes = SECRET) -> Verdict:
     """Grade one case through the real path."""
     original = source(case.assignment)
     assignment = examiner.Assignment.from_notebook(original, case.assignment)
     start = time.perf_counter()
-    result = examiner.grade(submission(original, case.cells), assignment, SECRET, LIMITS)
+    result = examiner.grade(submission(original, case.cells), assignment, secret, LIMITS)
     verdict = judge(case, result.marks)
     verdict.seconds = time.perf_counter() - start
     return verdict
@@ -349,9 +349,8 @@ def main() -> int:
     asked = [v for v in verdicts if v.diagnosed is not None]
     share = sum(bool(v.diagnosed) for v in asked) / max(1, len(asked))
     slow = max(verdicts, key=lambda v: v.seconds)
-    print(
-        f"\n{len(verdicts)} notebooks in {time.perf_counter() - start:.0f} s (slowest {slow.seconds:.1f} s: {slow.case.title})"
-    )
+    print(f"\n{len(verdicts)} notebooks in {time.perf_counter() - start:.0f} s", end=" ")
+    print(f"(slowest {slow.seconds:.1f} s: {slow.case.title})")
     print(f"mistakes named: {share:.0%} of {len(asked)}; named wrongly: {sum(bool(v.claims) for v in verdicts)}")
     return int(failed(verdicts))
 
