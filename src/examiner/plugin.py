@@ -5,7 +5,6 @@ In nbgrader_config.py:
     c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
     c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
     c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
-    c.GenerateAssignment.preprocessors = [..., "examiner.plugin.AddHelperPackage"]
 """
 
 from __future__ import annotations
@@ -25,12 +24,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import rmtree
 from traitlets import Unicode
 
-import workshop
 from examiner.class_ import course_secret
 from examiner.grade import Assignment, Result, grade, restored
 from examiner.gradebook import Entry, marked_notebook, save
-
-_SKIPPED = ("__pycache__", ".ipynb_checkpoints")
 
 
 class LenientExporter(NotebookExporter):
@@ -126,17 +122,3 @@ class Grade(_OfSubmission):
         for note in result.needs_eye:
             self.log.warning("%s: a person should look: %s", student, note)
         self.log.info("%s: %g marks, student code in %s", student, result.score, result.sandbox)
-
-
-class AddHelperPackage(NbGraderPreprocessor):
-    """Puts the package `workshop` beside a released notebook, so that the folder runs wherever it is taken."""
-
-    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """The notebook as it was; the package's files go out with it."""
-        home = Path(workshop.__file__).parent
-        if not isinstance(resources.get("outputs"), dict):
-            resources["outputs"] = {}
-        for path in sorted(home.rglob("*")):
-            if path.is_file() and not any(part in _SKIPPED for part in path.parts):
-                resources["outputs"][f"workshop/{path.relative_to(home).as_posix()}"] = path.read_bytes()
-        return nb, resources

@@ -1,0 +1,116 @@
+"""nbgrader's own commands grade with the examiner, and none of nbgrader's traps reaches a student."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from mini_course import CONFIG, answered, hand_in, make_course
+
+GRADING = """
+c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+"""
+SETTINGS = CONFIG.read_text() + GRADING
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def nbgrader(root: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "nbgrader", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=ENVIRONMENT, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+def scores(root: Path) -> dict[str, dict[str, float | None]]:
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        found: dict[str, dict[str, float | None]] = {}
+        for submission in gradebook.assignment_submissions("mini"):
+            grades = submission.notebooks[0].grades
+            found[submission.student.id] = {grade.name: grade.auto_score for grade in grades}
+        return found
+
+
+def without_test(nb: Any) -> Any:
+    nb.cells = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "test_double"]
+    return nb
+
+
+def doubled_tests(nb: Any) -> Any:
+    nb.cells = [copy for c in nb.cells for copy in ((c, c) if c.get("id", "").startswith("test") else (c,))]
+    return nb
+
+
+def dumped(nb: Any) -> str:
+    return json.dumps(nb)
+
+
+STUB = "raise NotImplementedError()"
+RIGHT = {"test_double": 2, "test_shift_right": 1, "test_shift_left": 1, "explain": None}
+CLASS: dict[str, tuple[Callable[[], Any], dict[str, float | None]]] = {
+    "right": (answered, RIGHT),
+    "blank": (
+        lambda: answered(STUB, STUB, "YOUR ANSWER HERE"),
+        dict.fromkeys(RIGHT, 0) | {"explain": 0},
+    ),
+    "warns": (lambda: answered("import sys; print('overflow', file=sys.stderr); return 2 * x"), RIGHT),
+    "shows": (lambda: answered("get_ipython().displayhook(10.0); return 3 * x"), {**RIGHT, "test_double": 0}),
+    "deleted": (lambda: without_test(answered()), RIGHT),
+    "doubled": (lambda: doubled_tests(answered()), RIGHT),
+    "broken": (lambda: dumped(answered())[:-30], dict.fromkeys(RIGHT, 0)),
+    "hangs": (lambda: answered("import os; os._exit(1)"), {**RIGHT, "test_double": 0}),
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_course(tmp_path_factory.mktemp("course"))
+    (root / "nbgrader_config.py").write_text(SETTINGS)
+    nbgrader(root, "generate_assignment", "mini")
+    for student, (make, _) in CLASS.items():
+        hand_in(root, student, make())
+    (root / "autograded" / "right" / "mini").mkdir(parents=True)  # what a killed run leaves
+    nbgrader(root, "autograde", "mini")
+    return root
+
+
+@pytest.mark.parametrize("student", CLASS)
+def test_autograde_gives_the_marks_that_grade_decides(course: Path, student: str) -> None:
+    assert scores(course)[student] == CLASS[student][1]
+
+
+def test_the_marked_notebook_says_why_in_the_test_cell(course: Path) -> None:
+    marked = json.loads((course / "autograded" / "shows" / "mini" / "mini.ipynb").read_text())
+    tests = [c for c in marked["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "test_double"]
+    assert len(tests) == 1 and "double(2) is not 4" in json.dumps(tests[0]["outputs"])
+
+
+def test_a_second_run_changes_nothing_and_force_gives_the_same(course: Path) -> None:
+    before = scores(course)
+    assert "Skipping existing" in nbgrader(course, "autograde", "mini")
+    nbgrader(course, "autograde", "mini", "--student=right", "--force")
+    assert scores(course) == before
+
+
+def test_the_api_and_so_formgraders_button_grade_the_same_way(course: Path) -> None:
+    hand_in(course, "late", answered("return 3 * x"))
+    config = Config()
+    exec(compile(SETTINGS, "config", "exec"), {"get_config": lambda: config})
+    config.CourseDirectory.root = str(course)
+    config.CourseDirectory.db_url = f"sqlite:///{course}/gradebook.db"
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    result = api.autograde("mini", "late")
+    assert result["success"], result.get("error", "") + result.get("log", "")
+    assert scores(course)["late"] == {**RIGHT, "test_double": 0}
