@@ -51,7 +51,7 @@ solutions: setup ## the notebooks with answers, executed, to release a week late
 	@$(BIN)/workshop solutions
 
 lab: setup ## open JupyterLab on the course
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=
 
 release: setup ## make release/, what students get, from source/
 	@$(BIN)/python -m examiner.release

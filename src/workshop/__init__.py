@@ -1,1 +1,1 @@
-"""Helpers for the notebooks of Workshop Week 05: data, a gradient check, pictures and a live demo. They know no answer."""
+"""Helpers for the notebooks of Workshop Week 05: data, a gradient check, pictures, a live demo. They know no answer."""

@@ -72,7 +72,8 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
     with np.errstate(all="ignore"):
         for rules in (_ratios, _penalties, _single_point, _other_parts, _orders, _values, _shifts):
             for rule in rules(want, facts):
-                if rule.predicted.shape == want.shape and _meets(got, rule.predicted):
+                telling = np.abs(rule.predicted).max() > 1e-5 * np.abs(want).max()
+                if rule.predicted.shape == want.shape and telling and _meets(got, rule.predicted):
                     return Finding(rule.mistake, rule.sentence)
         return _pattern(got, want, facts)
 
@@ -302,11 +303,16 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
         return NOTHING
     if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
         return Finding("reordered", "The numbers are right, but they stand in another order.")
+    if _meets(np.abs(got), np.abs(want)):
+        return Finding("some signs", "Every entry has the right size, but some have the wrong sign.")
     y = facts.parameters.get("y")
     if y is not None and y.shape == got.shape and right.any():
         for label in (0, 1):
             if np.array_equal(~right, y == label):
                 return Finding("one class wrong", f"The points of class {label} are wrong, and only they.")
+    grossly = np.abs(got - want)[~right] > 1e-3 * np.abs(want)[~right]
+    if right.any() and not grossly.all():
+        return NOTHING
     if right.any():
         for axis in range(want.ndim):
             lines = np.asarray(right.all(axis=tuple(a for a in range(want.ndim) if a != axis)))

@@ -222,8 +222,7 @@ class Network:
             if not used:
                 raise Trouble("`train` never asked for a gradient: call `gradient(params, X_batch, y_batch)`.")
             done.append((self._checked("train", answer), used[-1]))
-        for params, n in done:
-            yield self._checked("train", params), n
+        yield from done
 
     def place(self, params: Params) -> tuple[float, ...]:
         """No picture of all these weights."""
@@ -264,6 +263,7 @@ class Descent:
     target: float  # the epochs that a paused demo trains up to; 0 when it is there
     contour: list[float]  # the objective over (w₁, w₂), row by row, as far as it is worked out
     contour_at: tuple[Any, ...]  # what it is worked out for
+    contour_b: float
 
     def __init__(self, kind: str, names: Mapping[str, Any], start: Mapping[str, Any]) -> None:
         self.kind = kind
@@ -387,7 +387,7 @@ class Descent:
         self.curve, self.path = History(2), History(2)
         self.run = getattr(self, "run", 0) + 1
         self.contour = []
-        self.contour_at = ()
+        self.contour_at, self.contour_b = (), 0.0
         self.wide = WIDTHS[0]
 
     def _begin(self) -> None:
@@ -492,9 +492,11 @@ class Descent:
         """The objective over (w₁, w₂) at the present b, a part with each picture, so that none has to wait for it."""
         far = max(abs(value) for row in self.path.rows[-200:] for value in row) if self.path.rows else 0.0
         self.wide = max(self.wide, next((wide for wide in WIDTHS if far < 0.95 * wide), WIDTHS[-1]))
-        at = (self.wide, round(place[2] / (0.02 * self.wide)), self.drawn, self.settings["lam"])
-        if not self.contour_at or (self.contour_at != at and len(self.contour) == CONTOUR_SIDE**2):
-            self.contour_at, self.contour, self.contour_b = at, [], place[2]
+        at = (self.wide, self.drawn, self.settings["lam"])
+        moved = abs(place[2] - self.contour_b) > 0.04 * self.wide  # b, by enough to be seen
+        if self.contour_at[:3] != at or (moved and len(self.contour) == CONTOUR_SIDE**2):
+            self.contour, self.contour_b = [], place[2]
+            self.contour_at = (*at, place[2])
         wide, ticks = self.contour_at[0], np.linspace(-self.contour_at[0], self.contour_at[0], CONTOUR_SIDE)
         deadline = time.perf_counter() + (FINE if message.get("fine") else CONTOUR)
         while len(self.contour) < CONTOUR_SIDE**2 and time.perf_counter() < deadline:

@@ -16,7 +16,7 @@ import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -31,6 +31,9 @@ ATOL, RTOL = 1e-6, 1e-5
 
 SEED = 0
 """What :func:`fresh_rng` draws from. The examiner sets it for each submission: nobody knows the problems beforehand."""
+
+VAGUE = (None, "not finite", "all zero", "constant factor", "factor by row", "factor by column", "penalty's part")
+"""Mistakes that another problem may name better (see :func:`over`)."""
 
 _right_answers: dict[str, Callable[..., Any]] = {}
 
@@ -92,6 +95,20 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
     except WrongAnswer as wrong:
         _show(wrong.table)
         raise wrong.with_traceback(None) from None
+
+
+def over(problems: Iterable[tuple[Any, ...]], test: Callable[..., None]) -> None:
+    """Run ``test(*problem)`` on every problem. Of the failures, raise the first that names a cause, else the first."""
+    failures = []
+    for problem in problems:
+        try:
+            test(*problem)
+        except WrongAnswer as wrong:
+            failures.append(wrong)
+            if wrong.mistake not in VAGUE:
+                break
+    if failures:
+        raise next((wrong for wrong in failures if wrong.mistake not in VAGUE), failures[0])
 
 
 class _Guarded:
