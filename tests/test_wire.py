@@ -173,8 +173,8 @@ def seeds() -> list[bytes]:
 
 
 def answered(thing: Any, changed: bool = False) -> bytes:
-    """An honest answer to the call of `reply`, whose arguments are five objects with those for keywords and names."""
-    table = Encoder(known=[[1], {"a": 2}, np.zeros(2), {}, {}])
+    """An honest answer to the call of `reply`, whose arguments are three objects."""
+    table = Encoder(known=[[1], {"a": 2}, np.zeros(2)])
     return table.message(thing, None if changed else table.entries())
 
 

@@ -73,7 +73,7 @@ class Pupil:
 
     def __init__(self, start: Callable[[], tuple[socket.socket, socket.socket]], line_text: Callable[..., str]) -> None:
         self._start, self._line_text = start, line_text
-        self._line: socket.socket | None = None
+        self._line: wire.Line | None = None
         self._leash: socket.socket | None = None
         self.generation = 0
         self._lent: dict[int, Any] = {}
@@ -91,10 +91,10 @@ class Pupil:
     def start(self) -> None:
         """A fresh process, with nothing run in it yet."""
         self.stop()
-        self._line, self._leash = self._start()
-        self._line.settimeout(30)
+        line, self._leash = self._start()
+        self._line = wire.Line(line, timed=True)
         try:
-            if wire.receive_frame(self._line)[0] != b"H":
+            if self._line.receive(time.monotonic() + 30)[0] != b"H":
                 raise EOFError
         except (OSError, EOFError) as error:
             raise NotStarted("a student's process did not start") from error
@@ -181,7 +181,7 @@ class Pupil:
         seconds = min(self.call_seconds, self.budget)
         try:
             encoder = wire.Encoder(export=self._lend)
-            message = encoder.message((target._number, args, kwargs, dict(names), seconds))
+            message = encoder.message((target._number, args, tuple(kwargs.items()), tuple(names.items()), seconds))
             return self._converse(b"c", message, seconds, encoder.objects, target.__name__)
         finally:
             self.budget -= time.monotonic() - began
@@ -196,11 +196,8 @@ class Pupil:
         try:
             while True:
                 assert self._line is not None
-                self._line.settimeout(max(deadline - time.monotonic(), 0.01))
-                wire.send_frame(self._line, kind, message)
-                answer, data = wire.receive_frame(self._line)
-                if time.monotonic() > deadline:
-                    raise TimeoutError
+                self._line.send(kind, message, deadline)
+                answer, data = self._line.receive(deadline)
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)

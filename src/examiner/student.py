@@ -70,7 +70,7 @@ class Student:
     """One student's namespace, and the answers to the examiner's requests."""
 
     def __init__(self, line: socket.socket, shell: Any) -> None:
-        self.line, self.shell, self.names = line, shell, shell.user_ns
+        self.line, self.shell, self.names = wire.Line(line), shell, shell.user_ns
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
         self.callables: list[Any] = []
@@ -137,7 +137,8 @@ class Student:
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
-        target, args, kwargs, given, seconds = decoder.message()
+        target, args, pairs, bound, seconds = decoder.message()
+        given = dict(bound)
         objects, before = decoder.objects, decoder.entries
         encoder = wire.Encoder(export=self._export, known=objects)
         if decoder.adopted:
@@ -150,7 +151,7 @@ class Student:
         try:
             self.names.update({name: given[name] for name in kept})
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            value = self._target(target)(*args, **kwargs)
+            value = self._target(target)(*args, **dict(pairs))
             return b"R", encoder.message(value, before)
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 1.0)
@@ -202,14 +203,14 @@ class Student:
     def _send(self, kind: bytes, message: bytes) -> None:
         self.on_line = True
         try:
-            wire.send_frame(self.line, kind, message)
+            self.line.send(kind, message)
         finally:
             self.on_line = False
 
     def _receive(self) -> tuple[bytes, bytes]:
         self.on_line = True
         try:
-            return wire.receive_frame(self.line)
+            return self.line.receive()
         finally:
             self.on_line = False
 

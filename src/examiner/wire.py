@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import array
 import collections
+import functools
+import math
+import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
 from numbers import Complex, Real
 from typing import Any
@@ -268,21 +272,32 @@ class Encoder:
         return b"R" + _short(name) + self.value(_frozen(generator.state), 1)
 
     def _array(self, x: np.ndarray) -> bytes:
+        if type(x) is np.ndarray and x.dtype.str in _ARRAYS:
+            self._count(x.size)
+            return _array_head(x.dtype.str, x.flags.writeable, x.shape) + x.tobytes()
         plain = np.asarray(np.ma.getdata(x))
         if type(plain) is not np.ndarray:
             plain = plain.view(np.ndarray)
         dtype = plain.dtype.newbyteorder("=")
-        shape = bytes([plain.ndim]) + b"".join([_I64.pack(n) for n in plain.shape])
-        writeable = b"w" if x.flags.writeable else b"o"
         if dtype.str in _ARRAYS or dtype.kind in "US":
             self._count(plain.size)
-            return b"a" + _short(dtype.str) + writeable + shape + plain.astype(dtype, copy=False).tobytes()
+            return _array_head(dtype.str, x.flags.writeable, plain.shape) + plain.astype(dtype, copy=False).tobytes()
         if dtype.kind == "O":
             self._count(plain.size)
-            return (
-                b"a" + _short("|O") + writeable + shape + b"".join([self.value(v, 1) for v in plain.ravel().tolist()])
-            )
+            values = b"".join([self.value(v, 1) for v in plain.ravel().tolist()])
+            return _array_head("|O", x.flags.writeable, plain.shape) + values
         raise WireError(f"an array of dtype {dtype}"[:MAX_TEXTS])
+
+
+@functools.lru_cache(4096)
+def _array_head(code: str, writeable: bool, shape: tuple[int, ...]) -> bytes:
+    lengths = b"".join([_I64.pack(n) for n in shape])
+    return b"a" + _short(code) + (b"w" if writeable else b"o") + bytes([len(shape)]) + lengths
+
+
+@functools.lru_cache(256)
+def _dtype(code: str) -> np.dtype[Any]:
+    return np.dtype(code)
 
 
 def describe_error(error: BaseException) -> tuple[str, str, tuple[Any, ...]]:
@@ -370,9 +385,11 @@ class Decoder:
         self.objects += [self._made(body) for body in bodies]
         renewed = [self._made(body) for _, body in changed]
         for thing, body in zip(self.objects[known:], bodies, strict=True):
-            self._fill(thing, body)
+            if type(thing) is not np.ndarray or thing.dtype == object:
+                self._fill(thing, body)
         for thing, (_, body) in zip(renewed, changed, strict=True):
-            self._fill(thing, body)
+            if type(thing) is not np.ndarray or thing.dtype == object:
+                self._fill(thing, body)
         self.entries = [bytes(body) for body in bodies]
         self._window(rest, end)
         root = self.value()
@@ -393,7 +410,9 @@ class Decoder:
         return piece
 
     def _u32(self) -> int:
-        return _U32.unpack(self._take(4))[0]
+        number: int = _U32.unpack_from(self.data, self.at)[0]
+        self.at += 4
+        return number
 
     def _count(self, n: int) -> int:
         self.items += n
@@ -426,28 +445,26 @@ class Decoder:
         raise Malformed("an unknown object")
 
     def _made_array(self, body: memoryview) -> np.ndarray:
-        reader = Decoder(body)
-        reader.at = 1
-        code = reader._name()
-        reader._take(1)
-        shape = tuple(_I64.unpack(reader._take(8))[0] for _ in range(reader._take(1)[0]))
-        if len(shape) > 32 or any(n < 0 for n in shape):
+        """An array: with its values, unless these are objects."""
+        end = 2 + body[1]
+        code, ndim, start = bytes(body[2:end]).decode("ascii"), body[end + 1], end + 2 + 8 * body[end + 1]
+        shape = struct.unpack_from(f"<{ndim}q", body, end + 2)
+        if ndim > 32 or any(not 0 <= n <= MAX_MESSAGE for n in shape):
             raise Malformed("an impossible shape")
-        size = 1
-        for n in shape:
-            size *= n
-        if any(n > MAX_MESSAGE for n in shape):
-            raise Malformed("an impossible shape")
+        size = math.prod(shape)
         if code == "|O":
-            if size > len(body) - reader.at:
+            if size > len(body) - start:
                 raise Malformed("cut short")
             return np.empty(shape, dtype=object)
         if code not in _ARRAYS and not (code[1:2] in ("U", "S") and code[0] in "<|>" and code[2:].isdigit()):
             raise Malformed("an unknown dtype")
-        dtype = np.dtype(code)
-        if size * dtype.itemsize != len(body) - reader.at:
+        dtype = _dtype(code)
+        if size * dtype.itemsize != len(body) - start:
             raise Malformed("an array of another length")
-        return np.empty(shape, dtype=dtype)
+        values = _checked(np.frombuffer(body, dtype, size, start) if size else np.empty(0, dtype))
+        made: np.ndarray = np.array(values).reshape(shape)
+        made.flags.writeable = body[end] == 119  # w
+        return made
 
     def _fill(self, thing: Any, body: memoryview) -> None:
         outer = self.data
@@ -466,7 +483,7 @@ class Decoder:
         elif kind == b"S":
             thing.update([self.value() for _ in range(self._small(self._u32()))])
         elif kind == b"a":
-            self._fill_array(thing)
+            self._fill_objects(thing)
         else:
             _set_state(thing, self._name(), self.value())
         if self.at != len(body):
@@ -478,30 +495,29 @@ class Decoder:
             raise Malformed("too many keys")
         return self._count(n)
 
-    def _fill_array(self, thing: np.ndarray) -> None:
+    def _fill_objects(self, thing: np.ndarray) -> None:
         self._name()
-        writeable = bytes(self._take(1)) == b"w"
+        thing_is_writeable = bytes(self._take(1)) == b"w"
         self._take(8 * self._take(1)[0])
-        if thing.dtype == object:
-            flat = thing.reshape(-1)
-            for i in range(self._count(thing.size)):
-                flat[i] = self.value()
-        else:
-            raw = bytes(self._take(thing.nbytes))
-            thing[...] = _checked(np.frombuffer(raw, dtype=thing.dtype)).reshape(thing.shape)
-        thing.flags.writeable = writeable
+        flat = thing.reshape(-1)
+        for i in range(self._count(thing.size)):
+            flat[i] = self.value()
+        thing.flags.writeable = thing_is_writeable
 
     def value(self, depth: int = 0) -> Any:
         """The next value."""
         if depth > MAX_DEPTH:
             raise Malformed("nested too deeply")
-        tag = self._take(1)[0]
+        tag = self.data[self.at]
+        self.at += 1
         if tag == 104:  # h
             return self.objects[self._u32()]
         if tag == 102:  # f
-            return _F64.unpack(self._take(8))[0]
+            self.at += 8
+            return _F64.unpack_from(self.data, self.at - 8)[0]
         if tag == 105:  # i
-            return _I64.unpack(self._take(8))[0]
+            self.at += 8
+            return _I64.unpack_from(self.data, self.at - 8)[0]
         if tag == 115:  # s
             return self._string()
         if tag == 116:  # t
@@ -517,7 +533,7 @@ class Decoder:
             code = self._name()
             if code not in _ARRAYS:
                 raise Malformed("an unknown dtype")
-            dtype = np.dtype(code)
+            dtype = _dtype(code)
             return _checked(np.frombuffer(bytes(self._take(dtype.itemsize)), dtype=dtype))[0]
         if tag == 67:  # C
             self.adopted = True
@@ -644,29 +660,57 @@ def decode(data: bytes, **kwargs: Any) -> Any:
 # --- Frames: a kind and a message on a stream socket ---------------------------------------------------------------
 
 
-def send_frame(line: Any, kind: bytes, message: bytes) -> None:
-    """Send one frame: its length, its kind (one byte), its message."""
-    line.sendall(_U32.pack(len(message)) + kind + message)
+class Line:
+    """One end of the line between two processes: frames of a length, a kind (one byte) and a message."""
 
+    def __init__(self, sock: socket.socket, timed: bool = False) -> None:
+        self._socket, self._waiting = sock, b""
+        if timed:  # the kernel wakes us to look at the clock; that is cheaper than asking before each read
+            sock.settimeout(None)
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, 200_000))
 
-def receive_frame(line: Any) -> tuple[bytes, bytes]:
-    """The next frame's kind and message; EOFError when the other side is gone, Malformed when it is too long."""
-    head = _receive(line, 5)
-    length = _U32.unpack(head[:4])[0]
-    if length > MAX_MESSAGE:
-        raise Malformed("too long")
-    return head[4:], _receive(line, length)
+    def send(self, kind: bytes, message: bytes, deadline: float = math.inf) -> None:
+        """Send one frame; TimeoutError when the deadline (of time.monotonic) passes."""
+        data = memoryview(_U32.pack(len(message)) + kind + message)
+        while data:
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
 
+    def receive(self, deadline: float = math.inf) -> tuple[bytes, bytes]:
+        """The next frame's kind and message; EOFError when the other side is gone, Malformed when it is too long."""
+        data = self._waiting
+        while len(data) < 5:
+            data += self._read(1 << 16, deadline)
+        end = 5 + _U32.unpack_from(data)[0]
+        if end > MAX_MESSAGE + 5:
+            raise Malformed("too long")
+        if len(data) < end:
+            pieces, got = [data], len(data)
+            while got < end:
+                pieces.append(self._read(min(end - got, 1 << 20), deadline))
+                got += len(pieces[-1])
+            data = b"".join(pieces)
+        self._waiting = data[end:]
+        return data[4:5], data[5:end]
 
-def _receive(line: Any, n: int) -> bytes:
-    piece = line.recv(n) if n else b""
-    if len(piece) == n:
-        return piece
-    pieces, got = [piece], len(piece)
-    while got < n:
-        if not piece:
-            raise EOFError
-        piece = line.recv(min(n - got, 1 << 20))
-        pieces.append(piece)
-        got += len(piece)
-    return b"".join(pieces)
+    def _read(self, n: int, deadline: float) -> bytes:
+        while True:
+            try:
+                piece = self._socket.recv(n)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
+                continue
+            if not piece:
+                raise EOFError
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            return piece
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
