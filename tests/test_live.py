@@ -41,7 +41,7 @@ def right() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """As much time for each picture as it takes, however busy the machine is."""
-    for name in ("SETTLE", "PLAY", "CUT", "FIELD", "TOGETHER", "CONTOUR"):
+    for name in ("FIRST", "SETTLE", "PLAY", "CUT", "FIELD", "TOGETHER", "CONTOUR"):
         monkeypatch.setattr(_descent, name, 60.0)
 
 

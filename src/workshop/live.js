@@ -66,7 +66,8 @@ class Descent extends Asker {
     this.settings[name] = value;
     this.unsent = true;
     this.changed = performance.now();
-    this.pump();
+    if (this.playing) this.playOn(true);
+    else this.pump();
     for (const view of this.views) view.showControls();
   }
 
@@ -87,7 +88,7 @@ class Descent extends Asker {
 
   // Send what is due, if the kernel has room for it. The newest settings go with every question, so none is out of date.
   pump() {
-    if (this.playing) return; // tick() asks
+    if (this.playing) return; // playOn() asks
     if (this.waiting.size >= (this.seconds < 0.05 ? 2 : 1)) return;
     const about = { settings: this.settings, have: this.have };
     if (this.deeds.length) this.ask({ do: this.deeds.shift(), ...about });
@@ -109,10 +110,16 @@ class Descent extends Asker {
     const hurry = now - this.changed < 300;
     do if (this.queue.length) this.take(this.queue.shift());
     while (this.queue.length > (hurry ? 0 : 2 * TOGETHER));
-    if (!this.playing) return this.pump();
+    if (this.playing) this.playOn(hurry);
+    else this.pump();
+  }
+
+  // Ask for the next pictures, unless enough are on their way.
+  playOn(hurry) {
     const together = hurry ? 1 : Math.max(1, Math.min(TOGETHER, Math.floor(SLOW / this.seconds)));
     const coming = [...this.waiting.values()].reduce((sum, { pictures }) => sum + pictures, this.queue.length);
-    if (this.waiting.size && (this.seconds > SLOW || coming > Math.min(12, this.trip / FRAME + 1))) return;
+    const enough = hurry ? 1 : Math.min(12, this.trip / FRAME + 1);
+    if (this.waiting.size && (this.seconds > SLOW || coming > enough)) return;
     this.ask({ do: "play", epochs: this.epochs, pictures: together, settings: this.settings, have: this.have });
     this.unsent = false;
   }
@@ -128,7 +135,8 @@ class Descent extends Asker {
       used = end;
     }
     if (!this.playing) while (this.queue.length) this.take(this.queue.shift());
-    this.pump();
+    if (this.playing && this.unsent) this.playOn(true);
+    else this.pump();
   }
 
   take([content, buffers]) {
