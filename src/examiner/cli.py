@@ -27,12 +27,15 @@ from .class_ import ClassError, Job, Journal, available_cores, course_secret, gr
 from .grade import Assignment, Limits, Result
 
 BATCH = 64  # submissions written to the gradebook in one transaction
+STAMP = rb'name="workshop-stamp" content="([0-9a-f]+)"'
 LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
     options = parser().parse_args(arguments)
+    # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     try:
         return int(options.run(options) or 0)
     except ClassError as error:
@@ -372,7 +375,7 @@ class _Class:
         shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
-        if _stamp(path, rb'name="workshop-stamp" content="([0-9a-f]+)"') == stamp:
+        if _stamp(path, STAMP) == stamp:
             return
         nb = books.apply_marks(books.marked_notebook(assignment, result, key, student), marked)
         page = report.feedback_html(
@@ -396,9 +399,9 @@ class _Class:
         for name in self.assignments:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if report:
-            page = self.summary.page()
-            if page is not None:
-                write_atomically(root / "class_report.html", page)
+            path = root / "class_report.html"
+            if _stamp(path, STAMP) != self.summary.stamp():
+                write_atomically(path, self.summary.page())
         written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
             ", class_report.html" if report else ""
         )
@@ -482,7 +485,7 @@ def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignme
     """A zip of everyone's feedback, a folder for each student. Returns whether it had to be made anew."""
     files = [feedback / student / name / f"{name}.html" for student in students for name in assignments]
     files = [file for file in files if file.is_file()]
-    stamps = [_stamp(file, rb'name="workshop-stamp" content="([0-9a-f]+)"') or "" for file in files]
+    stamps = [_stamp(file, STAMP) or "" for file in files]
     whole = hashlib.sha256("\n".join([str(f.relative_to(feedback)) for f in files] + stamps).encode()).hexdigest()
     try:
         with zipfile.ZipFile(target) as archive:

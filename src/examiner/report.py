@@ -12,7 +12,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -446,10 +446,12 @@ class Summary:
         self.session_of = dict(session_of or {})
         self.sessions = list(sessions)
         self._rows: list[Row] = []
-        self._mistakes: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+        self._work: dict[tuple[str, str], dict[str, str]] = {}  # by (assignment, student), the answers
+        self._once: dict[str, str] = {}  # each text of an answer is kept once
+        self._given = {n: {c.grade_id: c.release_source for c in a.cells} for n, a in assignments.items()}
+        self._written = {n: {c.grade_id for c in a.cells if c.kind == "written"} for n, a in assignments.items()}
         self._messages: dict[tuple[str, str, str], str] = {}
         self._unanswered: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._answers: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, assignment: Assignment, student: str, result: Result, marked: Any) -> None:
         """Take a result and the student's marks as the gradebook has them."""
@@ -481,24 +483,41 @@ class Summary:
         )
         self._rows.append(row)
         source = {cell.grade_id: cell.source for cell in result.cells if cell.grade_id}
-        given = {cell.grade_id: cell.release_source for cell in assignment.cells}
-        for line in lines:
-            if line.message and line.state in ("none", "part"):
+        asked = [cell.grade_id for cell in assignment.cells if cell.kind in ("solution", "written")]
+        answers = {name: source[name] for name in asked if name in source}
+        self._work[assignment.name, student] = {k: self._once.setdefault(v, v) for k, v in answers.items()}
+
+    @cached_property
+    def _mistakes(self) -> dict[tuple[str, str, str], dict[str, list[str]]]:
+        """By (assignment, question, mistake), the answers that show it, each with its students."""
+        found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+        for row in self.rows():
+            given, source = self._given[row.assignment], self._work[row.assignment, row.student]
+            for line in row.lines:
+                if not line.message or line.state not in ("none", "part"):
+                    continue
                 code = source.get(line.question, "")[:4000]
                 if code.strip() in ("", given.get(line.question, "").strip()):
-                    self._unanswered[assignment.name][line.question].add(student)
+                    self._unanswered[row.assignment][line.question].add(row.student)
                     continue
-                key = (assignment.name, line.question, line.mistake or _unnamed(line.message))
-                students = self._mistakes.setdefault(key, {}).setdefault(code, [])
-                if student not in students:
-                    students.append(student)
+                key = (row.assignment, line.question, line.mistake or _unnamed(line.message))
+                students = found.setdefault(key, {}).setdefault(code, [])
+                if row.student not in students:
+                    students.append(row.student)
                 self._messages.setdefault(key, first_lines(line.message))
-        for cell in assignment.cells:
-            answer = source.get(cell.grade_id, "")
-            if cell.kind in ("solution", "written") and answer.strip() != given[cell.grade_id].strip():
-                shape = shape_of(answer) if cell.kind == "solution" else shape_of_text(answer)
-                if shape:
-                    self._answers[assignment.name, cell.grade_id][shape].append(student)
+        return found
+
+    @cached_property
+    def _answers(self) -> dict[tuple[str, str], dict[str, list[str]]]:
+        """By (assignment, question), who wrote an answer of each shape."""
+        found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for (name, student), source in self._work.items():
+            for question, answer in source.items():
+                if answer.strip() != self._given[name][question].strip():
+                    written = question in self._written[name]
+                    if shape := shape_of_text(answer) if written else shape_of(answer):
+                        found[name, question][shape].append(student)
+        return found
 
     def rows(self) -> list[Row]:
         """Every row, by assignment in the course's order, then by student."""
@@ -516,6 +535,11 @@ class Summary:
             found.append(mistake)
         order = {name: i for i, name in enumerate(self.assignments)}
         return sorted(found, key=lambda m: (order[m.assignment], -len(m.students), m.question, m.name))
+
+    def unanswered(self) -> dict[str, dict[str, set[str]]]:
+        """By assignment and question, those who left it as it was."""
+        _ = self._mistakes  # which finds both
+        return self._unanswered
 
     def alike(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """Groups whose answers are nearly identical where others differ: (assignment, students, questions).
@@ -547,6 +571,14 @@ class Summary:
             questions[id(group_of[pair[0]])] |= shared[pair]
         groups = {id(group): group for group in group_of.values()}
         return [(name, tuple(sorted(group)), tuple(sorted(questions[key]))) for key, group in groups.items()]
+
+    def stamp(self) -> str:
+        """A hash of all that the page shows, but for the seconds that grading took."""
+        digest = hashlib.sha256(f"{look()}\0{self.sessions}\0{sorted(self.session_of.items())}".encode())
+        for row in self.rows():
+            digest.update(repr((row.student, row.assignment, row.lines, row.notes, row.needs_eye, row.score)).encode())
+            digest.update(repr(sorted(self._work[row.assignment, row.student].items())).encode())
+        return digest.hexdigest()
 
     def page(self) -> str:
         """The class report as one HTML file."""
@@ -582,7 +614,7 @@ class Summary:
             "hardest": sorted(means, key=lambda item: item[1])[:5],
             "mistakes": [m for m in self.mistakes() if m.assignment == name and len(m.students) > 1],
             "single": [m for m in self.mistakes() if m.assignment == name and len(m.students) == 1],
-            "unanswered": {question: len(who) for question, who in self._unanswered[name].items()},
+            "unanswered": {question: len(who) for question, who in self.unanswered()[name].items()},
             "eyes": [row for row in rows if row.needs_eye],
             "noted": [row for row in rows if row.notes and not row.needs_eye],
             "alike": [group for group in self.alike() if group[0] == name],
@@ -599,6 +631,7 @@ def _unnamed(message: str) -> str:
     return text.replace("# of its # entries", "some of its entries")[:120]
 
 
+@lru_cache(maxsize=65536)
 def shape_of(source: str) -> str:
     """Python code without comments, docstrings, layout and the author's names, hashed; "" where too short to tell."""
     try:
