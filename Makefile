@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
+.PHONY: adequacy mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,12 @@ check: setup ## lint, format, types, notebooks' form, release/ and the lock are 
 
 test: setup browser check ## all tests, in under 15 minutes
 	$(BIN)/python -m pytest
+
+adequacy: setup ## grade the banks of wrong and right answers; count the grader's errors. ARGS="--stable 200" too
+	@$(BIN)/python tests/adequacy.py $(ARGS)
+
+mutants: setup ## mutate the reference answers; list those that keep their marks, and why
+	@$(BIN)/python tests/mutants.py $(ARGS)
 
 # --- dependencies ---
 

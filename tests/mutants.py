@@ -18,7 +18,7 @@ import difflib
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -49,7 +49,7 @@ def mutants(code: str) -> Iterator[tuple[str, str]]:
                 yield _told(plain, mutated), mutated
 
 
-def _changes(node: ast.AST) -> Iterator[Callable[[Any], object]]:
+def _changes(node: ast.AST) -> Iterator[Any]:
     """Functions that change (a copy of) the node in place, one mistake each."""
     if isinstance(node, ast.BinOp):
         if type(node.op) in SWAPS:
