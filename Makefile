@@ -92,6 +92,12 @@ adequacy: setup ## grade the banks of wrong and right answers; count the grader'
 mutants: setup ## mutate the reference answers; list those that keep their marks, and why
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
+bench-class: setup ## a class of 300 from zip to feedback: time, memory, and that none is lost
+	@$(BIN)/python bench/tutors_day.py 300
+
+test-slow: setup browser ## the longer campaigns: fifty killed runs, the static site
+	$(BIN)/python -m pytest -m slow -o timeout=3000
+
 # --- dependencies ---
 
 lock: setup ## renew requirements.lock from pyproject.toml

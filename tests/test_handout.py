@@ -50,7 +50,9 @@ def test_its_requirements_are_locked_and_leave_the_graders_out(bundle: Path) -> 
 
 
 def test_the_helpers_run_beside_the_notebook_with_nothing_else_of_ours(bundle: Path) -> None:
-    code = "import workshop, sys; from workshop import points; print(points.s_shape(rng=38)[0].shape, workshop.__file__)"
+    code = (
+        "import workshop, sys; from workshop import points; print(points.s_shape(rng=38)[0].shape, workshop.__file__)"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=bundle / "mlp_sgd", capture_output=True, text=True, check=True
     )
@@ -83,3 +85,32 @@ def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> Non
         assert "HIDDEN" not in text and "SOLUTION" not in text and "Marking guide" not in text
         assert "def finite_difference" not in text
         assert "Model answer" in text and "return" in text
+
+
+@pytest.mark.slow
+def test_the_static_site_is_built_and_opens(tmp_path: Path) -> None:
+    """As far as can be without a network: Python for the browser itself comes from its makers' servers."""
+    import functools
+    import http.server
+    import threading
+
+    from playwright.sync_api import sync_playwright
+
+    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path / "lite")]) == 0
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(tmp_path / "lite"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/notebooks/index.html?path=mlp_sgd/mlp_sgd.ipynb")
+        page.wait_for_selector("h1:has-text('multi-layer perceptron')", timeout=120_000)
+        browser.close()
+    server.shutdown()
