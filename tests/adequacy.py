@@ -36,7 +36,7 @@ from examiner import grade as examiner
 ROOT = Path(__file__).resolve().parent.parent
 BANKS = ROOT / "tests" / "banks"
 SECRET = b"the banks' own secret"
-LIMITS = examiner.Limits(cell_seconds=8, call_seconds=2, test_seconds=6, total_seconds=60)
+LIMITS = examiner.Limits(cell_seconds=10, call_seconds=4, test_seconds=10, total_seconds=60)
 
 FACTS = {
     "wrong shape", "wrong type", "returns None", "not written", "missing key", "wrong number of values",
