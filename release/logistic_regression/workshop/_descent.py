@@ -37,7 +37,8 @@ DATA: dict[str, str] = {
 GRIDS = (100, 80, 60, 44, 32, 24, 16)
 """Points on a side of the grid, the finest first; slow answers get a coarser one."""
 
-SETTLE = 0.012  # seconds of retraining behind one picture
+SETTLE = 0.012  # seconds of retraining behind one picture,
+FIRST = 0.004  # and behind the first after a change, for which somebody waits
 PLAY = 0.03  # seconds of training behind one picture while it plays
 CUT = 0.1  # seconds after which an epoch of the student's `train` is cut short
 FIELD = 0.012  # seconds for the grid of one picture; FINE once nothing moves any more
@@ -354,7 +355,7 @@ class Descent:
         elif do == "train" and not self.step and not self.target:
             self.target = float(self.reach)
         if self.target and do != "restart":
-            self._advance(self.target, time.perf_counter() + SETTLE)
+            self._advance(self.target, time.perf_counter() + (SETTLE if self.step else FIRST))
             if self.seen >= self.target * len(self.y):
                 self.target = 0.0
 

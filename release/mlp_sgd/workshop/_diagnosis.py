@@ -70,7 +70,7 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
     if not got.any():
         return Finding("all zero", "Every entry is 0: is the result ever filled in?" if got.size > 1 else "It is 0.")
     with np.errstate(all="ignore"):
-        for rules in (_ratios, _penalties, _single_point, _other_parts, _orders, _values, _shifts):
+        for rules in (_ratios, _penalties, _single_point, _values, _other_parts, _orders, _shifts):
             for rule in rules(want, facts):
                 telling = np.abs(rule.predicted).max() > 1e-5 * np.abs(want).max()
                 if rule.predicted.shape == want.shape and telling and _meets(got, rule.predicted):
@@ -115,6 +115,7 @@ def _factors(facts: Facts) -> Iterator[tuple[str, float, str]]:
         for sign, also in ((1.0, ""), (-1.0, " And it goes uphill.")):
             yield "step size left out", sign / eta, f"Is the step size η left out?{also}"
             yield "step size twice", sign * eta, f"Is it multiplied by the step size η twice?{also}"
+            yield "divided by the step size", sign / eta**2, f"Is it divided by the step size η?{also}"
     yield "twice", 2.0, "Is something counted twice, or a ½ left out?"
     yield "half", 0.5, "Is there a ½ too many?"
     yield "twice", -2.0, "Is something counted twice, with the wrong sign?"

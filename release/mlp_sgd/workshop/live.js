@@ -66,7 +66,8 @@ class Descent extends Asker {
     this.settings[name] = value;
     this.unsent = true;
     this.changed = performance.now();
-    this.pump();
+    if (this.playing) this.playOn(true);
+    else this.pump();
     for (const view of this.views) view.showControls();
   }
 
@@ -87,7 +88,7 @@ class Descent extends Asker {
 
   // Send what is due, if the kernel has room for it. The newest settings go with every question, so none is out of date.
   pump() {
-    if (this.playing) return; // tick() asks
+    if (this.playing) return; // playOn() asks
     if (this.waiting.size >= (this.seconds < 0.05 ? 2 : 1)) return;
     const about = { settings: this.settings, have: this.have };
     if (this.deeds.length) this.ask({ do: this.deeds.shift(), ...about });
@@ -109,10 +110,16 @@ class Descent extends Asker {
     const hurry = now - this.changed < 300;
     do if (this.queue.length) this.take(this.queue.shift());
     while (this.queue.length > (hurry ? 0 : 2 * TOGETHER));
-    if (!this.playing) return this.pump();
+    if (this.playing) this.playOn(hurry);
+    else this.pump();
+  }
+
+  // Ask for the next pictures, unless enough are on their way.
+  playOn(hurry) {
     const together = hurry ? 1 : Math.max(1, Math.min(TOGETHER, Math.floor(SLOW / this.seconds)));
     const coming = [...this.waiting.values()].reduce((sum, { pictures }) => sum + pictures, this.queue.length);
-    if (this.waiting.size && (this.seconds > SLOW || coming > Math.min(12, this.trip / FRAME + 1))) return;
+    const enough = hurry ? 1 : Math.min(12, this.trip / FRAME + 1);
+    if (this.waiting.size && (this.seconds > SLOW || coming > enough)) return;
     this.ask({ do: "play", epochs: this.epochs, pictures: together, settings: this.settings, have: this.have });
     this.unsent = false;
   }
@@ -128,7 +135,8 @@ class Descent extends Asker {
       used = end;
     }
     if (!this.playing) while (this.queue.length) this.take(this.queue.shift());
-    this.pump();
+    if (this.playing && this.unsent) this.playOn(true);
+    else this.pump();
   }
 
   take([content, buffers]) {
@@ -644,13 +652,15 @@ class View {
   // Called in each animation frame in sight. `look` holds colours and type of the surroundings.
   frame(now, look) {
     this.asker.tick(now);
+    const { playing, changed } = this.asker;
+    if (this.owed && !playing && !(now - changed < 300)) this.stale = true;
     if (this.stale) {
       this.stale = false;
       const words = this.asker.late ? "The kernel is busy with something else, or was restarted. If so, run the cell again." : this.asker.words;
       if (words !== this.told) this.words.replaceChildren(...words.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
       this.told = words;
       this.words.hidden = !words;
-      this.paint(look);
+      this.paint(look, now);
       this.unspoken = true;
     }
     if (this.unspoken && !this.asker.playing && now - this.spokenAt > 1000) {
@@ -737,11 +747,14 @@ class DescentView extends View {
     event.preventDefault();
   }
 
-  // The boundary moves in every frame; while it plays, the path and the curve take turns: eyes do not miss the rest.
-  paint(look) {
+  // The boundary moves in every frame; while it plays or a slider moves, the path and the curve take turns: eyes do not
+  // miss the rest.
+  paint(look, now) {
     const demo = this.asker;
-    this.turn = demo.playing && look === this.lastLook ? (this.turn + 1) % 3 : 3;
+    const hurry = now - demo.changed < 300;
+    this.turn = (demo.playing || hurry) && look === this.lastLook ? (this.turn + 1) % 3 : 3;
     this.lastLook = look;
+    this.owed = this.turn !== 3; // a whole picture follows once nothing moves
     paintField(this.plane.context, fitted(this.plane, look), demo, look, this.cache);
     this.panel.shown = demo.shown; // the settings that the picture was made with
     if (this.path && this.turn !== 1) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
