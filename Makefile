@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: adequacy mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live
+.PHONY: adequacy mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live attacks fuzz-wire bench-grading
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -97,6 +97,15 @@ bench-class: setup ## a class of 300 from zip to feedback: time, memory, and tha
 
 test-slow: setup browser ## the longer campaigns: fifty killed runs, the static site
 	$(BIN)/python -m pytest -m slow -o timeout=3000
+
+attacks: setup ## play every hostile submission against the grader and print the table
+	@$(BIN)/python tests/attacks/stage.py
+
+fuzz-wire: setup ## answer the examiner with 100,000 malformed replies
+	@$(BIN)/python tests/test_wire.py 100000
+
+bench-grading: setup ## one class by stock nbgrader and by the examiner, side by side. ARGS="--submissions 4" is quick
+	@$(BIN)/python bench/grading.py $(ARGS)
 
 # --- dependencies ---
 

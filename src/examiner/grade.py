@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
+from multiprocessing.util import Finalize
 from typing import Any
 
 from examiner import sandbox as sandboxes
@@ -684,9 +685,7 @@ def nursery(sandbox: str = "auto") -> sandboxes.Nursery:
             if found is not None:
                 found.close()
             found = _nurseries[key] = sandboxes.Nursery(sandbox)
-            import atexit
-
-            atexit.register(found.close)
+            Finalize(None, found.close, exitpriority=1)
         return found
 
 
@@ -836,7 +835,7 @@ def _output(placed: Placed, told: dict[str, Any], marks: dict[str, Any]) -> Cell
     cell, submitted = placed.cell, placed.submitted
     grade_id = cell.grade_id or None if cell else None
     if cell and cell.kind == "test":
-        return CellOutput(grade_id, "code", cell.release_source, (), marks.get(grade_id, {}).get("message", ""))
+        return CellOutput(grade_id, "code", cell.release_source, (), marks.get(cell.grade_id, {}).get("message", ""))
     if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
         source = cell.release_source
     else:

@@ -456,17 +456,20 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
     return dict(json.loads(data))
 
 
-def serve(control: socket.socket, sandbox: str, examine: Callable[[socket.socket], None], student: Callable[..., None]):
+def serve(
+    control: socket.socket, sandbox: str, examine: Callable[[socket.socket], None], student: Callable[..., None]
+) -> NoReturn:
     """The nursery's own loop: fork an examiner or a student for each request, until its owner is gone."""
     readable = readable_paths()
     rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox)
     control.sendall(json.dumps({"rung": rung, "reasons": reasons}).encode() + b"\n")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         data, handed, _, _ = socket.recv_fds(control, 65536, 4)
         while data and not data.endswith(b"\n"):
             data += control.recv(65536)
+        _bury()
         if not data:
+            shutil.rmtree(os.getcwd(), ignore_errors=True)
             os._exit(0)
         request = json.loads(data)
         pid = os.fork()
@@ -477,9 +480,15 @@ def serve(control: socket.socket, sandbox: str, examine: Callable[[socket.socket
             os.close(descriptor)
 
 
+def _bury() -> None:
+    """Take note of the children that have ended, and of the time they used."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _child(request: Any, handed: list[int], rung: str, readable: list[str], examine: Any, student: Any) -> NoReturn:
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if sys.platform == "linux":
             _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if request["do"] == "examine":

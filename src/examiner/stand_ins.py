@@ -79,6 +79,7 @@ class Pupil:
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
+        self.broken: StudentFailed | None = None
         self.begin_test(1.0, 1.0)
 
     # The process
@@ -141,7 +142,7 @@ class Pupil:
     def begin_test(self, call_seconds: float, test_seconds: float) -> None:
         """The limits of the calls to come: each one's, and of all together."""
         self.call_seconds, self.budget = call_seconds, test_seconds
-        self.broken: StudentFailed | None = None
+        self.broken = None
         self.hung = False
 
     def run(self, number: int, source: str, seconds: float, room: int) -> Any:
@@ -221,7 +222,7 @@ class Pupil:
             return self._lost("malformed")
         number = described[3]
         if number in self._lent and isinstance(self._lent[number], BaseException):
-            return self._lent[number]  # type: ignore[no-any-return]
+            return self._lent[number]
         if described[0] == "TimeoutError":
             self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
         error = revive((described[0], veiled(described[1])))

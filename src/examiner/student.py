@@ -300,12 +300,16 @@ def make_shell() -> Any:
     from traitlets.config import Config
 
     class Hook(DisplayHook):
+        shell: Any
+
         def __call__(self, result: Any = None) -> None:
             if result is not None and not self.quiet():
                 self.shell.note("result", self.shell.plain(result))
                 self.shell.user_ns["_"] = result
 
     class Publisher(DisplayPublisher):
+        shell: Any
+
         def publish(self, data: Any, *args: Any, **kwargs: Any) -> None:
             self.shell.note("result", str(data.get("text/plain", "")))
 
@@ -313,6 +317,7 @@ def make_shell() -> Any:
         displayhook_class = Hook
         display_pub_class = Publisher
         number = 0
+        display_formatter: Any
 
         def begin(self, number: int, parts: list[tuple[str, str]], left: list[int]) -> None:
             """Name the cell that runs next, and where its output goes."""
@@ -331,7 +336,7 @@ def make_shell() -> Any:
 
         system_raw = system_piped = system
 
-        def getoutput(self, *args: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]
+        def getoutput(self, *args: Any, **kwargs: Any) -> list[str]:
             """Shell commands don't run in grading."""
             return []
 
@@ -354,7 +359,7 @@ def make_shell() -> Any:
     config.HistoryManager.enabled = False
     config.InteractiveShell.autocall = 0
     config.InteractiveShell.xmode = "Minimal"
-    shell = Shell.instance(config=config)
+    shell: Any = Shell.instance(config=config)
     shell.display_formatter.active_types = ["text/plain"]
     shell.compile.get_code_name = lambda *_: f"<cell {shell.number}>"
     return shell

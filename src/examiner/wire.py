@@ -345,7 +345,7 @@ class Decoder:
 
     def __init__(
         self,
-        data: bytes,
+        data: bytes | memoryview,
         adopt: Callable[[int, int], Any] | None = None,
         known: list[Any] | None = None,
         revive: Callable[[Any], BaseException] | None = None,
