@@ -38,7 +38,7 @@ GRIDS = (100, 80, 60, 44, 32, 24, 16)
 """Points on a side of the grid, the finest first; slow answers get a coarser one."""
 
 SETTLE = 0.012  # seconds of retraining behind one picture,
-FIRST = 0.006  # and behind the first after a change, for which somebody waits
+FIRST = 0.004  # and behind the first after a change, for which somebody waits
 PLAY = 0.03  # seconds of training behind one picture while it plays
 CUT = 0.1  # seconds after which an epoch of the student's `train` is cut short
 FIELD = 0.012  # seconds for the grid of one picture; FINE once nothing moves any more

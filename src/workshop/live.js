@@ -652,13 +652,15 @@ class View {
   // Called in each animation frame in sight. `look` holds colours and type of the surroundings.
   frame(now, look) {
     this.asker.tick(now);
+    const { playing, changed } = this.asker;
+    if (this.owed && !playing && !(now - changed < 300)) this.stale = true;
     if (this.stale) {
       this.stale = false;
       const words = this.asker.late ? "The kernel is busy with something else, or was restarted. If so, run the cell again." : this.asker.words;
       if (words !== this.told) this.words.replaceChildren(...words.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
       this.told = words;
       this.words.hidden = !words;
-      this.paint(look);
+      this.paint(look, now);
       this.unspoken = true;
     }
     if (this.unspoken && !this.asker.playing && now - this.spokenAt > 1000) {
@@ -745,11 +747,14 @@ class DescentView extends View {
     event.preventDefault();
   }
 
-  // The boundary moves in every frame; while it plays, the path and the curve take turns: eyes do not miss the rest.
-  paint(look) {
+  // The boundary moves in every frame; while it plays or a slider moves, the path and the curve take turns: eyes do not
+  // miss the rest.
+  paint(look, now) {
     const demo = this.asker;
-    this.turn = demo.playing && look === this.lastLook ? (this.turn + 1) % 3 : 3;
+    const hurry = now - demo.changed < 300;
+    this.turn = (demo.playing || hurry) && look === this.lastLook ? (this.turn + 1) % 3 : 3;
     this.lastLook = look;
+    this.owed = this.turn !== 3; // a whole picture follows once nothing moves
     paintField(this.plane.context, fitted(this.plane, look), demo, look, this.cache);
     this.panel.shown = demo.shown; // the settings that the picture was made with
     if (this.path && this.turn !== 1) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
