@@ -35,7 +35,7 @@ browser: # Chromium, for the tests that drive a real browser
 # --- the course ---
 
 grade: setup ## grade submitted/ (a sample class if there is none): marks, feedback, report. ARGS="--help" tells more
-	@test -d submitted || $(MAKE) --no-print-directory sample-class
+	@test -n "$$(ls submitted 2>/dev/null)" || $(MAKE) --no-print-directory sample-class
 	@$(BIN)/workshop grade $(ARGS)
 
 sample-class: setup ## put what fourteen typical students hand in into submitted/

@@ -150,7 +150,7 @@ def grade_command(options: argparse.Namespace) -> int:
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
     roster = intake.read_roster(options.roster, sessions) if options.roster else {}
-    for folder in (course.state, course.autograded, course.feedback, course.submitted):
+    for folder in (course.state, course.autograded, course.feedback, *([course.submitted] if options.origin else [])):
         _must_be_writable(folder)
     with one_run(course.state):
         names: dict[str, str] = {}
