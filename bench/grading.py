@@ -199,11 +199,11 @@ def main() -> None:
             rows[label] = cost(lambda commands=commands, course=course: [_run(c, course) for c in commands])
             print(f"{label}: {rows[label].wall:.1f} s", file=sys.stderr, flush=True)
         rows["the cells alone"] = pure(count)
-        print(
-            f"{count} submissions of each of {', '.join(NAMES)}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n"
-        )
+        load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
+        print(f"{count} submissions of each of {' and '.join(NAMES)}; {load}\n")
         stock, floor = rows["stock nbgrader autograde"], rows["the cells alone"]
-        print(f"{'':<30}{'wall':>10}{'CPU':>10}{'memory':>10}{'wall/stock':>12}{'CPU/stock':>11}{'wall/cells':>12}")
+        heads = f"{'wall':>10}{'CPU':>10}{'memory':>10}{'wall/stock':>12}{'CPU/stock':>11}{'wall/cells':>12}"
+        print(f"{'':<30}{heads}")
         for label, run in rows.items():
             print(
                 f"{label:<30}{run.wall:>8.1f} s{run.cpu:>8.1f} s{run.memory / 2**20:>6.0f} MiB"

@@ -107,7 +107,8 @@ def test_kinds_survive_the_way_there_and_back() -> None:
         """
         import numpy as np
         for x in (None, True, 3, -(2**70), 1.5, 2j, "é", b"b", (1, [2]), [1, 2.0], {"a": {1: ()}}, {1, 2},
-                  frozenset([1]), range(3), slice(1, None), ..., np.float32(1.5), np.int8(3), np.bool_(True), np.array(2.0)):
+                  frozenset([1]), range(3), slice(1, None), ..., np.float32(1.5), np.int8(3), np.bool_(True),
+                  np.array(2.0)):
             got = q(x)
             assert type(got) is type(x) and got == x, (x, got)
         for dtype in ("f2", "f4", "f8", "c8", "c16", "i1", "u2", "i8", "?", "U3", "O"):
@@ -126,8 +127,8 @@ def test_odd_kinds_become_plain_ones() -> None:
         import numpy as np
         class Mine(float): __eq__ = lambda self, other: True
         class Array(np.ndarray): __eq__ = lambda self, other: True
-        def q(): return [namedtuple("P", "a")(1), OrderedDict(a=1), deque([1]), Fraction(1, 2), Mine(2), {"a": 1}.keys(),
-                         np.ones(2).view(Array), np.ma.array([1.0]), np.matrix([[1]]), object()]
+        def q(): return [namedtuple("P", "a")(1), OrderedDict(a=1), deque([1]), Fraction(1, 2), Mine(2),
+                         {"a": 1}.keys(), np.ones(2).view(Array), np.ma.array([1.0]), np.matrix([[1]]), object()]
         """,
         """
         import numpy as np

@@ -604,6 +604,7 @@ class _Examination:
             code = compile(source, _TEST, "exec")
             names = self.pupil.look_up(stand_ins.free_names(source))
             exec(code, {"__name__": "__main__", **names})
+            self.pupil.end_test()
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
         except stand_ins.StudentFailed as failure:

@@ -94,6 +94,8 @@ class Student:
             self._send(b"R", self._look_up(*wire.decode(message)))
         elif kind == b"c":
             self._send(*self._call(message))
+        elif kind == b"p":
+            self._send(b"R", message)
         else:
             raise EOFError
 

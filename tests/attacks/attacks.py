@@ -218,6 +218,18 @@ def double(x):
         spares=False,
     ),
     code(
+        "writes a right answer on the line and ends",
+        """
+import os, struct
+def double(x):
+    reply = struct.pack('<III', 0, 0, 0) + b'i' + struct.pack('<q', 4)
+    for fd in range(3, 64):
+        try: os.write(fd, struct.pack('<I', len(reply)) + b'R' + reply)
+        except OSError: pass
+    os._exit(0)
+""",
+    ),
+    code(
         "writes marks on every descriptor",
         """
 import os
