@@ -52,3 +52,8 @@ formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
 c.HTMLExporter.template_name = "workshop_formgrade"
 c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
 c.HTMLExporter.filters = {"markdown2html": "examiner.report.safe_markdown"}  # and runs no HTML of a student's
+
+# `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner: student code in a process of its own.
+c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
