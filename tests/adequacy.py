@@ -43,6 +43,7 @@ FACTS = {
     "not a function", "not finite", "constant factor", "constant shift", "factor by row", "factor by column",
     "not defined", "wrong keys", "only the first", "not the last", "index out of range", "wrong batch sizes",
     "stops at the wrong step", "error does not fall as eps²", "wrong number of epochs", "gradient not used",
+    "points not once each",
 }  # fmt: skip
 """Mistakes that only say what is seen in the result, and claim no cause."""
 
