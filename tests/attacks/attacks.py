@@ -357,7 +357,7 @@ import threading, time
 def later():
     while True:
         time.sleep(0.01)
-        globals()['double'] = lambda x: 2 * x if x == 2 else 3 * x
+        globals()['double'] = lambda x: 5 * x
 threading.Thread(target=later, daemon=True).start()
 def double(x): return 3 * x
 """,
