@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import examiner
 import nbgrader
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -16,6 +15,8 @@ from nbgrader.preprocessors import (
     LockCells,
     SaveCells,
 )
+
+import examiner
 
 c = get_config()  # noqa: F821
 
@@ -53,7 +54,7 @@ c.HTMLExporter.template_name = "workshop_formgrade"
 c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
 c.HTMLExporter.filters = {"markdown2html": "examiner.report.safe_markdown"}  # and runs no HTML of a student's
 
-# `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner: student code in a process of its own.
+# `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner.
 c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
 c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
 c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
