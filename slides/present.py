@@ -143,7 +143,10 @@ if __name__ == "__main__":
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that Voila ends with it
     with presentation() as where, contextlib.suppress(KeyboardInterrupt):
-        print(f"The slides are at {where} (Ctrl+C ends). After using a live part, click beside it to go on by keys.", flush=True)
+        print(
+            f"The slides are at {where} (Ctrl+C ends). After using a live part, click beside it to go on by keys.",
+            flush=True,
+        )
         if not options.no_browser:
             webbrowser.open(where)
         threading.Event().wait()

@@ -22,12 +22,10 @@ def main() -> int:
     failed = 0
     for platform, python in product(PLATFORMS, PYTHONS):
         with tempfile.TemporaryDirectory() as empty:
-            run = subprocess.run(
-                [sys.executable, "-m", "uv", "pip", "install", "--no-config", "--dry-run", "--target", empty, "--require-hashes",
-                 "--only-binary", ":all:", "--python-platform", platform, "--python-version", python,
-                 "-r", "requirements.lock"],
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
+            install = ["install", "--no-config", "--dry-run", "--target", empty, "--require-hashes"]
+            wheels = ["--only-binary", ":all:", "--python-platform", platform, "--python-version", python]
+            command = [sys.executable, "-m", "uv", "pip", *install, *wheels, "-r", "requirements.lock"]
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
         ok = run.returncode == 0
         failed += not ok
         print(f"{platform:28} Python {python}: {'installs' if ok else 'FAILS'}", flush=True)
