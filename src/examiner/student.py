@@ -147,11 +147,10 @@ class Student:
             before = wire.Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        # Only what the notebook defines is replaced: a name that is not there is no earlier answer.
         kept = {name: self.names[name] for name in given if name in self.names}
         outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
         try:
-            self.names.update({name: given[name] for name in kept})
+            self.names.update(given)
             signal.setitimer(signal.ITIMER_REAL, seconds)
             value = self._target(target)(*args, **dict(pairs))
             return b"R", encoder.message(value, before)
@@ -164,6 +163,8 @@ class Student:
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
             self._disarm()
+            for name in given:
+                self.names.pop(name, None)
             self.names.update(kept)
             sys.stdout, sys.stderr = streams
             signal.setitimer(signal.ITIMER_REAL, outer)
