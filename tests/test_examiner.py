@@ -236,12 +236,12 @@ def test_a_random_generator_moves_on_in_a_lazy_answer() -> None:
     )
 
 
-def test_given_names_stand_in_for_one_call_where_the_notebook_has_them() -> None:
+def test_given_names_stand_in_for_one_call_and_are_gone_after() -> None:
     passes(
         "def sigmoid(x): return 'own'\ndef q(x): return sigmoid(x), 'absent' in globals()",
         """
         with_names = lambda names: type(q).__call_with__(q, names, (1,), {})
-        assert with_names({"sigmoid": lambda x: x + 1, "absent": 1}) == (2, False)
+        assert with_names({"sigmoid": lambda x: x + 1, "absent": 1}) == (2, True)
         assert q(1) == ("own", False)
         """,
     )
