@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib.metadata
 import itertools
 import json
 import re
@@ -118,24 +117,21 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 def student_lock(lock: str) -> str:
-    """The part of requirements.lock that a student's notebook needs, hashes and all."""
-    blocks = {
-        _canonical(match[1]): match[0].rstrip() + "\n"
-        for match in re.finditer(r"^([A-Za-z0-9._-]+)==.*(?:\n[ ]+.*)*\n?", lock, re.MULTILINE)
-    }
-    needed: set[str] = set()
-    waiting = [*STUDENT_PACKAGES]
-    while waiting:
-        name = _canonical(waiting.pop())
-        if name in needed or name not in blocks:
-            continue
-        needed.add(name)
-        try:
-            wanted = importlib.metadata.requires(name) or []
-        except importlib.metadata.PackageNotFoundError:  # a package for another system
-            continue
-        waiting += [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in wanted if "extra ==" not in one]
-    return "".join(blocks[name] for name in sorted(needed))
+    """The part of requirements.lock that a student's notebook needs, hashes and all.
+
+    The lock says below each package who needs it: `# via`. A package with a version for each Python has several blocks.
+    """
+    blocks: dict[str, list[str]] = {}
+    needed_by: dict[str, set[str]] = {}
+    for match in re.finditer(r"^([A-Za-z0-9._-]+)==.*(?:\n[ ]+.*)*\n?", lock, re.MULTILINE):
+        name = _canonical(match[1])
+        blocks.setdefault(name, []).append(match[0].rstrip() + "\n")
+        via = re.findall(r"^ +#(?: via)? +([A-Za-z0-9._-]+)$", match[0], re.MULTILINE)
+        needed_by.setdefault(name, set()).update(map(_canonical, via))
+    needed = {_canonical(name) for name in STUDENT_PACKAGES} & set(blocks)
+    while more := {name for name in blocks if name not in needed and needed_by[name] & needed}:
+        needed |= more
+    return "".join(block for name in sorted(needed) for block in blocks[name])
 
 
 def _canonical(name: str) -> str:
