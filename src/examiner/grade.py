@@ -812,6 +812,7 @@ def _marks(
     eyes = [] if told.get("done") else [note for note in outcome if "examiner" in note]
     marks = []
     answers = {p.cell.grade_id: p for p in placed if p.cell}
+    errors = {p.cell.grade_id: told["cells"].get(i, {}).get("error", "") for i, p in enumerate(placed) if p.cell}
     for cell in assignment.graded:
         if cell.kind == "written":
             submitted = answers[cell.grade_id].submitted
@@ -825,10 +826,12 @@ def _marks(
             continue
         if mark["eye"]:
             eyes.append(f"{cell.grade_id}: {mark['eye']}")
-        score = cell.points if mark["right"] is True else 0.0
-        marks.append(
-            Mark(cell.grade_id, cell.question, cell.points, score, mark["message"], mark["mistake"], mark["seconds"])
-        )
+        score, message, mistake = cell.points if mark["right"] is True else 0.0, mark["message"], mark["mistake"]
+        why = errors.get(cell.question, "")
+        if mistake in ("missing", "not written") and why and "NotImplementedError" not in why:
+            message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
+            mistake = "cell failed"
+        marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
     return tuple(marks), eyes
 
 

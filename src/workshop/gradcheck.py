@@ -45,10 +45,11 @@ class WrongAnswer(AssertionError):
         super().__init__(message)
         self.mistake = mistake
         self.table = table
+        self.table_shown = False
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython prints in place of a traceback: the message alone, for the student did not write this file."""
-        return [str(self)]
+        """What IPython prints in place of a traceback: the message alone, or its first line below the table."""
+        return str(self).split("\n")[: 1 if self.table_shown else None]
 
 
 def fail(message: str, mistake: str | None = None) -> NoReturn:
@@ -93,7 +94,7 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
                 return
             raise
     except WrongAnswer as wrong:
-        _show(wrong.table)
+        wrong.table_shown = _show(wrong.table)
         raise wrong.with_traceback(None) from None
 
 
