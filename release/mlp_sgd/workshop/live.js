@@ -244,14 +244,14 @@ function draw(tag, attributes, ...children) {
   return element;
 }
 
-// A labelled slider; `read` turns its position into the value, `write` the value into its position, `say` into words.
-function slider(label, { min, max, step = 1, read = Number, write = Number, say = String, main = false }, changed) {
+// A labelled slider; `read` turns its position into the value, `place` the value into its position, `say` into words.
+function slider(label, { min, max, step = 1, read = Number, place = Number, say = String, main = false }, changed) {
   const input = make("input", { type: "range", min, max, step, "aria-label": label, oninput: () => changed(read(input.value)) });
   const output = make("b", { "aria-hidden": "true" });
   const element = make("label", { class: main ? "slider main" : "slider" }, make("span", {}, label, output), input);
   const show = (value) => {
     const words = say(value);
-    if (read(input.value) !== value) input.value = write(value);
+    if (read(input.value) !== value) input.value = place(value);
     if (output.textContent !== words || input.max !== output.max) {
       output.max = input.max;
       write(output, words);
@@ -719,9 +719,9 @@ class DescentView extends View {
     const to = (name) => (value) => demo.set(name, value);
     const said = (n) => (n === 1 ? "1: online" : n === demo.n ? `${n}, all: gradient descent` : String(n));
     const sliders = {
-      eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), write: Math.log10, say: rate, main: true }, to("eta")),
+      eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), place: Math.log10, say: rate, main: true }, to("eta")),
       batch_size: slider("Batch size", { min: 1, max: demo.n, say: said, main: true }, to("batch_size")),
-      lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], write: (v) => nearest(PENALTIES, v), say: String }, to("lam")),
+      lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], place: (v) => nearest(PENALTIES, v), say: String }, to("lam")),
       noise: slider("Noise", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
     };
     if (demo.part.kind === "network") sliders.hidden = slider("Hidden units", { min: 1, max: 16 }, to("hidden"));
