@@ -68,7 +68,8 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
         if np.shape(predicted) == got.shape and _meets(got, np.asarray(predicted, dtype=float)):
             return Finding(mistake, sentence)
     if not got.any():
-        return Finding("all zero", "Every entry is 0: is the result ever filled in?" if got.size > 1 else "It is 0.")
+        asked = got.size > 1 and facts.sizes.get("N") != 1 and not np.all((want > 0) & (want < 1))
+        return Finding("all zero", "Every entry is 0: is the result ever filled in?" if asked else "It is 0.")
     with np.errstate(all="ignore"):
         for rules in (_ratios, _penalties, _single_point, _values, _other_parts, _orders, _shifts):
             for rule in rules(want, facts):

@@ -121,7 +121,7 @@ def show_projector(logistic: Mapping[str, Any], network: Mapping[str, Any]) -> N
 
 _START: dict[str, dict[str, Any]] = {
     "logistic": {"data": "blobs", "eta": 0.5, "batch_size": 8, "lam": 0.01},
-    "network": {"data": "s_shape", "eta": 0.5, "batch_size": 8, "lam": 0.0, "hidden": 8},
+    "network": {"data": "s_shape", "eta": 2.0, "batch_size": 8, "lam": 0.0, "hidden": 8},
 }
 
 

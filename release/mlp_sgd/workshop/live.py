@@ -46,7 +46,7 @@ def network_demo(
     names: Mapping[str, Any],
     *,
     data: str = "s_shape",
-    eta: float = 0.5,
+    eta: float = 2.0,
     batch_size: int = 8,
     lam: float = 0.0,
     hidden: int = 8,
