@@ -424,7 +424,7 @@ def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -
         f"<div><b>{name}</b> is wrong in {wrong} of {got.size} entries. {finding.sentence}"
         '<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em">'
         f"<table><tr>{head}</tr>{rows}</table>"
-        '<table aria-label="relative error by entry"><caption style="caption-side:bottom">'
+        '<table aria-label="relative error by entry"><caption style="caption-side:bottom;white-space:nowrap">'
         f"relative error by entry: white agrees, dark does not</caption>{squares}</table></div></div>"
     )
 
