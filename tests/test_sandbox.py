@@ -54,7 +54,7 @@ def test_without_a_sandbox_the_grader_refuses_and_names_the_option() -> None:
         s.best_rung = lambda *_: ("", "this kernel has nothing")
         from examiner.student import _main
         import sys
-        _main(int(sys.argv[1]), "auto")
+        _main(int(sys.argv[1]), int(sys.argv[2]), "auto")
     """
     import textwrap
 

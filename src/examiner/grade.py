@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from multiprocessing.util import Finalize
+from types import CodeType
 from typing import Any
 
 from examiner import sandbox as sandboxes
 from examiner import stand_ins
+from workshop import gradcheck
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -462,26 +464,49 @@ def _likeness(one: str, other: str) -> float:
 # --- The examiner's process ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Test:
+    """A test cell, ready to run."""
+
+    code: CodeType
+    names: list[str]  # what it takes from the student
+    hidden: set[int]  # the numbers of its hidden lines
+
+
+_learnt: dict[str, _Test] = {}
+
+
+def learn(source: str) -> _Test:
+    """Get a test cell ready to run, once for all submissions."""
+    known = _learnt.get(source)
+    if known is None:
+        hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
+        known = _learnt[source] = _Test(compile(source, _TEST, "exec"), stand_ins.free_names(source), hidden)
+    return known
+
+
 def examine(line: socket.socket) -> None:
     """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided."""
-    job = json.loads(_read_line(line))
+    first, handed, _, _ = socket.recv_fds(line, 1 << 16, 2)
+    job = json.loads(_read_line(line, first))
+    waiting = [tuple(socket.socket(fileno=descriptor) for descriptor in handed)]
     limits = Limits(**job["limits"])
     import signal
 
     signal.setitimer(signal.ITIMER_REAL, limits.total_seconds + 60)  # whatever happens, this process ends
 
-    def start() -> tuple[socket.socket, socket.socket]:
+    def start() -> tuple[socket.socket, ...]:
+        if waiting:
+            return waiting.pop()
         line.sendall(b'{"need":"student"}\n')
         _, handed, _, _ = socket.recv_fds(line, 1, 2)
-        return socket.socket(fileno=handed[0]), socket.socket(fileno=handed[1])
+        return tuple(socket.socket(fileno=descriptor) for descriptor in handed)
 
     def tell(**message: Any) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     examination = _Examination(job["steps"], limits, start)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    from workshop import gradcheck
-
     gradcheck.SEED = job["seed"]
     try:
         for number, step in enumerate(job["steps"]):
@@ -549,8 +574,6 @@ class _Examination:
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             outputs, error = self.pupil.run(number, step["source"], seconds, self.limits.output)
-            if not (type(outputs) is tuple and all(type(t) is str for pair in outputs for t in pair)):
-                raise TypeError
             told = "" if error is None else self._told(error)
             if self.tested:  # it may print what the tests handed it
                 outputs = ()
@@ -561,9 +584,6 @@ class _Examination:
             self._guilty(number, step["source"])
             self.notes.append(f"{step['name']}: {failure}; the process was started again without what broke it")
             return {"outputs": [], "error": f"Running this cell, {failure}."}
-        except (TypeError, ValueError, IndexError, KeyError):
-            self.pupil.stop()
-            return {"outputs": [], "error": "What came back from this cell could not be read."}
         return {"outputs": [list(pair) for pair in outputs], "error": told}
 
     def _told(self, error: Any) -> str:
@@ -588,20 +608,17 @@ class _Examination:
         }
 
     def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
-        from workshop import gradcheck
-
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         if not self.ready():
             return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
-        source = step["source"]
         self.tested = True
-        hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
+        hidden: set[int] = set()
         gradcheck.right()  # what an earlier test put in place is not this one's
         self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
         try:
-            code = compile(source, _TEST, "exec")
-            names = self.pupil.look_up(stand_ins.free_names(source))
-            exec(code, {"__name__": "__main__", **names})
+            test = learn(step["source"])
+            hidden = test.hidden
+            exec(test.code, {"__name__": "__main__", **self.pupil.look_up(test.names)})
             self.pupil.end_test()
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
@@ -658,15 +675,13 @@ def _test_line(error: BaseException) -> int:
     return line
 
 
-def _read_line(line: socket.socket) -> bytes:
-    parts = []
-    while True:
-        part = line.recv(1 << 20)
-        if not part:
+def _read_line(line: socket.socket, first: bytes) -> bytes:
+    parts = [first]
+    while not parts[-1].endswith(b"\n"):
+        parts.append(line.recv(1 << 20))
+        if not parts[-1]:
             raise EOFError
-        parts.append(part)
-        if part.endswith(b"\n"):
-            return b"".join(parts)
+    return b"".join(parts)
 
 
 # --- Grading -------------------------------------------------------------------------------------------------------
@@ -758,35 +773,42 @@ def _outcome(
 ) -> tuple[dict[str, Any], list[str]]:
     """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
     told: dict[str, Any] = {"cells": {}, "marks": {}}
-    job = {"steps": list(_steps(placed)), "limits": asdict(limits), "seed": seed}
+    steps = list(_steps(placed))
+    job = json.dumps({"steps": steps, "limits": asdict(limits), "seed": seed}).encode() + b"\n"
+    tests = [step["source"] for step in steps if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
-    deadline = time.monotonic() + limits.total_seconds + 30
-    line = home.examiner()
     scratches: list[str] = []
-    try:
-        line.settimeout(30)
-        line.sendall(json.dumps(job).encode() + b"\n")
-        for message in _messages(line, deadline):
-            if "need" in message:
-                student, leash, scratch = home.student(asdict(limits), student_seed)
-                scratches.append(scratch)
-                socket.send_fds(line, [b"S"], [student.fileno(), leash.fileno()])
-                student.close()
-                leash.close()
-            elif "mark" in message:
-                told["marks"][message["mark"]["grade_id"]] = message["mark"]
-            elif "cell" in message:
-                told["cells"][message["cell"]] = message
-            elif "failed" in message:
-                raise GraderFailed(message["failed"])
-            elif "done" in message:
-                told["done"] = True
-                return told, message["done"]
-    except (OSError, ValueError) as error:
-        return told, [f"the examiner's process failed ({error})"]
-    finally:
-        line.close()
-        home.forget(scratches)
+    with sandboxes.own_core() as core:
+
+        def hand_over(data: bytes) -> None:
+            student, leash, scratch = home.student(asdict(limits), student_seed, core)
+            scratches.append(scratch)
+            with student, leash:
+                sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
+            line.sendall(data[sent:])
+
+        deadline = time.monotonic() + limits.total_seconds + 30
+        line = home.examiner(tests, core)
+        try:
+            line.settimeout(30)
+            hand_over(job)
+            for message in _messages(line, deadline):
+                if "need" in message:
+                    hand_over(b"S")
+                elif "mark" in message:
+                    told["marks"][message["mark"]["grade_id"]] = message["mark"]
+                elif "cell" in message:
+                    told["cells"][message["cell"]] = message
+                elif "failed" in message:
+                    raise GraderFailed(message["failed"])
+                elif "done" in message:
+                    told["done"] = True
+                    return told, message["done"]
+        except (OSError, ValueError) as error:
+            return told, [f"the examiner's process failed ({error})"]
+        finally:
+            line.close()
+            home.forget(scratches)
     return told, ["the examiner's process ended before its work was done"]
 
 

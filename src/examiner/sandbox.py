@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import importlib
 import json
 import os
 import platform
@@ -31,7 +32,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -197,11 +198,9 @@ def _small_root(scratch: str, readable: Sequence[str]) -> None:
     os.mkdir(root)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
-    shown: list[str] = []
-    for path in [*readable, *_DEVICES]:
-        if not any(path == old or path.startswith(old + "/") for old in shown):
-            shown.append(path)
-            _show(path, root)
+    shown = [*_outermost(readable), *_DEVICES]
+    for path in shown:
+        _show(path, root)
     attributes = struct.pack("<QQQQ", _MOUNT_ATTR_RDONLY_NOSUID, 0, 0, 0)
     for path in shown:
         if not os.path.islink(root + path):
@@ -215,6 +214,15 @@ def _small_root(scratch: str, readable: Sequence[str]) -> None:
     at = ctypes.c_char_p(b"/")
     os.chdir("/")
     _system_call(442, -100, at, 0, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
+
+
+def _outermost(paths: Sequence[str]) -> list[str]:
+    """The paths that lie in none of the others."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not any(path == old or path.startswith(old + "/") for old in kept):
+            kept.append(path)
+    return kept
 
 
 def _show(path: str, root: str) -> None:
@@ -233,7 +241,7 @@ def _show(path: str, root: str) -> None:
 def _landlock(scratch: str, readable: Sequence[str]) -> None:
     from sandlock import Sandbox, confine
 
-    shown = [path for path in [*readable, *_DEVICES] if os.path.exists(path)]
+    shown = [path for path in [*_outermost(readable), *_DEVICES] if os.path.exists(path)]
     confine(Sandbox(fs_readable=shown, fs_writable=[scratch, "/dev/null"]))
 
 
@@ -355,8 +363,45 @@ def best_rung(readable: Sequence[str], wanted: str = "auto") -> tuple[str, str]:
 # --- Processes that wait ready -----------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def own_core() -> Iterator[int | None]:
+    """A core of this machine for one submission, which no other has meanwhile; None where all are taken.
+
+    Examiner and student take turns: on one core a turn costs a few microseconds, between two cores ten times that.
+    The lock is on the core's entry in /sys, so graders that know nothing of each other share a machine well.
+    """
+    core, lock = _take_core()
+    try:
+        yield core
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _take_core() -> tuple[int | None, int | None]:
+    """A free core and the descriptor that keeps it, or two times None."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    import fcntl
+
+    for core in sorted(os.sched_getaffinity(0)):
+        lock = None
+        try:
+            lock = os.open(f"/sys/devices/system/cpu/cpu{core}", os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return core, lock
+        except OSError:
+            if lock is not None:
+                os.close(lock)
+    return None, None
+
+
 class Nursery:
-    """A process with numpy, matplotlib and the rest imported, which forks examiners and students when asked."""
+    """Two processes that wait ready: one forks students, the other examiners, which know the tests.
+
+    Students are forked from a process that has imported what notebooks need and has never seen a test. Examiners are
+    forked from one that keeps compiled tests, so that these are compiled once for a class.
+    """
 
     def __init__(self, sandbox: str = "auto") -> None:
         if sandbox not in ("auto", NONE, *RUNGS):
@@ -364,30 +409,32 @@ class Nursery:
         if not hasattr(os, "fork"):
             raise NoSandbox("grading needs Linux or macOS: this system can't fork a process")
         self._lock = threading.Lock()
+        self._learnt: set[str] = set()
         self._home = tempfile.mkdtemp(prefix="workshop-grading-")
-        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._students, students = socket.socketpair()
+        self._examiners, examiners = socket.socketpair()
         environment = {**ENVIRONMENT, "HOME": self._home, "IPYTHONDIR": self._home, "MPLCONFIGDIR": _font_cache()}
         if "PYTHONPATH" in os.environ:
             environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
-        command = [sys.executable, "-P", "-s", "-m", "examiner.student", str(theirs.fileno()), sandbox]
+        descriptors = [students.fileno(), examiners.fileno()]
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-P", "-s", "-m", "examiner.student", *map(str, descriptors), sandbox],
             env=environment,
-            pass_fds=[theirs.fileno()],
+            pass_fds=descriptors,
             cwd=self._home,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the grader, which then ends this one
         )
-        theirs.close()
-        self._control = mine
+        students.close()
+        examiners.close()
         self.owner = os.getpid()
-        hello = _receive_line(mine)
+        hello = _receive_line(self._students)
         if not hello:
             self.close()
             raise NoSandbox("the grading process did not start")
         self.rung: str = hello["rung"]
         self.reasons: str = hello["reasons"]
-        self.pid = self._process.pid
+        self.pids: tuple[int, int] = (self._process.pid, hello["examiners"])
         if not self.rung:
             self.close()
             raise NoSandbox(
@@ -395,18 +442,23 @@ class Nursery:
                 'To run it unprotected, with your own rights, say so: sandbox="none" (workshop grade --sandbox none).'
             )
 
-    def examiner(self) -> socket.socket:
-        """A new examiner process; the socket is the line to it."""
+    def examiner(self, tests: Sequence[str], core: int | None) -> socket.socket:
+        """A new examiner process that knows these tests; the socket is the line to it."""
         mine, theirs = socket.socketpair()
-        self._ask({"do": "examine"}, [theirs])
+        with self._lock:
+            new = [test for test in dict.fromkeys(tests) if test not in self._learnt]
+            self._learnt.update(new)
+            _ask(self._examiners, {"tests": new, "core": core}, [theirs])
         return mine
 
-    def student(self, limits: dict[str, Any], seed: int) -> tuple[socket.socket, socket.socket, str]:
+    def student(self, limits: dict[str, Any], seed: int, core: int | None) -> tuple[socket.socket, socket.socket, str]:
         """A new student process: the line to it, its leash (it dies when that is let go) and its scratch folder."""
         scratch = tempfile.mkdtemp(prefix="student-", dir=self._home)
         mine, theirs = socket.socketpair()
         leash, collar = socket.socketpair()
-        self._ask({"do": "student", "scratch": scratch, "limits": limits, "seed": seed}, [theirs, collar])
+        request = {"scratch": scratch, "limits": limits, "seed": seed, "core": core}
+        with self._lock:
+            _ask(self._students, request, [theirs, collar])
         return mine, leash, scratch
 
     def forget(self, scratches: Sequence[str]) -> None:
@@ -414,22 +466,15 @@ class Nursery:
         for scratch in scratches:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _ask(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
-        with self._lock:
-            # The line is written whole and the descriptors ride on its first byte.
-            line = json.dumps(request).encode() + b"\n"
-            socket.send_fds(self._control, [line], [s.fileno() for s in sockets])
-        for s in sockets:
-            s.close()
-
     def alive(self) -> bool:
         """Whether it still answers, and to this very process."""
         return self.owner == os.getpid() and self._process.poll() is None
 
     def close(self) -> None:
         """End it and all that it started."""
-        with contextlib.suppress(OSError):
-            self._control.close()
+        for control in (self._students, self._examiners):
+            with contextlib.suppress(OSError):
+                control.close()
         if self.owner == os.getpid():
             try:
                 self._process.wait(5)
@@ -437,6 +482,15 @@ class Nursery:
                 self._process.kill()
                 self._process.wait()
             shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _ask(control: socket.socket, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+    """Send a request whole, the descriptors on its first byte, and let go of them."""
+    line = json.dumps(request).encode() + b"\n"
+    sent = socket.send_fds(control, [line], [s.fileno() for s in sockets])
+    control.sendall(line[sent:])
+    for s in sockets:
+        s.close()
 
 
 def _font_cache() -> str:
@@ -456,28 +510,67 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
     return dict(json.loads(data))
 
 
-def serve(
-    control: socket.socket, sandbox: str, examine: Callable[[socket.socket], None], student: Callable[..., None]
-) -> NoReturn:
-    """The nursery's own loop: fork an examiner or a student for each request, until its owner is gone."""
+def serve_students(control: socket.socket, sandbox: str, student: Callable[..., None], examiners: int) -> NoReturn:
+    """Fork a keeper with a student for each request, until the owner is gone; `examiners` is the other process."""
     readable = readable_paths()
     rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox)
-    control.sendall(json.dumps({"rung": rung, "reasons": reasons}).encode() + b"\n")
+    if "landlock" in rung:
+        importlib.import_module("sandlock")  # once, not in each student
+    control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
+    _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student))
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
+    os._exit(0)
+
+
+def serve_examiners(
+    control: socket.socket, learn: Callable[[str], object], examine: Callable[[socket.socket], None]
+) -> NoReturn:
+    """Learn the tests of each request and fork an examiner for it, until the owner is gone."""
+
+    def work(request: Any, handed: list[int]) -> None:
+        if sys.platform == "linux":
+            _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+        examine(socket.socket(fileno=handed[0]))
+
+    _serve(control, work, learn)
+    os._exit(0)
+
+
+def _serve(
+    control: socket.socket, work: Callable[[Any, list[int]], None], learn: Callable[[str], object] | None = None
+) -> None:
+    """Do each request's work in a forked process of its own."""
     while True:
         data, handed, _, _ = socket.recv_fds(control, 65536, 4)
         while data and not data.endswith(b"\n"):
-            data += control.recv(65536)
+            data += control.recv(1 << 20)
         _bury()
         if not data:
-            shutil.rmtree(os.getcwd(), ignore_errors=True)
-            os._exit(0)
+            return
         request = json.loads(data)
-        pid = os.fork()
-        if not pid:
+        if learn is not None:
+            for test in request["tests"]:
+                with contextlib.suppress(Exception):  # the examiner meets it again, and tells
+                    learn(test)
+        if not os.fork():
             control.close()
-            _child(request, handed, rung, readable, examine, student)
+            _work(work, request, handed)
         for descriptor in handed:
             os.close(descriptor)
+
+
+def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int]) -> NoReturn:
+    try:
+        if sys.platform == "linux":
+            _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if request["core"] is not None:
+            os.sched_setaffinity(0, {request["core"]})
+        work(request, handed)
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            os.write(2, f"grading process: {type(error).__name__}: {error}\n".encode())
+        os._exit(70)
+    os._exit(0)
 
 
 def _bury() -> None:
@@ -485,23 +578,6 @@ def _bury() -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _child(request: Any, handed: list[int], rung: str, readable: list[str], examine: Any, student: Any) -> NoReturn:
-    try:
-        if sys.platform == "linux":
-            _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if request["do"] == "examine":
-            if sys.platform == "linux":
-                _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
-            examine(socket.socket(fileno=handed[0]))
-        else:
-            _keep(request, handed, rung, readable, student)
-    except BaseException as error:
-        with contextlib.suppress(BaseException):
-            os.write(2, f"grading process: {type(error).__name__}: {error}\n".encode())
-        os._exit(70)
-    os._exit(0)
 
 
 def _keep(request: Any, handed: list[int], rung: str, readable: list[str], student: Callable[..., None]) -> None:

@@ -146,9 +146,14 @@ class Pupil:
         self.broken = None
         self.hung = False
 
-    def run(self, number: int, source: str, seconds: float, room: int) -> Any:
+    def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
         """Run a cell: its printed parts, and its error (kind, message, lines, -1) or None."""
-        return self._ask(b"x", wire.encode((number, source, seconds, room)), seconds)
+        answer = self._ask(b"x", wire.encode((number, source, seconds, room)), seconds)
+        if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0])):
+            raise self._lost("malformed")
+        if answer[1] is not None and not _well_described(answer[1]):
+            raise self._lost("malformed")
+        return answer
 
     def end_test(self) -> None:
         """Make sure that the last answer was the last: nothing more is on the line."""
@@ -202,6 +207,7 @@ class Pupil:
     def _converse(self, kind: bytes, message: bytes, seconds: float, objects: list[Any], name: str) -> Any:
         """Send a request and take the answer, serving the student's calls of lent functions on the way."""
         deadline = time.monotonic() + seconds + GRACE
+        asked = kind
         try:
             while True:
                 assert self._line is not None
@@ -220,7 +226,7 @@ class Pupil:
             raise self._lost("malformed") from None
         if answer == b"R":
             return value
-        if answer != b"E":
+        if answer != b"E" or asked != b"c":  # only a call may end in an error
             raise self._lost("malformed")
         raise self._error(value)
 
@@ -281,6 +287,12 @@ class Pupil:
         except Exception as error:
             kind, message, _ = wire.describe_error(error)
             return b"e", wire.encode((kind, message, (), self._lend(error)[1]))
+
+
+def _well_printed(parts: Any) -> bool:
+    if type(parts) is not tuple or not all(type(part) is tuple and len(part) == 2 for part in parts):
+        return False
+    return all(type(kind) is type(text) is str and kind in ("stdout", "stderr", "result") for kind, text in parts)
 
 
 def _well_described(described: Any) -> bool:

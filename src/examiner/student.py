@@ -1,7 +1,7 @@
 """The process that runs student code: a shell without a kernel, whose functions the examiner calls.
 
-Run as `python -m examiner.student DESCRIPTOR SANDBOX` it is the nursery: it imports what notebooks need and forks a
-process for each student and examiner. Nothing in here is trusted once a student's first cell has run.
+Run as `python -m examiner.student DESCRIPTOR DESCRIPTOR SANDBOX` it is the nursery: it imports what notebooks need and
+forks a process for each student. Nothing in here is trusted once a student's first cell has run.
 """
 
 from __future__ import annotations
@@ -407,10 +407,15 @@ def _prepare() -> Any:
     return shell
 
 
-def _main(descriptor: int, sandbox_name: str) -> None:
+def _main(students: int, examiners: int, sandbox_name: str) -> None:
     from examiner import grade, sandbox
 
-    control = socket.socket(fileno=descriptor)
+    control, desk = socket.socket(fileno=students), socket.socket(fileno=examiners)
+    desk_pid = os.fork()
+    if not desk_pid:  # before anything of a notebook's is here, and long before a test is there
+        control.close()
+        sandbox.serve_examiners(desk, grade.learn, grade.examine)
+    desk.close()
     shell = _prepare()
 
     def student(line: socket.socket, scratch: str, seed: int) -> None:
@@ -422,9 +427,9 @@ def _main(descriptor: int, sandbox_name: str) -> None:
         with contextlib.suppress(EOFError, OSError):
             Student(line, shell).serve()
 
-    sandbox.serve(control, sandbox_name, grade.examine, student)
+    sandbox.serve_students(control, sandbox_name, student, desk_pid)
 
 
 if __name__ == "__main__":
     # Under its own name, so that classes are the same ones for all who import them.
-    importlib.import_module("examiner.student")._main(int(sys.argv[1]), sys.argv[2])
+    importlib.import_module("examiner.student")._main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

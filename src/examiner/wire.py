@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
 from numbers import Complex, Real
 from typing import Any
@@ -32,6 +33,12 @@ MAX_TEXTS = 200  # characters of an opaque object's description
 _ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 _U32, _I64, _F64, _C128 = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
+_THREE = struct.Struct("<III")
+_FLOAT, _INTEGER, _NUMBER = struct.Struct("<cd").pack, struct.Struct("<cq").pack, struct.Struct("<cI").pack
+_CALLABLE = struct.Struct("<cBI").pack
+
+
+_FUNCTIONS = {types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc}
 
 
 class WireError(Exception):
@@ -93,14 +100,14 @@ class Encoder:
         for i in range(self.known):
             entry = self.entry(self.objects[i])
             if before is None or entry != before[i]:
-                changed.append(_U32.pack(i) + _U32.pack(len(entry)) + entry)
+                changed += (_U32.pack(i), _U32.pack(len(entry)), entry)
         fresh: list[bytes] = []
         i = self.known
         while i < len(self.objects):
             entry = self.entry(self.objects[i])
-            fresh.append(_U32.pack(len(entry)) + entry)
+            fresh += (_U32.pack(len(entry)), entry)
             i += 1
-        counts = _U32.pack(self.known) + _U32.pack(len(changed)) + _U32.pack(len(fresh))
+        counts = _THREE.pack(self.known, len(changed) // 3, i - self.known)
         whole = b"".join((counts, *changed, *fresh, head))
         if len(whole) > MAX_MESSAGE:
             raise WireError(f"the values are larger than {MAX_MESSAGE >> 20} MB")
@@ -120,32 +127,34 @@ class Encoder:
         if number is None:
             number = self.index[id(thing)] = len(self.objects)
             self.objects.append(thing)
-            self._count(1)
-        return b"h" + _U32.pack(number)
+            self.size += 1
+        return _NUMBER(b"h", number)
 
     def value(self, x: Any, depth: int = 0) -> bytes:
         """The bytes of one value; mutable ones are put in the table and referred to."""
-        if depth > MAX_DEPTH:
-            raise WireError("nested too deeply")
         kind = type(x)
+        if kind is float:
+            return _FLOAT(b"f", x)
+        if kind is np.ndarray or kind is list or kind is dict or kind is set:
+            return self._refer(x)
+        if kind is str:
+            return b"s" + _text(x)
+        if kind is int:
+            return _integer(x)
         if x is None:
             return b"N"
         if kind is bool:
             return b"T" if x else b"F"
-        if kind is float:
-            return b"f" + _F64.pack(x)
-        if kind is int:
-            return _integer(x)
-        if kind is str:
-            return b"s" + _text(x)
-        if kind is np.ndarray or kind is list or kind is dict or kind is set:
-            return self._refer(x)
+        if depth > MAX_DEPTH:
+            raise WireError("nested too deeply")
         if kind is tuple:
             self._count(len(x))
-            return b"t" + _U32.pack(len(x)) + b"".join([self.value(item, depth + 1) for item in x])
+            return _NUMBER(b"t", len(x)) + b"".join([self.value(item, depth + 1) for item in x])
         return self._rarer(x, depth)
 
     def _rarer(self, x: Any, depth: int) -> bytes:
+        if type(x) in _FUNCTIONS and self.export is not None:
+            return _CALLABLE(b"C", *self.export(x))
         if isinstance(x, np.generic):
             plain = np.asarray(x)
             if plain.dtype.newbyteorder("=").str in _ARRAYS:
@@ -175,8 +184,7 @@ class Encoder:
         if isinstance(x, Iterator):
             return self._iterator(x, depth)
         if callable(x) and self.export is not None:
-            owner, number = self.export(x)
-            return b"C" + bytes([owner]) + _U32.pack(number)
+            return _CALLABLE(b"C", *self.export(x))
         return self._like(x, depth)
 
     def _subclass(self, x: Any) -> bytes:
@@ -254,10 +262,9 @@ class Encoder:
             return self._array(x)
         if isinstance(x, list):
             self._count(len(x))
-            kinds = set(map(type, x))
-            if kinds == {float}:
-                return b"D" + _U32.pack(len(x)) + array.array("d", x).tobytes()
-            return b"l" + _U32.pack(len(x)) + b"".join([self.value(item, 1) for item in list.__iter__(x)])
+            if set(map(type, x)) == {float}:
+                return _NUMBER(b"D", len(x)) + array.array("d", x).tobytes()
+            return _NUMBER(b"l", len(x)) + b"".join([self.value(item, 1) for item in list.__iter__(x)])
         if isinstance(x, dict):
             self._count(len(x))
             items = [self.value(part, 1) for pair in dict.items(x) for part in pair]
@@ -295,6 +302,20 @@ def _array_head(code: str, writeable: bool, shape: tuple[int, ...]) -> bytes:
     return b"a" + _short(code) + (b"w" if writeable else b"o") + bytes([len(shape)]) + lengths
 
 
+@functools.lru_cache(4096)
+def _array_kind(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, bool]:
+    """What `_array_head` made: dtype, shape, number of entries, and whether it may be written to."""
+    end = 2 + head[1]
+    code, ndim = head[2:end].decode("ascii"), head[end + 1]
+    shape = struct.unpack_from(f"<{ndim}q", head, end + 2)
+    if ndim > 32 or any(not 0 <= n <= MAX_MESSAGE for n in shape):
+        raise Malformed("an impossible shape")
+    text = code[1:2] in ("U", "S") and code[0] in "<|>" and code[2:].isdigit()
+    if code not in _ARRAYS and code != "|O" and not text:
+        raise Malformed("an unknown dtype")
+    return _dtype(code), shape, math.prod(shape), head[end] == 119  # w
+
+
 @functools.lru_cache(256)
 def _dtype(code: str) -> np.dtype[Any]:
     return np.dtype(code)
@@ -323,7 +344,7 @@ def _frozen(state: Any) -> Any:
 
 def _integer(x: int) -> bytes:
     if -(1 << 63) <= x < 1 << 63:
-        return b"i" + _I64.pack(x)
+        return _INTEGER(b"i", x)
     raw = x.to_bytes((x.bit_length() + 8) // 8, "little", signed=True)
     if len(raw) > MAX_INT_BYTES:
         raise WireError("an integer of more than a thousand digits")
@@ -350,11 +371,16 @@ class Decoder:
         known: list[Any] | None = None,
         revive: Callable[[Any], BaseException] | None = None,
     ) -> None:
-        self.data, self.at, self.adopt, self.revive = memoryview(data), 0, adopt, revive
+        self.data, self.at, self.adopt, self.revive = bytes(data), 0, adopt, revive
         self.objects: list[Any] = list(known or ())
-        self.entries: list[bytes] = []
         self.items = 0
         self.adopted = False  # whether anything in it changes its bytes by travelling
+        self._bodies: list[tuple[int, int]] = []
+
+    @property
+    def entries(self) -> list[bytes]:
+        """The bytes of the objects that came in the message, to tell later which changed."""
+        return [self.data[start:end] for start, end in self._bodies]
 
     def message(self) -> Any:
         """The root value; changes of known objects are made in place, and the table is left in `objects`."""
@@ -369,40 +395,44 @@ class Decoder:
 
     def _message(self) -> Any:
         known = len(self.objects)
-        if self._u32() != known:
+        there, n_changed, n_fresh = _THREE.unpack_from(self.data)
+        if there != known:
             raise Malformed("another table")
-        n_changed, n_fresh = self._u32(), self._u32()
         if n_changed > known or n_fresh > MAX_ITEMS or 5 * n_fresh > len(self.data):
             raise Malformed("too many objects")
+        self.at = 12
         changed = []
         for _ in range(n_changed):
             number = self._u32()
             if number >= known:
                 raise Malformed("an object that is not there")
-            changed.append((number, self._take(self._u32())))
-        bodies = [self._take(self._u32()) for _ in range(n_fresh)]
-        rest, end = self.at, len(self.data)
-        self.objects += [self._made(body) for body in bodies]
+            changed.append((number, self._body()))
+        self._bodies = [self._body() for _ in range(n_fresh)]
+        root = self.at
+        made = [self._made(body) for body in self._bodies]
+        self.objects += made
         renewed = [self._made(body) for _, body in changed]
-        for thing, body in zip(self.objects[known:], bodies, strict=True):
-            if type(thing) is not np.ndarray or thing.dtype == object:
-                self._fill(thing, body)
+        for thing, body in zip(made, self._bodies, strict=True):
+            self._fill(thing, body)
         for thing, (_, body) in zip(renewed, changed, strict=True):
-            if type(thing) is not np.ndarray or thing.dtype == object:
-                self._fill(thing, body)
-        self.entries = [bytes(body) for body in bodies]
-        self._window(rest, end)
-        root = self.value()
-        if self.at != end:
+            self._fill(thing, body)
+        self.at = root
+        value = self.value()
+        if self.at != len(self.data):
             raise Malformed("bytes left over")
         for thing, (number, _) in zip(renewed, changed, strict=True):
             _renew(self.objects[number], thing)
-        return root
+        return value
 
-    def _window(self, at: int, end: int) -> None:
-        self.at, self.end = at, end
+    def _body(self) -> tuple[int, int]:
+        """Where the next object's bytes begin and end."""
+        start = self.at + 4
+        self.at = start + self._u32()
+        if self.at > len(self.data):
+            raise Malformed("cut short")
+        return start, self.at
 
-    def _take(self, n: int) -> memoryview:
+    def _take(self, n: int) -> bytes:
         piece = self.data[self.at : self.at + n]
         if len(piece) != n:
             raise Malformed("cut short")
@@ -421,74 +451,74 @@ class Decoder:
         return n
 
     def _string(self) -> str:
-        return bytes(self._take(self._u32())).decode("utf-8", "replace")
+        return self._take(self._u32()).decode("utf-8", "replace")
 
     def _name(self) -> str:
-        return bytes(self._take(self._take(1)[0])).decode("ascii")
+        return self._take(self._take(1)[0]).decode("ascii")
 
-    def _made(self, body: memoryview) -> Any:
-        """An empty object of the kind that an entry tells."""
-        kind = bytes(body[:1])
-        if kind in (b"l", b"D"):
+    def _made(self, body: tuple[int, int]) -> Any:
+        """An object of the kind that an entry tells: an array with its values, unless these are objects, else empty."""
+        start, end = body
+        kind = self.data[start]
+        if kind == 97:  # a
+            return self._made_array(start, end)
+        if kind == 108 or kind == 68:  # l D
             return []
-        if kind == b"d":
+        if kind == 100:  # d
             return {}
-        if kind == b"S":
+        if kind == 83:  # S
             return set()
-        if kind == b"a":
-            return self._made_array(body)
-        if kind == b"R":
-            name = bytes(body[2 : 2 + body[1]]).decode("ascii")
+        if kind == 82:  # R
+            self.at = start + 1
+            name = self._name()
             if name not in _GENERATORS:
                 raise Malformed("an unknown generator")
             return np.random.Generator(getattr(np.random, name)(0))
         raise Malformed("an unknown object")
 
-    def _made_array(self, body: memoryview) -> np.ndarray:
-        """An array: with its values, unless these are objects."""
-        end = 2 + body[1]
-        code, ndim, start = bytes(body[2:end]).decode("ascii"), body[end + 1], end + 2 + 8 * body[end + 1]
-        shape = struct.unpack_from(f"<{ndim}q", body, end + 2)
-        if ndim > 32 or any(not 0 <= n <= MAX_MESSAGE for n in shape):
-            raise Malformed("an impossible shape")
-        size = math.prod(shape)
-        if code == "|O":
-            if size > len(body) - start:
+    def _made_array(self, start: int, end: int) -> np.ndarray:
+        data = self.data
+        n_code = data[start + 1]
+        values = start + 4 + n_code + 8 * data[start + 3 + n_code]
+        dtype, shape, size, writeable = _array_kind(data[start:values])
+        if dtype.kind == "O":
+            if size > end - values:
                 raise Malformed("cut short")
             return np.empty(shape, dtype=object)
-        if code not in _ARRAYS and not (code[1:2] in ("U", "S") and code[0] in "<|>" and code[2:].isdigit()):
-            raise Malformed("an unknown dtype")
-        dtype = _dtype(code)
-        if size * dtype.itemsize != len(body) - start:
+        if size * dtype.itemsize != end - values:
             raise Malformed("an array of another length")
-        values = _checked(np.frombuffer(body, dtype, size, start) if size else np.empty(0, dtype))
-        made: np.ndarray = np.array(values).reshape(shape)
-        made.flags.writeable = body[end] == 119  # w
+        if dtype.kind in "bU":
+            made = np.array(_checked(np.frombuffer(data, dtype, size, values))).reshape(shape)
+        else:
+            made = np.ndarray(shape, dtype, data, values).copy()
+        if not writeable:
+            made.flags.writeable = False
         return made
 
-    def _fill(self, thing: Any, body: memoryview) -> None:
-        outer = self.data
-        self.data, self.at = body, 0
-        kind = bytes(self._take(1))
-        if kind == b"D":
+    def _fill(self, thing: Any, body: tuple[int, int]) -> None:
+        start, end = body
+        kind = self.data[start]
+        if kind == 97 and thing.dtype.kind != "O":
+            return
+        self.at = start + 1
+        if kind == 68:  # D
             n = self._u32()
             self._count(n)
-            thing.extend(array.array("d", bytes(self._take(8 * n))))
-        elif kind == b"l":
+            thing.extend(array.array("d", self._take(8 * n)))
+        elif kind == 108:  # l
             thing.extend([self.value() for _ in range(self._count(self._u32()))])
-        elif kind == b"d":
+        elif kind == 100:  # d
             for _ in range(self._small(self._u32())):
                 key = self.value()
                 thing[key] = self.value()
-        elif kind == b"S":
+        elif kind == 83:  # S
             thing.update([self.value() for _ in range(self._small(self._u32()))])
-        elif kind == b"a":
+        elif kind == 97:  # a
             self._fill_objects(thing)
         else:
             _set_state(thing, self._name(), self.value())
-        if self.at != len(body):
+        if self.at != end:
             raise Malformed("bytes left over")
-        self.data = outer
 
     def _small(self, n: int) -> int:
         if n > MAX_DICT:
@@ -506,26 +536,28 @@ class Decoder:
 
     def value(self, depth: int = 0) -> Any:
         """The next value."""
-        if depth > MAX_DEPTH:
-            raise Malformed("nested too deeply")
-        tag = self.data[self.at]
-        self.at += 1
+        data, at = self.data, self.at
+        tag = data[at]
         if tag == 104:  # h
-            return self.objects[self._u32()]
+            self.at = at + 5
+            return self.objects[_U32.unpack_from(data, at + 1)[0]]
         if tag == 102:  # f
-            self.at += 8
-            return _F64.unpack_from(self.data, self.at - 8)[0]
+            self.at = at + 9
+            return _F64.unpack_from(data, at + 1)[0]
         if tag == 105:  # i
-            self.at += 8
-            return _I64.unpack_from(self.data, self.at - 8)[0]
+            self.at = at + 9
+            return _I64.unpack_from(data, at + 1)[0]
+        self.at = at + 1
         if tag == 115:  # s
             return self._string()
-        if tag == 116:  # t
-            return tuple([self.value(depth + 1) for _ in range(self._count(self._u32()))])
         if tag == 78:  # N
             return None
-        if tag in (84, 70):  # T F
+        if tag == 84 or tag == 70:  # T F
             return tag == 84
+        if depth > MAX_DEPTH:
+            raise Malformed("nested too deeply")
+        if tag == 116:  # t
+            return tuple([self.value(depth + 1) for _ in range(self._count(self._u32()))])
         return self._rarer(tag, depth)
 
     def _rarer(self, tag: int, depth: int) -> Any:
@@ -534,7 +566,7 @@ class Decoder:
             if code not in _ARRAYS:
                 raise Malformed("an unknown dtype")
             dtype = _dtype(code)
-            return _checked(np.frombuffer(bytes(self._take(dtype.itemsize)), dtype=dtype))[0]
+            return _checked(np.frombuffer(self._take(dtype.itemsize), dtype=dtype))[0]
         if tag == 67:  # C
             self.adopted = True
             owner, number = self._take(1)[0], self._u32()
@@ -558,7 +590,7 @@ class Decoder:
         if tag == 99:  # c
             return complex(*_C128.unpack(self._take(16)))
         if tag == 98:  # b
-            return bytes(self._take(self._u32()))
+            return self._take(self._u32())
         if tag == 69:  # E
             return Ellipsis
         if tag in (103, 114):  # g r

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import io
 import os
 import sys
 import traceback
@@ -180,15 +181,17 @@ def _namespace(function: Any) -> dict[str, Any]:
     return vars(sys.modules["__main__"])
 
 
+class _Nowhere(io.TextIOBase):
+    """A stream that forgets what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No warnings, and nothing on stderr: nbgrader takes a mark for either."""
-    with (
-        np.errstate(all="ignore"),
-        warnings.catch_warnings(),
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-    ):
+    with np.errstate(all="ignore"), warnings.catch_warnings(), contextlib.redirect_stderr(_Nowhere()):
         warnings.simplefilter("ignore")
         yield
 
