@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from examiner.grade import Assignment, grade
+from examiner.sandbox import ENVIRONMENT
 from examiner.student import _prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("logistic_regression", "mlp_sgd")
 BIN = Path(sys.executable).parent
-ENVIRONMENT = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+OURS = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
 STOCK = """
 c.Autograde = type(c)()  # nbgrader's own
 """
@@ -75,7 +76,7 @@ def make_course(home: Path, count: int, settings: str, names: tuple[str, ...] = 
 
 
 def _run(command: list[str], home: Path) -> None:
-    done = subprocess.run(command, cwd=home, env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=home, env=OURS, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
 
@@ -124,17 +125,23 @@ def _memory(pid: int) -> int:
 
 
 def pure(count: int) -> Cost:
-    """The cells of `count` submissions of each notebook run in warm processes, and nothing else: the floor."""
+    """The cells of `count` submissions of each notebook run in warm processes, and nothing else: the floor.
+
+    As in grading, each process computes on one core, and the cells are compiled beforehand.
+    """
+    command = [sys.executable, __file__, "--cells-alone", str(count)]
+    done = subprocess.run(command, env=os.environ | ENVIRONMENT, check=True, capture_output=True, text=True)
+    return Cost(*json.loads(done.stdout))
+
+
+def cells_alone(count: int) -> Cost:
+    """What `pure` measures, in the process that it starts."""
+    kinds = ("setup", "solution", "test")
     cells = [
-        [
-            compile(cell.source, cell.grade_id, "exec")
-            for cell in one.cells
-            if cell.kind in ("setup", "solution", "test")
-        ]
+        [compile(cell.source, cell.grade_id, "exec") for cell in one.cells if cell.kind in kinds]
         for one in assignments().values()
     ]
     _prepare()
-    os.environ["NBGRADER_EXECUTION"] = "autograde"
     tasks = [cells[i % len(cells)] for i in range(count * len(cells))]
 
     def work() -> None:
@@ -185,7 +192,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--submissions", type=int, default=40, help="of each notebook (default 40)")
     parser.add_argument("--scale", type=int, nargs="*", default=[], help="class sizes for `workshop grade`")
+    parser.add_argument("--cells-alone", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.cells_alone:
+        alone = cells_alone(options.cells_alone)
+        print(json.dumps([alone.wall, alone.cpu, alone.memory]))
+        return
     count = options.submissions
     with tempfile.TemporaryDirectory(prefix="bench-grading-") as folder:
         home = Path(folder)

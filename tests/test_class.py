@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 
 from examiner import class_, cli, gradebook
 from examiner.class_ import Journal
-from examiner.grade import Assignment, Limits, Result
+from examiner.grade import Assignment, Limits, Result, nursery
 from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
 
 
@@ -78,7 +78,7 @@ def test_a_second_run_grades_nothing_and_changes_no_file(course: Path, monkeypat
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
     before = everything()
-    monkeypatch.setattr(class_, "_Local", None)  # starting a worker would fail
+    monkeypatch.setattr(class_, "_Local", None)  # to start one would fail
     assert grade(course) == 0
     assert everything() == before
 
@@ -222,22 +222,21 @@ def test_fifty_killed_runs_go_on_and_end_the_same(tmp_path: Path) -> None:
     broken_runs(tmp_path, kills=50, students=10)
 
 
-def test_a_worker_that_dies_costs_only_its_own_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("victim", [0, 1], ids=["of students", "of examiners"])
+def test_grading_processes_that_are_killed_cost_no_mark(tmp_path: Path, victim: int) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
-    jobs = []
-    for name in ("a", "b", "killer", "c", "d"):
-        jobs.append(class_.Job(name, "mini", hand_in(tmp_path, name, json.dumps(answered(explain=name)))))
-    monkeypatch.setattr(class_, "grade", _kills_for_one)
+    jobs = [
+        class_.Job(f"s{i}", "mini", hand_in(tmp_path, f"s{i}", json.dumps(answered(explain=f"Answer {i}."))))
+        for i in range(12)
+    ]
     journal = Journal(tmp_path / "journal", b"s", Limits())
-    found = {job.student: r for job, _, r in class_.grade_class(jobs, {"mini": assignment}, b"s", journal, workers=2)}
-    assert set(found) == {"a", "b", "killer", "c", "d"}
-    assert [name for name, result in found.items() if result.needs_eye] == ["killer"]
-
-
-def _kills_for_one(submission: bytes, assignment: Assignment, *rest: object) -> Result:
-    if b"killer" in submission:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Result(assignment.name, (), (), (), "test", 0, "", 0.0)
+    found: dict[str, Result] = {}
+    for job, _, result in class_.grade_class(jobs, {"mini": assignment}, b"s", journal, workers=2):
+        found[job.student] = result
+        if len(found) == 2:
+            os.kill(nursery().pids[victim], signal.SIGKILL)
+    assert {name: result.score for name, result in found.items()} == {job.student: 4 for job in jobs}
+    assert not any(result.needs_eye for result in found.values())
 
 
 # --- bad input: a clear error, and all is as it was ---

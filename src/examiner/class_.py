@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import multiprocessing
 import os
 import platform
 import secrets
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import workshop
 
-from .grade import Assignment, Limits, Mark, Result, grade
+from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade
 from .sandbox import NoSandbox
 
 LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
@@ -183,28 +182,17 @@ def no_submission(assignment: Assignment) -> Result:
     return replace(result, marks=tuple(replace(mark, score=0.0) for mark in result.marks))
 
 
-def _die_with_parent() -> None:
-    """In a worker: end this process when the process that started it ends, however it ends."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @dataclass
 class _Task:
     """A submission to be graded, and the jobs (students) that handed in exactly these bytes."""
 
-    key: str
+    submission: bytes
+    assignment: Assignment
     jobs: list[Job]
-    attempts: int = 0
+    again: bool = False  # whether the grader itself failed on it once
 
 
+Graded = tuple[Job, str, Result]
 Progress = Callable[[str, Job], None]  # called with "start" or "done" and the job
 
 
@@ -219,56 +207,103 @@ def grade_class(
     workers: int | None = None,
     scheduler: str | None = None,
     progress: Progress = lambda event, job: None,
-) -> Iterator[tuple[Job, str, Result]]:
+) -> Grading:
     """Each job with its key and its result, in the order in which they are done; every job comes exactly once.
 
-    What the journal holds is not graded again. `workers` processes (default: the processors this process may use)
-    grade side by side, or the workers of the Dask cluster at `scheduler`, a few submissions ahead of each.
+    What the journal holds is not graded again. `workers` submissions (default: the processors this process may use)
+    are graded side by side, or those of the Dask cluster at `scheduler`. Grading begins before the first result is
+    asked for, and runs a few submissions ahead.
     """
-    limits = limits or Limits()
-    executor: _Local | _Cluster | None = None
-    waiting: dict[str, _Task] = {}
-    try:
-        for job in jobs:
-            if job.path is None:
-                result = no_submission(assignments[job.assignment])
-                progress("done", job)
-                yield job, journal.key(b"", assignments[job.assignment]), result
-                continue
-            submission, assignment = job.read(), assignments[job.assignment]
-            key = journal.key(submission, assignment)
-            known = journal.get(key)
-            if known is not None:
-                progress("done", job)
-                yield job, key, known
-            elif key in waiting:
-                waiting[key].jobs.append(job)
-            else:
-                if executor is None:
-                    arguments = (secret, limits, sandbox)
-                    executor = _Cluster(scheduler, arguments) if scheduler else _Local(workers, arguments)
-                waiting[key] = _Task(key, [job])
-                progress("start", job)
-                executor.submit(key, submission, assignment)
-                while executor.full():
-                    yield from _finish(executor, waiting, journal, progress)
-        while executor is not None and waiting:
-            yield from _finish(executor, waiting, journal, progress)
-    finally:
-        if executor is not None:
-            executor.close()
+    arguments = (secret, limits or Limits(), sandbox)
+
+    def start() -> _Local | _Cluster:
+        return _Cluster(scheduler, arguments) if scheduler else _Local(workers, arguments)
+
+    return Grading(iter(jobs), assignments, journal, start, progress)
 
 
-def _finish(
-    executor: _Local | _Cluster, waiting: dict[str, _Task], journal: Journal, progress: Progress
-) -> Iterator[tuple[Job, str, Result]]:
-    for key, result in executor.done():
-        task = waiting.pop(key)
-        if not _failed_in_the_machinery(result):  # such a one is tried again in the next run
-            journal.put(key, result)
+class Grading:
+    """One run over a class: its results, each as soon as there is one. `close` breaks it off."""
+
+    def __init__(
+        self,
+        jobs: Iterator[Job],
+        assignments: Mapping[str, Assignment],
+        journal: Journal,
+        start: Callable[[], _Local | _Cluster],
+        progress: Progress,
+    ) -> None:
+        self.jobs, self.assignments, self.journal = jobs, assignments, journal
+        self.start, self.progress = start, progress
+        self.executor: _Local | _Cluster | None = None
+        self.waiting: dict[str, _Task] = {}
+        self.ready: deque[Graded] = deque()
+        self._fill()
+
+    def _fill(self) -> None:
+        """Hand out submissions until enough are under way; what is known already is ready."""
+        while len(self.ready) < AHEAD and not (self.executor and self.executor.full()):
+            job = next(self.jobs, None)
+            if job is None:
+                return
+            self._begin(job)
+
+    def _begin(self, job: Job) -> None:
+        assignment = self.assignments[job.assignment]
+        if job.path is None:
+            self._done(job, self.journal.key(b"", assignment), no_submission(assignment))
+            return
+        submission = job.read()
+        key = self.journal.key(submission, assignment)
+        known = self.journal.get(key)
+        if known is not None:
+            self._done(job, key, known)
+        elif key in self.waiting:
+            self.waiting[key].jobs.append(job)
+        else:
+            if self.executor is None:
+                self.executor = self.start()
+            self.waiting[key] = _Task(submission, assignment, [job])
+            self.progress("start", job)
+            self.executor.submit(key, submission, assignment)
+
+    def _done(self, job: Job, key: str, result: Result) -> None:
+        self.progress("done", job)
+        self.ready.append((job, key, result))
+
+    def __iter__(self) -> Iterator[Graded]:
+        try:
+            while self.ready or self.waiting:
+                while self.ready:
+                    yield self.ready.popleft()
+                    self._fill()
+                if self.waiting and self.executor is not None:
+                    for key, result in self.executor.done():
+                        self._take(key, result)
+                self._fill()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let the workers go; what they had not finished is graded in the next run."""
+        if self.executor is not None:
+            self.executor.close()
+
+    def _take(self, key: str, result: Result) -> None:
+        task = self.waiting[key]
+        failed = _failed_in_the_machinery(result)
+        if failed and not task.again and self.executor is not None:
+            task.again = True
+            self.executor.submit(key, task.submission, task.assignment)
+            return
+        if not failed:  # else it is tried again in the next run
+            self.journal.put(key, result)
+        del self.waiting[key]
         for job in task.jobs:
-            progress("done", job)
-            yield job, key, result
+            self._done(job, key, result)
+
+
+AHEAD = 64  # results that may wait to be taken
 
 
 def _failed_in_the_machinery(result: Result) -> bool:
@@ -276,71 +311,36 @@ def _failed_in_the_machinery(result: Result) -> bool:
 
 
 class _Local:
-    """Worker processes on this machine. One that dies takes only its own submission with it, tried once more alone."""
+    """Threads that hand submissions to this machine's grading processes, as many as there are cores."""
 
     def __init__(self, workers: int | None, arguments: tuple[bytes, Limits, str]):
         self.workers = workers or available_cores()
         self.arguments = arguments
-        self.pool: ProcessPoolExecutor | None = None
+        self.pool = ThreadPoolExecutor(self.workers, "grading")
         self.running: dict[Future[Result], tuple[str, bytes, Assignment]] = {}
-        self.again: list[tuple[str, bytes, Assignment]] = []
-
-    def _start(self, key: str, submission: bytes, assignment: Assignment) -> None:
-        for _ in range(2):
-            if self.pool is None:
-                context = multiprocessing.get_context("spawn")
-                self.pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_die_with_parent)
-            try:
-                future = self.pool.submit(grade, submission, assignment, *self.arguments)
-            except BrokenProcessPool:  # broken by another submission; that one is dealt with in done()
-                self.pool = None
-                continue
-            self.running[future] = (key, submission, assignment)
-            return
-        raise ClassError("The grading processes end as soon as they are started. Is there memory left?")
 
     def submit(self, key: str, submission: bytes, assignment: Assignment) -> None:
-        self._start(key, submission, assignment)
+        self.running[self.pool.submit(grade, submission, assignment, *self.arguments)] = (key, submission, assignment)
 
     def full(self) -> bool:
-        return len(self.running) + len(self.again) >= 2 * self.workers
+        return len(self.running) >= 8 * self.workers  # enough to do while a batch is being written
 
     def done(self) -> Iterator[tuple[str, Result]]:
-        if self.running:
-            finished, _ = wait(self.running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                task = self.running.pop(future)
-                try:
-                    yield task[0], future.result()
-                except BrokenProcessPool:
-                    self.pool = None
-                    self.again.append(task)
-                except NoSandbox as error:
-                    raise ClassError(str(error)) from None
-                except Exception as error:  # grade() promises not to raise; if it does, the others go on
-                    yield task[0], failed_result(task[1], task[2], f"The grader itself failed on this one: {error!r}.")
-            return
-        while self.again:  # each by itself, so that the guilty one is known
-            key, submission, assignment = self.again.pop()
-            self._start(key, submission, assignment)
-            (future,) = self.running
+        finished, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            key, submission, assignment = self.running.pop(future)
             try:
-                result = future.result()
-            except BrokenProcessPool:
-                self.pool = None
-                result = failed_result(
-                    submission, assignment, "The grader's own process was ended while it graded this submission."
-                )
-            except Exception as error:
-                result = failed_result(submission, assignment, f"The grader itself failed on this one: {error!r}.")
-            del self.running[future]
-            yield key, result
+                yield key, future.result()
+            except NoSandbox as error:
+                raise ClassError(str(error)) from None
+            except Exception as error:  # grade() promises not to raise; if it does, the others go on
+                yield key, failed_result(submission, assignment, f"The grader itself failed on this one: {error!r}.")
 
     def close(self) -> None:
-        if self.pool is not None:
-            for future in self.running:
-                future.cancel()
-            self.pool.shutdown(wait=True, cancel_futures=True)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        if self.running:  # broken off: end what is being graded
+            close_nurseries()
+        self.pool.shutdown(wait=True)
 
 
 def available_cores() -> int:

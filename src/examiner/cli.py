@@ -13,10 +13,11 @@ import re
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from typing import Any
 from tqdm import tqdm
 
 from .class_ import ClassError, Job, Journal, available_cores, course_secret, grade_class, write_atomically
-from .grade import Assignment, Limits, Result
+from .grade import Assignment, Limits, Result, nursery
+from .sandbox import NoSandbox
 
-BATCH = 64  # submissions written to the gradebook in one transaction
+BATCH = 16  # submissions written to the gradebook in one transaction
 STAMP = rb'name="workshop-stamp" content="([0-9a-f]+)"'
 LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
 
@@ -134,14 +136,14 @@ def say(text: str) -> None:
 
 def grade_command(options: argparse.Namespace) -> int:
     """Grade the class from what was handed in to marks, feedback and report."""
-    from nbgrader.api import Gradebook
-
-    from . import gradebook as books
-    from . import intake
-
     started = time.monotonic()
     if options.workers is not None and options.workers < 1:
         raise ClassError("--workers must be 1 or more.")
+    if not options.scheduler and (options.origin or not (options.course / ".workshop" / "journal").is_dir()):
+        threading.Thread(target=_wake, args=(options.sandbox,), daemon=True).start()  # there will be something to grade
+    from . import gradebook as books
+    from . import intake
+
     course = books.open_course(options.course, options.db_url)
     books.check_database(course.db_url)
     every = course.assignments()
@@ -168,29 +170,46 @@ def grade_command(options: argparse.Namespace) -> int:
         limits = Limits()
         secret = course_secret(course.state)
         journal = Journal(course.state / "journal", secret, limits)
-        with Gradebook(course.db_url, course.course_id) as gradebook:
+        grading = grade_class(  # it begins at once, while the gradebook is made ready
+            jobs,
+            assignments,
+            secret,
+            journal,
+            limits=limits,
+            sandbox=options.sandbox,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            progress=_progress(jobs, options),
+        )
+        with closing(grading), _gradebook(course) as gradebook:
             for assignment in assignments.values():
                 if books.register(course, gradebook, assignment):
                     say(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
-            results = grade_class(
-                jobs,
-                assignments,
-                secret,
-                journal,
-                limits=limits,
-                sandbox=options.sandbox,
-                workers=options.workers,
-                scheduler=options.scheduler,
-                progress=_progress(jobs, options),
-            )
-            class_.write(results)
+            class_.write(grading)
             class_.finish(report=not options.no_report)
     say(
         f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
     )
     return 0
+
+
+def _wake(sandbox: str) -> None:
+    """Start this machine's grading processes; where they don't start, grading says why."""
+    with suppress(NoSandbox, ValueError, OSError):
+        nursery(sandbox)
+
+
+@contextmanager
+def _gradebook(course: Any) -> Iterator[Any]:
+    from nbgrader.api import Gradebook
+
+    from .gradebook import make_database
+
+    make_database(course.db_url)
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        yield gradebook
 
 
 def _nothing_to_grade(course: Any) -> str:
@@ -342,32 +361,45 @@ class _Class:
 
     def _write(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
         from . import gradebook as books
-        from . import intake
+        from . import intake, report
 
         assignment = self.assignments[name]
-        entries, stale = [], []
+        entries, paths, stamps = [], [], []
         for job, key, result in batch:
             stamp = hashlib.sha256(f"{key}\0{assignment.digest}\0{result.notes!r}".encode()).hexdigest()
             path = self.course.autograded / job.student / name / f"{name}.ipynb"
-            stale.append(None if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else (path, stamp))
+            paths.append(path)
+            stamps.append("" if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
             when = intake.read_timestamp(self.course.submitted / job.student / name)
-            entries.append(books.Entry(job.student, result, when, stale[-1] is not None))
+            entries.append(books.Entry(job.student, result, when, bool(stamps[-1])))
         books.save(self.gradebook, assignment, entries, self.late)
         marks = books.read_marks(self.gradebook, name, [job.student for job, _, _ in batch])
-        for (job, key, result), write in zip(batch, stale, strict=True):
+        for (job, key, result), path, stamp in zip(batch, paths, stamps, strict=True):
             marked = marks[job.student]
-            if write is not None:
-                nb = books.marked_notebook(assignment, result, write[1], job.student)
-                stamp_file = self.course.submitted / job.student / name / "timestamp.txt"
-                if stamp_file.is_file():
-                    write_atomically(write[0].with_name("timestamp.txt"), stamp_file.read_bytes())
-                write_atomically(write[0], books.notebook_text(nb))
-            self._feedback(assignment, job.student, key, result, marked)
+            page, shown = self._feedback(assignment, job.student, key, result, marked)
+            if stamp or shown:
+                nb = books.marked_notebook(assignment, result, stamp, job.student)
+                if stamp:
+                    stamp_file = self.course.submitted / job.student / name / "timestamp.txt"
+                    if stamp_file.is_file():
+                        write_atomically(path.with_name("timestamp.txt"), stamp_file.read_bytes())
+                    write_atomically(path, books.notebook_text(nb))
+                if shown:
+                    html = report.feedback_html(
+                        books.apply_marks(nb, marked),
+                        student=job.student,
+                        assignment=name,
+                        late_penalty=marked.late_penalty,
+                        stamp=shown,
+                    )
+                    write_atomically(page, html)
             self.summary.add(assignment, job.student, result, marked)
             self.students.add(job.student)
 
-    def _feedback(self, assignment: Assignment, student: str, key: str, result: Result, marked: Any) -> None:
-        from . import gradebook as books
+    def _feedback(
+        self, assignment: Assignment, student: str, key: str, result: Result, marked: Any
+    ) -> tuple[Path, str]:
+        """Where a student's feedback is, and the stamp of what it is to show; "" where it shows just that already."""
         from . import report
 
         shown: list[Any] = [key, assignment.digest, report.look(), result.notes, marked.late_penalty]
@@ -375,13 +407,7 @@ class _Class:
         shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
-        if _stamp(path, STAMP) == stamp:
-            return
-        nb = books.apply_marks(books.marked_notebook(assignment, result, key, student), marked)
-        page = report.feedback_html(
-            nb, student=student, assignment=assignment.name, late_penalty=marked.late_penalty, stamp=stamp
-        )
-        write_atomically(path, page)
+        return path, "" if _stamp(path, STAMP) == stamp else stamp
 
     def finish(self, report: bool = True) -> None:
         """Write what concerns the class as a whole, and print the table."""

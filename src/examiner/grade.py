@@ -379,7 +379,8 @@ def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> 
             number = numbers[submitted.claims]
             cell = assignment.cells[number]
             locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
-            if locked and answers & set(_top_level_names(submitted.source)):
+            changed = locked and submitted.source != cell.release_source
+            if changed and answers & set(_top_level_names(submitted.source)):
                 notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
                 continue
             claimed.setdefault(number, []).append(index)
@@ -701,6 +702,13 @@ def nursery(sandbox: str = "auto") -> sandboxes.Nursery:
             found = _nurseries[key] = sandboxes.Nursery(sandbox)
             Finalize(None, found.close, exitpriority=1)
         return found
+
+
+def close_nurseries() -> None:
+    """End this process's nurseries and all that they started."""
+    with _nursery_lock:
+        for key in [key for key in _nurseries if key[0] == os.getpid()]:
+            _nurseries.pop(key).close()
 
 
 def grade(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
@@ -15,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat.v4
+import nbformat
 import sqlalchemy as sa
 from nbformat import NotebookNode
 from nbgrader import api as tables
@@ -107,6 +108,20 @@ def newest_schema() -> str:
     config = AlembicConfig()
     config.set_main_option("script_location", str(ALEMBIC_DIR).replace("%", "%%"))
     return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def make_database(db_url: str) -> None:
+    """Make nbgrader's tables where there are none; nbgrader itself would start a program to learn their version."""
+    engine = sa.create_engine(db_url)
+    try:
+        with engine.begin() as connection:
+            if not sa.inspect(connection).get_table_names():
+                tables.Base.metadata.create_all(connection)
+                connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+                version = {"version": newest_schema()}
+                connection.execute(sa.text("INSERT INTO alembic_version (version_num) VALUES (:version)"), version)
+    finally:
+        engine.dispose()
 
 
 def check_database(db_url: str) -> None:
@@ -247,7 +262,7 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     """
     known = {cell.grade_id: cell for cell in assignment.cells if cell.grade_id}
     marks = {mark.grade_id: mark for mark in result.marks}
-    cells: list[tuple[str | None, NotebookNode]] = []
+    cells: list[tuple[str | None, dict[str, Any]]] = []
     for submitted in result.cells:
         cell = known.pop(submitted.grade_id, None) if submitted.grade_id else None
         if cell is None:
@@ -263,13 +278,13 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
             position += 1
         else:
             position = next(i for i, (name, _) in enumerate(cells) if name == cell.grade_id) + 1
-    nodes: list[NotebookNode] = []
+    nodes: list[dict[str, Any]] = []
     for grade_id, node in cells:
         nodes.append(node)
         guide = _guide(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
         if guide:
             about = _new_cell("markdown", f"**Marking guide** (students never see this)\n\n{guide}", None)
-            about.metadata["workshop"] = {"kind": "guide"}
+            about["metadata"]["workshop"] = {"kind": "guide"}
             nodes.append(about)
     for index, node in enumerate(nodes):
         node["id"] = f"cell-{index}"
@@ -289,50 +304,55 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     return nbformat.from_dict({"metadata": metadata, "nbformat": 4, "nbformat_minor": 5, "cells": nodes})
 
 
-def _new_cell(cell_type: str, source: str, submitted: Any) -> NotebookNode:
-    if cell_type == "markdown":
-        return nbformat.v4.new_markdown_cell(source)
-    if cell_type != "code":
-        return nbformat.v4.new_raw_cell(source)
-    outputs = []
-    for kind, text in submitted.outputs if submitted else ():
+def _new_cell(cell_type: str, source: str, submitted: Any) -> dict[str, Any]:
+    """A cell as plain data: nbformat's own functions would validate each one against the schema by itself."""
+    cell: dict[str, Any] = {"cell_type": cell_type, "metadata": {}, "source": source}
+    if cell_type == "code":
+        cell |= {"execution_count": None, "outputs": _outputs(submitted) if submitted else []}
+    elif cell_type != "markdown":
+        cell["cell_type"] = "raw"
+    return cell
+
+
+def _outputs(submitted: Any) -> list[dict[str, Any]]:
+    outputs: list[dict[str, Any]] = []
+    for kind, text in submitted.outputs:
         if kind == "result":
-            outputs.append(nbformat.v4.new_output("display_data", {"text/plain": text}))
+            outputs.append({"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}})
         else:
-            outputs.append(nbformat.v4.new_output("stream", name=kind, text=text))
-    if submitted and submitted.error:
-        last = submitted.error.strip().split("\n")[-1]
-        name, _, value = last.partition(":")
-        outputs.append(
-            nbformat.v4.new_output(
-                "error", ename=name, evalue=value.strip(), traceback=submitted.error.rstrip().split("\n")
-            )
-        )
-    return nbformat.v4.new_code_cell(source, outputs=outputs)
+            outputs.append({"output_type": "stream", "name": kind, "text": text})
+    if submitted.error:
+        name, _, value = submitted.error.strip().split("\n")[-1].partition(":")
+        outputs.append(_error(name, value.strip(), submitted.error.rstrip()))
+    return outputs
 
 
-def _own_cell(cell: Any, submitted: Any, mark: Any) -> NotebookNode:
+def _error(name: str, value: str, text: str) -> dict[str, Any]:
+    return {"output_type": "error", "ename": name, "evalue": value, "traceback": text.split("\n")}
+
+
+def _own_cell(cell: Any, submitted: Any, mark: Any) -> dict[str, Any]:
     """A cell of the assignment: the student's source where it is his to write, ours elsewhere."""
     theirs = cell.kind in ("solution", "written")
     source = cell.release_source if submitted is None else submitted.source
     node = _new_cell(cell.cell_type, source if theirs else cell.source, submitted)
-    node.metadata["nbgrader"] = NotebookNode({**cell.metadata, "cell_type": cell.cell_type})
-    node.metadata["nbgrader"].setdefault("schema_version", 3)
+    about = {"schema_version": 3, **cell.metadata, "cell_type": cell.cell_type}
+    about["checksum"] = _checksum(cell.cell_type, cell.release_source if theirs else cell.source, json.dumps(about))
     own = {"kind": cell.kind, "question": cell.question}
     if mark is not None:
         own |= {"message": mark.message, "mistake": mark.mistake}
-    node.metadata["workshop"] = NotebookNode(own)
+    node["metadata"] = {"nbgrader": about, "workshop": own}
     if cell.kind == "test":
-        node.outputs = []
-        if mark is not None and mark.score is not None and mark.score < mark.points:
-            first = mark.message.split("\n")[0]
-            node.outputs = [
-                nbformat.v4.new_output("error", ename="WrongAnswer", evalue=first, traceback=mark.message.split("\n"))
-            ]
-    given = node if not theirs else _new_cell(cell.cell_type, cell.release_source, None)
-    given.metadata["nbgrader"] = node.metadata["nbgrader"]
-    node.metadata["nbgrader"]["checksum"] = utils.compute_checksum(given)
+        lost = mark is not None and mark.score is not None and mark.score < mark.points
+        node["outputs"] = [_error("WrongAnswer", mark.message.split("\n")[0], mark.message)] if lost else []
     return node
+
+
+@functools.lru_cache(1024)
+def _checksum(cell_type: str, source: str, about: str) -> str:
+    """nbgrader's own checksum of a cell as it was given out."""
+    given = {"cell_type": cell_type, "source": source, "metadata": {"nbgrader": json.loads(about)}}
+    return str(utils.compute_checksum(nbformat.from_dict(given)))
 
 
 def _guide(cell: Any) -> str:
@@ -345,9 +365,10 @@ def _guide(cell: Any) -> str:
 
 
 def notebook_text(nb: NotebookNode) -> str:
-    """A notebook as JSON with its metadata first, so that its key is found without reading it all."""
-    ordered = {name: nb[name] for name in ("metadata", "nbformat", "nbformat_minor", "cells")}
-    return json.dumps(ordered, indent=1, ensure_ascii=False) + "\n"
+    """A notebook as JSON, a line for each cell, its metadata first, so that its key is found without reading it all."""
+    head = {name: nb[name] for name in ("metadata", "nbformat", "nbformat_minor")}
+    cells = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in nb["cells"])
+    return json.dumps(head, ensure_ascii=False)[:-1] + f', "cells": [\n{cells}\n]}}\n'
 
 
 # --- marks in ---

@@ -120,6 +120,11 @@ def _call(name: str, *args: Any) -> int:
     return int(result)
 
 
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
     encoded = [None if part is None else part.encode() for part in (source, target, kind, options)]
     _call("mount", encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
@@ -262,8 +267,7 @@ def _limit(limits: dict[str, Any]) -> None:
 
 def enter(rung: str, scratch: str, limits: dict[str, Any], readable: Sequence[str]) -> None:
     """Shut the calling process in for good; the namespaces of the rung were made by its parent."""
-    if sys.platform == "linux":
-        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _die_with_parent()
     os.chdir(scratch)
     _limit(limits)
     if rung == NONE:
@@ -467,8 +471,8 @@ class Nursery:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def alive(self) -> bool:
-        """Whether it still answers, and to this very process."""
-        return self.owner == os.getpid() and self._process.poll() is None
+        """Whether both processes are there, and answer to this very one."""
+        return self.owner == os.getpid() and self._process.poll() is None and not _has_hung_up(self._examiners)
 
     def close(self) -> None:
         """End it and all that it started."""
@@ -485,12 +489,22 @@ class Nursery:
 
 
 def _ask(control: socket.socket, request: dict[str, Any], sockets: list[socket.socket]) -> None:
-    """Send a request whole, the descriptors on its first byte, and let go of them."""
-    line = json.dumps(request).encode() + b"\n"
-    sent = socket.send_fds(control, [line], [s.fileno() for s in sockets])
-    control.sendall(line[sent:])
+    """Send a request, its length first and the descriptors with that, and let go of them."""
+    body = json.dumps(request).encode()
+    socket.send_fds(control, [struct.pack("<I", len(body))], [s.fileno() for s in sockets])
+    control.sendall(body)
     for s in sockets:
         s.close()
+
+
+def _has_hung_up(line: socket.socket) -> bool:
+    """Whether the other end, which never says anything, is closed."""
+    try:
+        return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _font_cache() -> str:
@@ -526,6 +540,7 @@ def serve_examiners(
     control: socket.socket, learn: Callable[[str], object], examine: Callable[[socket.socket], None]
 ) -> NoReturn:
     """Learn the tests of each request and fork an examiner for it, until the owner is gone."""
+    _die_with_parent()
 
     def work(request: Any, handed: list[int]) -> None:
         if sys.platform == "linux":
@@ -541,13 +556,12 @@ def _serve(
 ) -> None:
     """Do each request's work in a forked process of its own."""
     while True:
-        data, handed, _, _ = socket.recv_fds(control, 65536, 4)
-        while data and not data.endswith(b"\n"):
-            data += control.recv(1 << 20)
+        length, handed, _, _ = socket.recv_fds(control, 4, 4)
+        body = control.recv(struct.unpack("<I", length)[0], socket.MSG_WAITALL) if length else b""
         _bury()
-        if not data:
+        if not body:
             return
-        request = json.loads(data)
+        request = json.loads(body)
         if learn is not None:
             for test in request["tests"]:
                 with contextlib.suppress(Exception):  # the examiner meets it again, and tells
@@ -561,8 +575,7 @@ def _serve(
 
 def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int]) -> NoReturn:
     try:
-        if sys.platform == "linux":
-            _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _die_with_parent()
         if request["core"] is not None:
             os.sched_setaffinity(0, {request["core"]})
         work(request, handed)
