@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from examiner.stand_ins import Pupil, StandIn, StudentFailed
 from examiner.student import revive
-from examiner.wire import Decoder, Encoder, Iterated, Malformed, Opaque, WireError, decode, encode
+from examiner.wire import Decoder, Encoder, Iterated, Malformed, Opaque, WireError, decode, encode, unfolded
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, slice, range)
 NUMPY = (np.ndarray, np.generic, np.random.Generator)
@@ -86,6 +86,25 @@ def test_what_can_not_travel_is_refused(value: Any) -> None:
         encode(value)
 
 
+def _holds_itself() -> Any:
+    loop: list[Any] = []
+    loop.append((loop, loop))
+    return loop
+
+
+def _doubles() -> Any:
+    value: list[Any] = [1.0]
+    for _ in range(40):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("value", [_holds_itself(), _doubles()], ids=["holds itself", "doubles 40 times"])
+def test_what_has_no_end_when_written_out_is_malformed(value: Any) -> None:
+    with pytest.raises(Malformed):
+        unfolded(decode(encode(value)))
+
+
 def test_an_iterator_is_taken_only_so_far() -> None:
     def forever() -> Any:
         while True:
@@ -101,7 +120,7 @@ def test_an_iterator_is_taken_only_so_far() -> None:
     [
         b"", b"?", b"t\xff\xff\xff\xff", b"s\xff\xff\xff\x7fx", b"h\0\0\0\0", b"C\0\0\0\0\0", b"n\x03<M8" + bytes(8),
         b"I\xff\xff" + bytes(65535), b"t\1\0\0\0" * 100 + b"N", b"g" + b"T" * 3, b"NN", b"k\0\0\0\0s\0\0\0\0",
-        b"Z\1\0\0\0h\0\0\0\0",
+        b"Z\1\0\0\0h\0\0\0\0", b"ri" + bytes(8) + b"i" + struct.pack("<q", 10**10) + b"i" + struct.pack("<q", 1),
     ],
 )  # fmt: skip
 def test_a_malformed_root_is_refused(root: bytes) -> None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -41,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except ClassError as error:
-        print(f"workshop: {error}", file=sys.stderr)
+        say(f"workshop: {error}", sys.stderr)
     except KeyboardInterrupt:
-        print("\nworkshop: stopped. Run it again to go on from here.", file=sys.stderr)
+        say("\nworkshop: stopped. Run it again to go on from here.", sys.stderr)
         return 130
     except OSError as error:
-        print(f"workshop: {_about_disk(error)}", file=sys.stderr)
+        say(f"workshop: {_about_disk(error)}", sys.stderr)
     except Exception as error:
         if not _is_database(error):
             raise
-        print(f"workshop: the gradebook failed: {str(error).splitlines()[0]}. Run again to go on.", file=sys.stderr)
+        say(f"workshop: the gradebook failed: {str(error).splitlines()[0]}. Run again to go on.", sys.stderr)
     return 1
 
 
@@ -126,9 +127,11 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
 
 
-def say(text: str) -> None:
-    """A line about the step at hand."""
-    print(text, flush=True)
+def say(text: str, to: Any = None) -> None:
+    """A line about the step at hand. What a student wrote may be in it, so nothing in it steers the terminal."""
+    print(
+        "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text), file=to, flush=True
+    )
 
 
 # --- grading ---

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import re
@@ -229,7 +231,12 @@ def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
     return "\n".join(lines)
 
 
+LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
+
+
 def _top_level_names(source: str) -> tuple[str, ...]:
+    if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
+        return ()
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -411,6 +418,10 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
     taken = {number for number in match.values() if number >= 0}
     missing = [n for n, cell in enumerate(assignment.cells) if n not in taken]
     free = [i for i, cell in enumerate(cells) if i not in match]
+    if not missing or not free:
+        return
+    texts = {i: _normal(cells[i].source) for i in free}
+    defined = {i: set(_top_level_names(cells[i].source)) for i in free if cells[i].cell_type == "code"}
 
     def pair(number: int, index: int, how: str = "") -> None:
         match[index] = number
@@ -421,26 +432,32 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
 
     for number in list(missing):
         cell = assignment.cells[number]
-        same = [i for i in free if _normal(cells[i].source) == _normal(cell.release_source)]
-        if same and _normal(cell.release_source):
-            pair(number, same[0], "its text" if cell.kind != "text" else "")
+        wanted = _normal(cell.release_source)
+        same = next((i for i in free if texts[i] == wanted), None) if wanted else None
+        if same is not None:
+            pair(number, same, "its text" if cell.kind != "text" else "")
     for number in list(missing):
         cell = assignment.cells[number]
-        if cell.kind == "solution" and cell.defines:
-            defining = [i for i in free if set(cell.defines) & set(_top_level_names(cells[i].source))]
+        if cell.kind == "solution":
+            defining = [i for i in free if defined.get(i, set()) & set(cell.defines)]
             if defining:
                 pair(number, defining[0], f"its `{cell.defines[0]}`")
     for number in list(missing):
         cell = assignment.cells[number]
-        near = [(_likeness(cells[i].source, cell.release_source), -i) for i in free] if cell.kind != "text" else []
-        if near and max(near)[0] > 0.7:
-            pair(number, -max(near)[1], "its text")
+        if cell.kind != "text" and len(free) <= MOST_COMPARED:
+            wanted = _normal(cell.release_source)
+            near = max(((_likeness(texts[i], wanted), -i) for i in free), default=(0.0, 0))
+            if near[0] > 0.7:
+                pair(number, -near[1], "its text")
     for number in list(missing):
         if assignment.cells[number].kind == "written":
             between = _between(number, match, free, len(cells))
-            texts = [i for i in between if cells[i].cell_type != "code" and cells[i].source.strip()]
-            if texts:
-                pair(number, texts[0], "its place")
+            answers = [i for i in between if cells[i].cell_type != "code" and texts[i]]
+            if answers:
+                pair(number, answers[0], "its place")
+
+
+MOST_COMPARED = 100  # cells without an id that are compared with each missing cell
 
 
 def _between(number: int, match: dict[int, int], free: list[int], end: int) -> list[int]:
@@ -455,11 +472,9 @@ def _normal(source: str) -> str:
 
 
 def _likeness(one: str, other: str) -> float:
-    one, other = _normal(one)[:5000], _normal(other)[:5000]
-    if not one or not other:
-        return 0.0
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    return matcher.ratio() if matcher.real_quick_ratio() > 0.7 and matcher.quick_ratio() > 0.7 else 0.0
+    """How much of two texts is the same, from 0 to 1, by their first lines."""
+    lines = one.split("\n")[:200], other.split("\n")[:200]
+    return SequenceMatcher(None, *lines, autojunk=False).ratio() if one and other else 0.0
 
 
 # --- The examiner's process ----------------------------------------------------------------------------------------
@@ -478,9 +493,14 @@ _learnt: dict[str, _Test] = {}
 
 
 def learn(source: str) -> _Test:
-    """Get a test cell ready to run, once for all submissions."""
+    """Get a test cell ready to run, and import what it imports, once for all submissions."""
     known = _learnt.get(source)
     if known is None:
+        for node in ast.walk(ast.parse(source)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in [node.module or ""] if isinstance(node, ast.ImportFrom) else names:
+                with contextlib.suppress(Exception):  # the test itself will tell
+                    importlib.import_module(name)
         hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
         known = _learnt[source] = _Test(compile(source, _TEST, "exec"), stand_ins.free_names(source), hidden)
     return known
@@ -495,6 +515,7 @@ def examine(line: socket.socket) -> None:
     import signal
 
     signal.setitimer(signal.ITIMER_REAL, limits.total_seconds + 60)  # whatever happens, this process ends
+    sandboxes.limit_memory(limits.memory)  # and takes no more than a student's may
 
     def start() -> tuple[socket.socket, ...]:
         if waiting:
@@ -513,8 +534,8 @@ def examine(line: socket.socket) -> None:
         for number, step in enumerate(job["steps"]):
             if step["kind"] == "test":
                 tell(mark=examination.test(step))
-            else:
-                tell(cell=number, **examination.run(number, step))
+            elif any((ran := examination.run(number, step)).values()):
+                tell(cell=number, **ran)
         tell(done=examination.notes)
     except stand_ins.NotStarted as failure:
         tell(failed=str(failure))
@@ -532,6 +553,7 @@ class _Examination:
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
         self.tested = False  # whether student code has met a hidden test
+        self.latest = -1  # where in the source the test stands that this process met last
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -609,6 +631,9 @@ class _Examination:
         }
 
     def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
+        if step["order"] < self.latest:  # later tests lend right answers to this one's question
+            self.pupil.stop()
+        self.latest = step["order"]
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         if not self.ready():
             return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
@@ -728,7 +753,7 @@ def grade(
     except Unreadable as why:
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
-    told, outcome = _outcome(placed, limits, seed, digest, home)
+    told, outcome = _outcome(placed, assignment, limits, seed, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome)
     return Result(
         assignment=assignment.name,
@@ -761,13 +786,15 @@ def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
     return Result(assignment.name, marks, (note,), (note,), "", 0, digest, 0.0)
 
 
-def _steps(placed: list[Placed]) -> Iterator[dict[str, Any]]:
+def _steps(placed: list[Placed], assignment: Assignment) -> Iterator[dict[str, Any]]:
+    order = {cell.grade_id: number for number, cell in enumerate(assignment.cells)}
     for p in placed:
         cell, submitted = p.cell, p.submitted
         code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test":
-            yield {"kind": "test", "grade_id": cell.grade_id, "question": cell.question, "source": cell.source}
+            about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
+            yield {"kind": "test", "source": cell.source, **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
@@ -777,11 +804,11 @@ def _steps(placed: list[Placed]) -> Iterator[dict[str, Any]]:
 
 
 def _outcome(
-    placed: list[Placed], limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
+    placed: list[Placed], assignment: Assignment, limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
 ) -> tuple[dict[str, Any], list[str]]:
     """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
     told: dict[str, Any] = {"cells": {}, "marks": {}}
-    steps = list(_steps(placed))
+    steps = list(_steps(placed, assignment))
     job = json.dumps({"steps": steps, "limits": asdict(limits), "seed": seed}).encode() + b"\n"
     tests = [step["source"] for step in steps if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -36,9 +37,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+with contextlib.suppress(ImportError):  # there are systems without it, where nothing is graded either
+    import resource
+
 RUNGS = ("namespaces+landlock", "landlock", "namespaces")
 NONE = "none"
 SCRATCH_BYTES = 64 << 20
+MOST_THREADS = 200
 
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -108,7 +113,7 @@ _DENIED = {
     "semget": (64, 190),
     "mq_open": (240, 180),
 }
-_CLONE, _CLONE3 = (56, 220), 435
+_CLONE, _CLONE3, _SOCKETPAIR = (56, 220), 435, (53, 199)
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -140,7 +145,7 @@ def _system_call(number: int, *args: Any) -> int:
 def _filter_system_calls() -> None:
     """Refuse the calls of `_DENIED`, and every new process: seccomp, for good."""
     column, architecture = _MACHINES[platform.machine()]
-    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, mask, equal, at_least, any_bit, give = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
     allow, kill, refuse, absent = 0x7FFF0000, 0x80000000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
     program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill), (load, 0, 0, 0)]
     if column == 0:
@@ -149,6 +154,14 @@ def _filter_system_calls() -> None:
         if (number := numbers[column]) is not None:
             program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
     program += [(equal, 0, 1, _CLONE3), (give, 0, 0, absent)]
+    # A pair of sockets is for this process alone, but one for datagrams could be pointed at another's address.
+    program += [
+        (equal, 0, 4, _SOCKETPAIR[column]),
+        (load, 0, 0, 24),
+        (mask, 0, 0, 0xF),
+        (equal, 1, 0, socket.SOCK_STREAM),
+    ]
+    program += [(give, 0, 0, refuse)]
     # clone makes threads alone: the flags are its first argument.
     program += [(equal, 0, 3, _CLONE[column]), (load, 0, 0, 16), (any_bit, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse)]
     program += [(give, 0, 0, allow)]
@@ -250,16 +263,20 @@ def _landlock(scratch: str, readable: Sequence[str]) -> None:
     confine(Sandbox(fs_readable=shown, fs_writable=[scratch, "/dev/null"]))
 
 
-def _limit(limits: dict[str, Any]) -> None:
-    import resource
+def limit_memory(most: int) -> None:
+    """Let the calling process take no more than `most` bytes, where the system can hold it to that."""
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
+
+def _limit(limits: dict[str, Any]) -> None:
     wanted = {
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": limits["file_size"],
         "RLIMIT_NOFILE": limits["open_files"],
         "RLIMIT_CPU": int(limits["total_seconds"]) + 60,
-        "RLIMIT_AS": limits["memory"],
     }
+    limit_memory(limits["memory"])
     for name, value in wanted.items():
         with contextlib.suppress(AttributeError, ValueError, OSError):
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -330,6 +347,7 @@ def _holes(outside: str) -> str:
         "reads outside": lambda: open(outside).close(),
         "writes outside": lambda: open(outside + "2", "w").close(),
         "writes to the interpreter": lambda: open(os.path.join(sys.prefix, ".hole"), "w").close(),
+        "has datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].close(),
         "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1).close(),
         "starts a process": lambda: os.fork() or os._exit(0),
         "signals its parent": lambda: os.kill(os.getppid() or 1, 0) if os.getppid() else _refused(),
@@ -566,9 +584,11 @@ def _serve(
             for test in request["tests"]:
                 with contextlib.suppress(Exception):  # the examiner meets it again, and tells
                     learn(test)
-        if not os.fork():
-            control.close()
-            _work(work, request, handed)
+        gc.freeze()  # what is here now is shared with the child, and stays so while its collector leaves it alone
+        with contextlib.suppress(OSError):  # no room for a process: whoever asked finds the line closed
+            if not os.fork():
+                control.close()
+                _work(work, request, handed)
         for descriptor in handed:
             os.close(descriptor)
 
@@ -597,6 +617,7 @@ def _keep(request: Any, handed: list[int], rung: str, readable: list[str], stude
     """Start a student's process in its namespaces, tell how it ended, and end it when the leash is let go."""
     data, collar = handed
     scratch = request["scratch"]
+    processes = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else None  # seen from the small root too
     if sys.platform == "linux":
         _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if "namespaces" in rung:
@@ -613,8 +634,8 @@ def _keep(request: Any, handed: list[int], rung: str, readable: list[str], stude
     watch = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     ended = 0
     while not ended:
-        ready = select.select([collar] + ([] if watch is None else [watch]), [], [], None if watch else 0.05)[0]
-        if collar in ready:
+        ready = select.select([collar] + ([] if watch is None else [watch]), [], [], 0.2 if watch else 0.05)[0]
+        if collar in ready or _takes_too_much(pid, processes, scratch):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
             ended, status = os.waitpid(pid, 0)
@@ -623,6 +644,18 @@ def _keep(request: Any, handed: list[int], rung: str, readable: list[str], stude
     with contextlib.suppress(OSError):
         os.write(collar, json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
     _end_orphans()
+
+
+def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
+    """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all."""
+    try:
+        size = sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(scratch) for name in names)
+        status = os.open(f"{pid}/status", os.O_RDONLY, dir_fd=processes)
+        with open(status) as file:
+            threads = next(int(line.split()[1]) for line in file if line.startswith("Threads:"))
+    except (OSError, StopIteration, TypeError):
+        return False
+    return size > SCRATCH_BYTES or threads > MOST_THREADS
 
 
 def _end_orphans() -> None:

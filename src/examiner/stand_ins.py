@@ -153,6 +153,8 @@ class Pupil:
             raise self._lost("malformed")
         if answer[1] is not None and not _well_described(answer[1]):
             raise self._lost("malformed")
+        if sum(len(text) + 1 for _, text in answer[0]) > room + 1:
+            raise self._lost("malformed")
         return answer
 
     def end_test(self) -> None:
@@ -174,6 +176,7 @@ class Pupil:
             if message:
                 try:
                     values[name], parameters = wire.decode(message, adopt=self._adopter(name), revive=revive)
+                    wire.unfolded(values[name])
                     if isinstance(values[name], StandIn) and parameters:
                         plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
                         signature = inspect.Signature([inspect.Parameter(p, plain) for p in parameters])
@@ -217,6 +220,7 @@ class Pupil:
                     break
                 kind, message = self._serve(data)
             value = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=revive).message()
+            wire.unfolded([value, *objects])
         except TimeoutError:
             self.hung = True
             raise self._lost("hung") from None
@@ -270,6 +274,7 @@ class Pupil:
     def _serve(self, data: bytes) -> tuple[bytes, bytes]:
         """Call a lent function for the student: the frame that answers."""
         request = wire.decode(data, adopt=self._adopter(""), revive=revive)
+        wire.unfolded(request)
         if not (isinstance(request, tuple) and len(request) == 3):
             raise wire.Malformed("no call")
         number, args, kwargs = request
@@ -299,7 +304,9 @@ def _well_described(described: Any) -> bool:
     if not (type(described) is tuple and len(described) == 4):
         return False
     kind, message, lines, number = described
-    if not (type(kind) is str and type(message) is str and type(lines) is tuple and type(number) is int):
+    if not (
+        type(kind) is str and len(kind) < 100 and type(message) is str and type(lines) is tuple and type(number) is int
+    ):
         return False
     return all(type(line) is tuple and len(line) == 2 and all(type(n) is int for n in line) for line in lines)
 

@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Complex, Real
 from typing import Any
 
@@ -31,7 +31,10 @@ MAX_ITERATED = 100_000  # values taken from a returned iterator
 MAX_TEXTS = 200  # characters of an opaque object's description
 
 _ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
-_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+_GENERATORS = {
+    kind.__name__: kind
+    for kind in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
+}
 _U32, _I64, _F64, _C128 = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 _THREE = struct.Struct("<III")
 _FLOAT, _INTEGER, _NUMBER = struct.Struct("<cd").pack, struct.Struct("<cq").pack, struct.Struct("<cI").pack
@@ -473,7 +476,7 @@ class Decoder:
             name = self._name()
             if name not in _GENERATORS:
                 raise Malformed("an unknown generator")
-            return np.random.Generator(getattr(np.random, name)(0))
+            return np.random.Generator(_GENERATORS[name](0))
         raise Malformed("an unknown object")
 
     def _made_array(self, start: int, end: int) -> np.ndarray:
@@ -597,7 +600,11 @@ class Decoder:
             parts = [self.value(depth + 1) for _ in range(3)]
             if not all(part is None or type(part) is int for part in parts):
                 raise Malformed("a slice or range of other things")
-            return slice(*parts) if tag == 103 else range(*parts)
+            if tag == 103:
+                return slice(*parts)
+            if len(range(*parts)) > MAX_ITEMS:
+                raise Malformed("a range without end")
+            return range(*parts)
         if tag == 90:  # Z
             return frozenset([self.value(depth + 1) for _ in range(self._small(self._u32()))])
         raise Malformed("an unknown kind of value")
@@ -677,6 +684,34 @@ def _renew_array(old: np.ndarray, new: np.ndarray) -> None:
     old[...] = new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
     if not new.flags.writeable:
         old.flags.writeable = False
+
+
+def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int:
+    """How many values it is when what is shared is written out; Malformed where it holds itself or has no end.
+
+    A few lists that hold each other twice unfold to more than there is room for.
+    """
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return x.size + 1
+    if type(x) is dict:
+        members: Iterable[Any] = [*x, *x.values()]
+    elif type(x) is Iterated:
+        members = x.again()._values
+    elif type(x) in (list, tuple, set, frozenset):
+        members = x
+    elif isinstance(x, np.ndarray):
+        members = x.ravel().tolist()
+    else:
+        return 1
+    if depth > MAX_DEPTH:
+        raise Malformed("nested too deeply")
+    known = {} if known is None else known
+    size = known.get(id(x), 0)
+    if not size:
+        size = known[id(x)] = 1 + sum([unfolded(member, known, depth + 1) for member in members])
+    if size > MAX_MESSAGE // 8:
+        raise Malformed("more values than there can be")
+    return size
 
 
 def encode(root: Any, **kwargs: Any) -> bytes:
