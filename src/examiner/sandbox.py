@@ -112,8 +112,44 @@ _DENIED = {
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
+    "setpriority": (141, 140),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "kcmp": (312, 272),
+    "process_madvise": (440, 440),
 }
-_CLONE, _CLONE3, _SOCKETPAIR = (56, 220), 435, (53, 199)
+# On the rung without a root of its own: what Landlock does not cover, the attributes of files.
+_ATTRIBUTES = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "inotify_add_watch": (254, 27),
+}
+# Calls that are allowed where one argument, masked, is one value: (x86-64, arm64), which argument, mask, value.
+_GUARDED = {
+    "clone": ((56, 220), 0, _CLONE_THREAD, _CLONE_THREAD),  # threads, no processes
+    "socketpair": ((53, 199), 1, 0xF, socket.SOCK_STREAM),  # one for datagrams could be pointed at another's address
+    "prlimit64": ((302, 261), 0, 0xFFFFFFFF, 0),  # its own limits, no other process's
+}
+_CLONE3 = 435
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -142,28 +178,21 @@ def _system_call(number: int, *args: Any) -> int:
     return int(result)
 
 
-def _filter_system_calls() -> None:
+def _filter_system_calls(rung: str) -> None:
     """Refuse the calls of `_DENIED`, and every new process: seccomp, for good."""
     column, architecture = _MACHINES[platform.machine()]
-    load, mask, equal, at_least, any_bit, give = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+    load, mask, equal, at_least, give = 0x20, 0x54, 0x15, 0x35, 0x06
     allow, kill, refuse, absent = 0x7FFF0000, 0x80000000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
     program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill), (load, 0, 0, 0)]
     if column == 0:
         program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
-    for numbers in _DENIED.values():
+    for numbers in [*_DENIED.values(), *(_ATTRIBUTES.values() if rung == "landlock" else ())]:
         if (number := numbers[column]) is not None:
             program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
     program += [(equal, 0, 1, _CLONE3), (give, 0, 0, absent)]
-    # A pair of sockets is for this process alone, but one for datagrams could be pointed at another's address.
-    program += [
-        (equal, 0, 4, _SOCKETPAIR[column]),
-        (load, 0, 0, 24),
-        (mask, 0, 0, 0xF),
-        (equal, 1, 0, socket.SOCK_STREAM),
-    ]
-    program += [(give, 0, 0, refuse)]
-    # clone makes threads alone: the flags are its first argument.
-    program += [(equal, 0, 3, _CLONE[column]), (load, 0, 0, 16), (any_bit, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse)]
+    for numbers, argument, bits, value in _GUARDED.values():
+        program += [(equal, 0, 5, numbers[column]), (load, 0, 0, 16 + 8 * argument), (mask, 0, 0, bits)]
+        program += [(equal, 0, 1, value), (give, 0, 0, allow), (give, 0, 0, refuse)]
     program += [(give, 0, 0, allow)]
     raw = b"".join(struct.pack("<HBBI", *line) for line in program)
     code = ctypes.create_string_buffer(raw, len(raw))
@@ -293,7 +322,7 @@ def enter(rung: str, scratch: str, limits: dict[str, Any], readable: Sequence[st
         _landlock(scratch, readable)
     _drop_capabilities()
     if platform.machine() in _MACHINES:
-        _filter_system_calls()
+        _filter_system_calls(rung)
     elif rung == "landlock":
         raise OSError("no system-call filter for this processor")
 
@@ -347,6 +376,8 @@ def _holes(outside: str) -> str:
         "reads outside": lambda: open(outside).close(),
         "writes outside": lambda: open(outside + "2", "w").close(),
         "writes to the interpreter": lambda: open(os.path.join(sys.prefix, ".hole"), "w").close(),
+        "changes rights outside": lambda: os.chmod(outside, 0o600),
+        "limits its parent": lambda: resource.prlimit(os.getppid() or 1, resource.RLIMIT_NOFILE),
         "has datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].close(),
         "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1).close(),
         "starts a process": lambda: os.fork() or os._exit(0),
@@ -486,7 +517,7 @@ class Nursery:
     def forget(self, scratches: Sequence[str]) -> None:
         """Remove the scratch folders of students that have ended."""
         for scratch in scratches:
-            shutil.rmtree(scratch, ignore_errors=True)
+            _remove(scratch)
 
     def alive(self) -> bool:
         """Whether both processes are there, and answer to this very one."""
@@ -503,7 +534,7 @@ class Nursery:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-            shutil.rmtree(self._home, ignore_errors=True)
+            _remove(self._home)
 
 
 def _ask(control: socket.socket, request: dict[str, Any], sockets: list[socket.socket]) -> None:
@@ -513,6 +544,14 @@ def _ask(control: socket.socket, request: dict[str, Any], sockets: list[socket.s
     control.sendall(body)
     for s in sockets:
         s.close()
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder that a student's process may have filled with anything."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # folders in folders, by the thousand
+        subprocess.run(["rm", "-rf", folder], check=False)
 
 
 def _has_hung_up(line: socket.socket) -> bool:
@@ -550,7 +589,7 @@ def serve_students(control: socket.socket, sandbox: str, student: Callable[..., 
         importlib.import_module("sandlock")  # once, not in each student
     control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
     _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student))
-    shutil.rmtree(os.getcwd(), ignore_errors=True)
+    _remove(os.getcwd())
     os._exit(0)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 MAX_MESSAGE = 64 << 20  # bytes
 MAX_ITEMS = 2_000_000  # values in a message
-MAX_DICT = 20_000  # keys of a dict or members of a set: hash collisions cost their square
+MAX_KEYS = 5_000  # keys of all dicts and members of all sets in a message: hash collisions cost their square
 MAX_DEPTH = 60
 MAX_INT_BYTES = 512
 MAX_ITERATED = 100_000  # values taken from a returned iterator
@@ -376,7 +376,7 @@ class Decoder:
     ) -> None:
         self.data, self.at, self.adopt, self.revive = bytes(data), 0, adopt, revive
         self.objects: list[Any] = list(known or ())
-        self.items = 0
+        self.items = self.keys = 0
         self.adopted = False  # whether anything in it changes its bytes by travelling
         self._bodies: list[tuple[int, int]] = []
 
@@ -524,7 +524,8 @@ class Decoder:
             raise Malformed("bytes left over")
 
     def _small(self, n: int) -> int:
-        if n > MAX_DICT:
+        self.keys += n
+        if self.keys > MAX_KEYS:
             raise Malformed("too many keys")
         return self._count(n)
 
