@@ -137,6 +137,25 @@ def test_a_changed_test_regrades_and_a_changed_text_does_not(tmp_path: Path) -> 
     assert scores(root)["ada"]["test_shift_left"] == 1
 
 
+def test_a_changed_test_is_run_again_and_no_other(tmp_path: Path) -> None:
+    def seconds() -> dict[str, float]:
+        (entry,) = (root / ".workshop" / "journal").rglob("*.json")
+        return {
+            mark["grade_id"]: mark["seconds"] for mark in json.loads(json.loads(entry.read_text())["result"])["marks"]
+        }
+
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    assert grade(root) == 0
+    before = seconds()
+    source = source_notebook()
+    source.cells[6].source = TEST_SHIFT_LEFT.replace("== -1", "== 3").rstrip()
+    make_course(root, source)
+    assert grade(root) == 0
+    assert {name for name, taken in seconds().items() if taken != before[name]} == {"test_shift_left"}
+    assert scores(root)["ada"] == {"test_double": 2, "test_shift_right": 1, "test_shift_left": 0, "explain": 0}
+
+
 def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Path) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
     other = Assignment.from_notebook(
@@ -154,15 +173,14 @@ def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Pat
 def test_what_is_damaged_in_the_journal_counts_as_not_there(tmp_path: Path) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
     journal = Journal(tmp_path, b"secret", Limits())
-    key = journal.key(b"a", assignment)
     result = class_.no_submission(assignment)
-    journal.put(key, result)
-    assert journal.get(key) == result
-    path = journal._path(key)
+    journal.put(b"a", assignment, result)
+    assert journal.get(b"a", assignment) == (result, [])
+    (path,) = tmp_path.rglob("*.json")
     path.write_bytes(path.read_bytes().replace(b"0.0", b"9.0"))
-    assert journal.get(key) is None
+    assert journal.get(b"a", assignment) == (None, [])
     path.write_bytes(b"")
-    assert journal.get(key) is None
+    assert journal.get(b"a", assignment) == (None, [])
 
 
 def outcome(root: Path) -> dict[str, str]:

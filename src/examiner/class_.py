@@ -72,20 +72,31 @@ def grader_digest() -> str:
     return digest.hexdigest()
 
 
-_marking_digests: dict[tuple[str, str], str] = {}
+@dataclass(frozen=True)
+class Marking:
+    """Hashes of what in an assignment can change a mark: not its texts, nor its marking guides."""
+
+    cells: str  # what student code runs among
+    tests: dict[str, str]  # each test cell by itself, by grade_id
 
 
-def marking_digest(assignment: Assignment) -> str:
-    """A hash of what in an assignment can change a mark: not its texts, nor its marking guides."""
-    known = _marking_digests.get((assignment.name, assignment.digest))
+_markings: dict[tuple[str, str], Marking] = {}
+
+
+def marking(assignment: Assignment) -> Marking:
+    """What decides the marks of an assignment."""
+    known = _markings.get((assignment.name, assignment.digest))
     if known is None:
-        parts = [assignment.name]
+        parts, tests = [assignment.name], {}
         for cell in assignment.cells:
-            if cell.kind not in ("text", "ungraded"):
+            if cell.kind == "test":
+                tests[cell.grade_id] = hashlib.sha256(repr((cell.points, cell.source)).encode()).hexdigest()
+                parts.append(repr((cell.grade_id, cell.question)))
+            elif cell.kind not in ("text", "ungraded"):
                 source = "" if cell.kind == "written" else cell.source
                 parts.append(repr((cell.grade_id, cell.kind, cell.question, cell.points, source, cell.release_source)))
-        known = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        _marking_digests[assignment.name, assignment.digest] = known
+        known = Marking(hashlib.sha256("\0".join(parts).encode()).hexdigest(), tests)
+        _markings[assignment.name, assignment.digest] = known
     return known
 
 
@@ -112,7 +123,7 @@ def course_secret(folder: Path) -> bytes:
 
 
 class Journal:
-    """Results on disk, each under a key made of its submission, assignment, grader, secret and limits.
+    """Results on disk, each known by its submission, assignment, grader, secret and limits.
 
     A result is one file, written whole or not at all, so a run that is killed at any moment loses only what was
     being graded, and the next run goes on from there. A file that can't be read counts as not there.
@@ -124,28 +135,35 @@ class Journal:
         self._common = hashlib.sha256(common.encode()).hexdigest()
 
     def key(self, submission: bytes, assignment: Assignment) -> str:
-        """The key of a submission's result."""
+        """The key of a submission's result: another one as soon as anything changes that a mark depends on."""
+        tests = repr(sorted(marking(assignment).tests.items()))
+        return hashlib.sha256(f"{self._path(submission, assignment).stem}\0{tests}".encode()).hexdigest()
+
+    def _path(self, submission: bytes, assignment: Assignment) -> Path:
         digest = hashlib.sha256(submission).hexdigest()
-        return hashlib.sha256(f"{digest}\0{marking_digest(assignment)}\0{self._common}".encode()).hexdigest()
+        whole = f"{digest}\0{marking(assignment).cells}\0{self._common}"
+        name = hashlib.sha256(whole.encode()).hexdigest()
+        return self.folder / name[:2] / f"{name}.json"
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.json"
-
-    def get(self, key: str) -> Result | None:
-        """The result under `key`, or None."""
+    def get(self, submission: bytes, assignment: Assignment) -> tuple[Result | None, list[str]]:
+        """The result of an earlier run, or None, and the tests that are other ones since."""
+        path = self._path(submission, assignment)
         try:
-            record = json.loads(self._path(key).read_bytes())
-            if record["key"] != key or record["check"] != hashlib.sha256(record["result"].encode()).hexdigest():
-                return None
-            return Result.from_json(record["result"])
+            record = json.loads(path.read_bytes())
+            check = hashlib.sha256(f"{path.stem}{record['tests']}{record['result']}".encode()).hexdigest()
+            if record["check"] != check:
+                return None, []
+            tests = json.loads(record["tests"])
+            changed = [name for name, digest in marking(assignment).tests.items() if tests.get(name) != digest]
+            return Result.from_json(record["result"]), changed
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+            return None, []
 
-    def put(self, key: str, result: Result) -> None:
-        """Keep `result` under `key`."""
-        text = result.to_json()
-        check = hashlib.sha256(text.encode()).hexdigest()
-        write_atomically(self._path(key), json.dumps({"key": key, "check": check, "result": text}))
+    def put(self, submission: bytes, assignment: Assignment, result: Result) -> None:
+        """Keep a result."""
+        path, text, tests = self._path(submission, assignment), result.to_json(), json.dumps(marking(assignment).tests)
+        check = hashlib.sha256(f"{path.stem}{tests}{text}".encode()).hexdigest()
+        write_atomically(path, json.dumps({"check": check, "tests": tests, "result": text}))
 
 
 def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result:
@@ -188,6 +206,7 @@ class _Task:
 
     submission: bytes
     assignment: Assignment
+    known: Result | None  # of an earlier run: the marks of its tests stand, but for those that are other ones since
     jobs: list[Job]
     again: bool = False  # whether the grader itself failed on it once
 
@@ -255,17 +274,19 @@ class Grading:
             return
         submission = job.read()
         key = self.journal.key(submission, assignment)
-        known = self.journal.get(key)
-        if known is not None:
+        known, changed = self.journal.get(submission, assignment)
+        if known is not None and changed:
+            known = replace(known, marks=tuple(mark for mark in known.marks if mark.grade_id not in changed))
+        if known is not None and not changed:
             self._done(job, key, known)
         elif key in self.waiting:
             self.waiting[key].jobs.append(job)
         else:
             if self.executor is None:
                 self.executor = self.start()
-            self.waiting[key] = _Task(submission, assignment, [job])
+            self.waiting[key] = _Task(submission, assignment, known, [job])
             self.progress("start", job)
-            self.executor.submit(key, submission, assignment)
+            self.executor.submit(key, submission, assignment, known)
 
     def _done(self, job: Job, key: str, result: Result) -> None:
         self.progress("done", job)
@@ -294,10 +315,10 @@ class Grading:
         failed = _failed_in_the_machinery(result)
         if failed and not task.again and self.executor is not None:
             task.again = True
-            self.executor.submit(key, task.submission, task.assignment)
+            self.executor.submit(key, task.submission, task.assignment, task.known)
             return
         if not failed:  # else it is tried again in the next run
-            self.journal.put(key, result)
+            self.journal.put(task.submission, task.assignment, result)
         del self.waiting[key]
         for job in task.jobs:
             self._done(job, key, result)
@@ -319,8 +340,9 @@ class _Local:
         self.pool = ThreadPoolExecutor(self.workers, "grading")
         self.running: dict[Future[Result], tuple[str, bytes, Assignment]] = {}
 
-    def submit(self, key: str, submission: bytes, assignment: Assignment) -> None:
-        self.running[self.pool.submit(grade, submission, assignment, *self.arguments)] = (key, submission, assignment)
+    def submit(self, key: str, submission: bytes, assignment: Assignment, known: Result | None) -> None:
+        future = self.pool.submit(grade, submission, assignment, *self.arguments, known)
+        self.running[future] = (key, submission, assignment)
 
     def full(self) -> bool:
         return len(self.running) >= 8 * self.workers  # enough to do while a batch is being written
@@ -367,30 +389,24 @@ def grader_versions() -> dict[str, str]:
     }
 
 
-def _grade_on_worker(
-    submission: bytes, assignment: Assignment, secret: bytes, limits: Limits, sandbox: str, versions: dict[str, str]
-) -> str:
+What = tuple[bytes, Assignment, bytes, Limits, str, "Result | None"]  # the arguments of grade()
+
+
+def _grade_on_worker(what: What, versions: dict[str, str]) -> str:
     """Grade on a Dask worker: in a child of the worker, which in turn runs the student's code in its sandbox."""
     if grader_versions() != versions:
         raise _Mismatch(f"this worker has {grader_versions()}, the tutor's machine {versions}")
-    return _worker_child(secret, limits, sandbox).grade(submission, assignment)
+    child: _Child | None = getattr(_children, "child", None)
+    if child is None or not child.alive():
+        child = _children.child = _Child()
+    return child.grade(what)
 
 
 _children = threading.local()
 
 
-def _worker_child(secret: bytes, limits: Limits, sandbox: str) -> _Child:
-    child: _Child | None = getattr(_children, "child", None)
-    if child is None or not child.alive():
-        child = _children.child = _Child()
-    child.settings = (secret, limits, sandbox)
-    return child
-
-
 class _Child:
     """One grading process for each thread of a worker, spoken to over its standard input and output."""
-
-    settings: tuple[bytes, Limits, str]
 
     def __init__(self) -> None:
         import subprocess
@@ -402,11 +418,11 @@ class _Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def grade(self, submission: bytes, assignment: Assignment) -> str:
+    def grade(self, what: What) -> str:
         import pickle
 
         assert self.process.stdin is not None and self.process.stdout is not None
-        message = pickle.dumps((submission, assignment, *self.settings))
+        message = pickle.dumps(what)
         try:
             self.process.stdin.write(len(message).to_bytes(8, "big") + message)
             self.process.stdin.flush()
@@ -419,7 +435,7 @@ class _Child:
         if not answer:
             self.process.kill()
             why = "The grader's own process was ended while it graded this submission."
-            return failed_result(submission, assignment, why).to_json()
+            return failed_result(what[0], what[1], why).to_json()
         return answer.decode()
 
 
@@ -430,14 +446,15 @@ def _serve_grades() -> None:
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing but results may go to the worker
     while len(length := source.read(8)) == 8:
-        submission, assignment, secret, limits, sandbox = pickle.loads(source.read(int.from_bytes(length, "big")))
+        what: What = pickle.loads(source.read(int.from_bytes(length, "big")))
         try:
-            answer = grade(submission, assignment, secret, limits, sandbox).to_json().encode()
+            answer = grade(*what).to_json().encode()
         except NoSandbox as error:
             answer = f"refused: {error}".encode()
         except Exception as error:
-            why = f"The grader itself failed on this one: {error!r}."
-            answer = failed_result(submission, assignment, why).to_json().encode()
+            answer = (
+                failed_result(what[0], what[1], f"The grader itself failed on this one: {error!r}.").to_json().encode()
+            )
         sink.write(len(answer).to_bytes(8, "big") + answer)
         sink.flush()
 
@@ -484,10 +501,9 @@ class _Cluster:
     def threads(self) -> int:
         return max(1, sum(self.client.nthreads().values()))
 
-    def submit(self, key: str, submission: bytes, assignment: Assignment) -> None:
-        future = self.client.submit(
-            _grade_on_worker, submission, assignment, *self.arguments, self.versions, key=f"grade-{key}", retries=2
-        )
+    def submit(self, key: str, submission: bytes, assignment: Assignment, known: Result | None) -> None:
+        what = (submission, assignment, *self.arguments, known)
+        future = self.client.submit(_grade_on_worker, what, self.versions, key=f"grade-{key}", retries=2)
         self.running[future] = (key, submission, assignment)
         self.finished.add(future)
 

@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from multiprocessing.util import Finalize
@@ -737,9 +737,16 @@ def close_nurseries() -> None:
 
 
 def grade(
-    submission: bytes, assignment: Assignment, secret: bytes, limits: Limits | None = None, sandbox: str = "auto"
+    submission: bytes,
+    assignment: Assignment,
+    secret: bytes,
+    limits: Limits | None = None,
+    sandbox: str = "auto",
+    known: Result | None = None,
 ) -> Result:
     """Grade one submission's bytes. Never raises for anything that a submission is or does.
+
+    Tests that have a mark in `known`, an earlier result of the same submission, are not run again: their marks stand.
 
     The same submission, assignment and secret give the same marks. NoSandbox is raised where student code can't be
     shut in and `sandbox` is not "none"; GraderFailed where the grader's own processes don't start.
@@ -753,8 +760,11 @@ def grade(
     except Unreadable as why:
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
-    told, outcome = _outcome(placed, assignment, limits, seed, digest, home)
-    marks, eyes = _marks(placed, assignment, told, outcome)
+    stand = {mark.grade_id: mark for mark in known.marks} if known else {}
+    told, outcome = _outcome(list(_steps(placed, assignment, stand)), limits, seed, digest, home)
+    marks, eyes = _marks(placed, assignment, told, outcome, stand)
+    eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
+    messages = {mark.grade_id: mark.message for mark in marks}
     return Result(
         assignment=assignment.name,
         marks=marks,
@@ -764,7 +774,7 @@ def grade(
         seed=seed,
         digest=digest,
         seconds=round(time.monotonic() - began, 6),
-        cells=tuple(_output(p, told["cells"].get(i, {}), told["marks"]) for i, p in enumerate(placed)),
+        cells=tuple(_output(p, told["cells"].get(i, {}), messages) for i, p in enumerate(placed)),
     )
 
 
@@ -786,13 +796,13 @@ def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
     return Result(assignment.name, marks, (note,), (note,), "", 0, digest, 0.0)
 
 
-def _steps(placed: list[Placed], assignment: Assignment) -> Iterator[dict[str, Any]]:
+def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mark]) -> Iterator[dict[str, Any]]:
     order = {cell.grade_id: number for number, cell in enumerate(assignment.cells)}
     for p in placed:
         cell, submitted = p.cell, p.submitted
         code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
-        if cell and cell.kind == "test":
+        if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
             yield {"kind": "test", "source": cell.source, **about}
         elif cell and cell.kind == "setup":
@@ -804,11 +814,10 @@ def _steps(placed: list[Placed], assignment: Assignment) -> Iterator[dict[str, A
 
 
 def _outcome(
-    placed: list[Placed], assignment: Assignment, limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
+    steps: list[dict[str, Any]], limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
 ) -> tuple[dict[str, Any], list[str]]:
     """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
     told: dict[str, Any] = {"cells": {}, "marks": {}}
-    steps = list(_steps(placed, assignment))
     job = json.dumps({"steps": steps, "limits": asdict(limits), "seed": seed}).encode() + b"\n"
     tests = [step["source"] for step in steps if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
@@ -862,7 +871,11 @@ def _messages(line: socket.socket, deadline: float) -> Iterator[dict[str, Any]]:
 
 
 def _marks(
-    placed: list[Placed], assignment: Assignment, told: dict[str, Any], outcome: list[str]
+    placed: list[Placed],
+    assignment: Assignment,
+    told: dict[str, Any],
+    outcome: list[str],
+    stand: Mapping[str, Mark],
 ) -> tuple[tuple[Mark, ...], list[str]]:
     eyes = [] if told.get("done") else [note for note in outcome if "examiner" in note]
     marks = []
@@ -874,6 +887,9 @@ def _marks(
             blank = submitted is None or _normal(submitted.source) in ("", _normal(cell.release_source))
             score, message = (0.0, "No response.") if blank else (None, "")
             marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message))
+            continue
+        if cell.grade_id in stand:
+            marks.append(stand[cell.grade_id])
             continue
         mark = told["marks"].get(cell.grade_id)
         if mark is None:
@@ -890,11 +906,11 @@ def _marks(
     return tuple(marks), eyes
 
 
-def _output(placed: Placed, told: dict[str, Any], marks: dict[str, Any]) -> CellOutput:
+def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -> CellOutput:
     cell, submitted = placed.cell, placed.submitted
     grade_id = cell.grade_id or None if cell else None
     if cell and cell.kind == "test":
-        return CellOutput(grade_id, "code", cell.release_source, (), marks.get(cell.grade_id, {}).get("message", ""))
+        return CellOutput(grade_id, "code", cell.release_source, (), messages.get(cell.grade_id, ""))
     if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
         source = cell.release_source
     else:
