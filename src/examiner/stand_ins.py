@@ -80,6 +80,7 @@ class Pupil:
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
+        self._bound: dict[str, Any] | None = None  # the names that the student was told of last
         self.broken: StudentFailed | None = None
         self.begin_test(1.0, 1.0)
 
@@ -101,6 +102,7 @@ class Pupil:
         except (OSError, EOFError) as error:
             raise NotStarted("a student's process did not start") from error
         self.generation += 1
+        self._bound = None
 
     def stop(self) -> None:
         """Let the process go; it ends at once."""
@@ -145,6 +147,9 @@ class Pupil:
         self.call_seconds, self.budget = call_seconds, test_seconds
         self.broken = None
         self.hung = False
+        self._lent.clear()
+        self._lent_numbers.clear()
+        self._bound = None
 
     def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
         """Run a cell: its printed parts, and its error (kind, message, lines, -1) or None."""
@@ -193,12 +198,16 @@ class Pupil:
             raise StudentFailed(f"{target.__name__} is of a process that has ended")
         if self.budget <= 0:
             raise StudentFailed("the time for this test was up")
+        for thing in names.values():
+            self._lend(thing)  # until the test is over, so that the student is told of it once
         outer = dict(self._lent), dict(self._lent_numbers)
         began = time.monotonic()
         seconds = min(self.call_seconds, self.budget)
         try:
+            told = None if names == self._bound else tuple(names.items())
             encoder = wire.Encoder(export=self._lend)
-            message = encoder.message((target._number, args, tuple(kwargs.items()), tuple(names.items()), seconds))
+            message = encoder.message((target._number, args, tuple(kwargs.items()), told, seconds))
+            self._bound = dict(names)
             return self._converse(b"c", message, seconds, encoder.objects, target.__name__)
         finally:
             self.budget -= time.monotonic() - began
@@ -219,8 +228,10 @@ class Pupil:
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)
-            value = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=revive).message()
-            wire.unfolded([value, *objects])
+            decoder = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=revive)
+            value = decoder.message()
+            if decoder.folded:
+                wire.unfolded([value, *objects])
         except TimeoutError:
             self.hung = True
             raise self._lost("hung") from None
@@ -273,8 +284,10 @@ class Pupil:
 
     def _serve(self, data: bytes) -> tuple[bytes, bytes]:
         """Call a lent function for the student: the frame that answers."""
-        request = wire.decode(data, adopt=self._adopter(""), revive=revive)
-        wire.unfolded(request)
+        decoder = wire.Decoder(data, adopt=self._adopter(""), revive=revive)
+        request = decoder.message()
+        if decoder.folded:
+            wire.unfolded(request)
         if not (isinstance(request, tuple) and len(request) == 3):
             raise wire.Malformed("no call")
         number, args, kwargs = request

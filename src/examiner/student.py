@@ -73,6 +73,7 @@ class Student:
         self.line, self.shell, self.names = wire.Line(line), shell, shell.user_ns
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
+        self.given: dict[str, Any] = {}  # what stands in the place of names of its own while it is called
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
         signal.signal(signal.SIGALRM, self._alarm)
@@ -139,8 +140,10 @@ class Student:
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
-        target, args, pairs, bound, seconds = decoder.message()
-        given = dict(bound)
+        target, args, pairs, names, seconds = decoder.message()
+        if names is not None:
+            self.given = dict(names)
+        given = self.given
         objects, before = decoder.objects, decoder.entries
         encoder = wire.Encoder(export=self._export, known=objects)
         if decoder.adopted:

@@ -100,8 +100,8 @@ class Encoder:
         """The message for `root`; of the known objects, those whose bytes differ from `before` are in it anew."""
         head = self.value(root)
         changed: list[bytes] = []
-        for i in range(self.known):
-            entry = self.entry(self.objects[i])
+        for i, thing in enumerate(self.objects[: self.known]):
+            entry = self.entry(thing)
             if before is None or entry != before[i]:
                 changed += (_U32.pack(i), _U32.pack(len(entry)), entry)
         fresh: list[bytes] = []
@@ -378,6 +378,7 @@ class Decoder:
         self.objects: list[Any] = list(known or ())
         self.items = self.keys = 0
         self.adopted = False  # whether anything in it changes its bytes by travelling
+        self.folded = False  # whether anything new in it can hold another thing twice
         self._bodies: list[tuple[int, int]] = []
 
     @property
@@ -415,10 +416,11 @@ class Decoder:
         made = [self._made(body) for body in self._bodies]
         self.objects += made
         renewed = [self._made(body) for _, body in changed]
-        for thing, body in zip(made, self._bodies, strict=True):
-            self._fill(thing, body)
-        for thing, (_, body) in zip(renewed, changed, strict=True):
-            self._fill(thing, body)
+        bodies = [*self._bodies, *[body for _, body in changed]]
+        for thing, body in zip([*made, *renewed], bodies, strict=True):
+            if type(thing) is not np.ndarray or thing.dtype.kind == "O":
+                self.folded = True
+                self._fill(thing, body)
         self.at = root
         value = self.value()
         if self.at != len(self.data):
@@ -501,8 +503,6 @@ class Decoder:
     def _fill(self, thing: Any, body: tuple[int, int]) -> None:
         start, end = body
         kind = self.data[start]
-        if kind == 97 and thing.dtype.kind != "O":
-            return
         self.at = start + 1
         if kind == 68:  # D
             n = self._u32()
