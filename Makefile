@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: adequacy mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live attacks fuzz-wire bench-grading
+.PHONY: adequacy stock bench-class test-slow mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live attacks fuzz-wire bench-grading
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ test: setup browser check ## all tests, in under 15 minutes
 
 adequacy: setup ## grade the banks of wrong and right answers; count the grader's errors. ARGS="--stable 200" too
 	@$(BIN)/python tests/adequacy.py $(ARGS)
+
+stock: setup ## grade the banks by stock nbgrader too, and list the marks that differ (half an hour)
+	@$(BIN)/python tests/stock.py $(ARGS)
 
 mutants: setup ## mutate the reference answers; list those that keep their marks, and why
 	@$(BIN)/python tests/mutants.py $(ARGS)
