@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
+from browser import chromium
 from examiner import handout
 from examiner.class_ import ClassError
 from examiner.cli import main
@@ -88,29 +93,25 @@ def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> Non
 
 
 @pytest.mark.slow
-def test_the_static_site_is_built_and_opens(tmp_path: Path) -> None:
+def test_the_static_site_opens_and_its_kernel_starts(tmp_path: Path) -> None:
     """As far as can be without a network: Python for the browser itself comes from its makers' servers."""
-    import functools
-    import http.server
-    import threading
-
-    from playwright.sync_api import sync_playwright
-
-    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path / "lite")]) == 0
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path / "lite"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox", "--disable-gpu"]
-        )
+    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path)]) == 0
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/notebooks/index.html?path=mlp_sgd/mlp_sgd.ipynb")
-        page.wait_for_selector("h1:has-text('multi-layer perceptron')", timeout=120_000)
-        browser.close()
-    server.shutdown()
+        page.goto(f"http://127.0.0.1:{server.server_port}/lab/index.html")
+        page.locator(".jp-DirListing-item", has_text="mlp_sgd").dblclick()
+        with page.context.expect_event("request", lambda one: one.url.endswith("/pyodide.mjs"), timeout=60_000):
+            page.locator(".jp-DirListing-item", has_text="mlp_sgd.ipynb").dblclick()
+        expect(page.locator(".jp-Toolbar-kernelName")).to_have_text("Python (Pyodide)")
+        expect(page.locator(".jp-Notebook h1").first).to_contain_text("multi-layer perceptron")
+        expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_contain_text("File > Download")
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A web server that keeps its log to itself."""
+
+    def log_message(self, *_: object) -> None:
+        pass

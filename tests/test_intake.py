@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from examiner import intake
-from examiner.class_ import ClassError
+from examiner.class_ import ClassError, write_atomically
 from examiner.grade import Assignment
 from mini_course import answered, source_notebook
 
@@ -90,6 +91,22 @@ def test_a_zip_bomb_is_refused_and_leaves_all_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="zip bomb"):
         take(tmp_path, {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": b"\0" * (64 << 20)})
     assert sorted(path.name for path in (tmp_path / "submitted").rglob("*")) == ["ada", "mini"]
+
+
+def test_a_disk_that_fills_up_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(tmp_path, {"ada/mini.ipynb": ANSWER, "bob/mini.ipynb": ANSWER})
+    before = {path: path.read_text() for path in (tmp_path / "submitted").rglob("*.ipynb")}
+    room = iter([True])
+
+    def write(path: Path, content: bytes) -> None:
+        if not next(room, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomically(path, content)
+
+    monkeypatch.setattr(intake, "write_atomically", write)
+    with pytest.raises(OSError, match="No space"):
+        take(tmp_path, {"ada/mini.ipynb": OTHER, "bob/mini.ipynb": OTHER})
+    assert {path: path.read_text() for path in tmp_path.rglob("*.ipynb")} == before
 
 
 def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> No
     assert "Left unanswered: double (1)" in page and "<svg" in page and "<script" not in page
 
 
+def test_a_written_answer_is_no_hard_question_before_a_person_marks_it() -> None:
+    waits, blank = {"explain": None, "test_double": 1.0}, {"explain": 0.0, "test_double": 1.0}
+    page = summary({"ada": result("return 2 * x", waits), "bob": result("return 2 * x", blank)}).page()
+    assert "<b>Hardest:</b> double (50 % of its marks).</p>" in page
+
+
 def test_sessions_come_in_the_timetables_order() -> None:
     results = {name: result("return 2 * x", {}) for name in ("ada", "bob")}
     page = summary(results, session_of={"ada": "Friday", "bob": "Tuesday"}, sessions=["Tuesday", "Friday"]).page()

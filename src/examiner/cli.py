@@ -8,6 +8,7 @@ import errno
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -39,26 +40,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    logging.getLogger("tornado.application").disabled = True  # where nbgrader writes down what it raises as well
     try:
         return int(options.run(options) or 0)
-    except ClassError as error:
-        say(f"workshop: {error}", sys.stderr)
     except KeyboardInterrupt:
         say("\nworkshop: stopped. Run it again to go on from here.", sys.stderr)
         return 130
-    except OSError as error:
-        say(f"workshop: {_about_disk(error)}", sys.stderr)
     except Exception as error:
-        if not _is_database(error):
-            raise
-        say(f"workshop: the gradebook failed: {str(error).splitlines()[0]}. Run again to go on.", sys.stderr)
+        say(f"workshop: {_in_words(error, options.course.resolve())}", sys.stderr)
     return 1
+
+
+FULL = re.compile("No space left on device|Disk quota exceeded|database or disk is full")  # the last is SQLite's
+
+
+def _in_words(error: Exception, course: Path) -> str:
+    """What failed, where, and what to do. What nobody foresaw is raised anew."""
+    if FULL.search(str(error)):
+        where = getattr(error, "filename", None) or course
+        return f"the disk is full ({where}). What is written is whole; free some space and run again to go on."
+    if isinstance(error, ClassError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _about_disk(error)
+    if _is_database(error):
+        return f"the gradebook failed: {str(error).splitlines()[0]}. Run again to go on."
+    raise error
 
 
 def _about_disk(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}. What is written is whole; free some space and run again to go on."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write{where}. Make it yours (ls -ld shows whose it is) and run again."
     return f"{error.strerror or error}{where}."

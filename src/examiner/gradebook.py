@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -140,7 +141,10 @@ def check_database(db_url: str) -> None:
             version = None
             if "alembic_version" in names:
                 version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-            if version is None and _has_all_columns(connection):  # nbgrader was stopped before it wrote the version
+            if version is None and _is_newest(connection):  # nbgrader was stopped before it wrote the version
+                connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))"))
+                connection.execute(sa.text(f"INSERT INTO alembic_version VALUES ('{newest_schema()}')"))
+                connection.commit()
                 return
     except ModuleNotFoundError as error:
         raise ClassError(f"The gradebook {shown} needs the Python package {error.name}; install it first.") from error
@@ -158,12 +162,14 @@ def check_database(db_url: str) -> None:
         )
 
 
-def _has_all_columns(connection: Any) -> bool:
+def _is_newest(connection: Any) -> bool:
+    """Whether each table that is there has all its columns; nbgrader makes a table that is missing."""
     inspector = sa.inspect(connection)
     there = set(inspector.get_table_names())
     return all(
-        table.name in there and set(table.columns.keys()) <= {c["name"] for c in inspector.get_columns(table.name)}
+        set(table.columns.keys()) <= {c["name"] for c in inspector.get_columns(table.name)}
         for table in tables.Base.metadata.sorted_tables
+        if table.name in there
     )
 
 
@@ -207,7 +213,9 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
         finally:
             os.chdir(before)
     if not outcome["success"]:
-        reason = outcome.get("error") or outcome.get("log") or said.getvalue()
+        reason = "\n".join(filter(None, (said.getvalue(), outcome.get("log"), outcome.get("error"))))
+        if "No space left on device" in reason:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), release)
         raise ClassError(f"nbgrader would not take assignment {assignment.name}: {reason.strip()[-2000:]}")
     gradebook.db.expire_all()
     return True

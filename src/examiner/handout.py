@@ -140,6 +140,9 @@ def _canonical(name: str) -> str:
 
 # --- a site of the notebooks that runs in the browser alone ---
 
+IN_THE_BROWSER = """# Your work is kept in this browser alone: hand in what File > Download gives you.
+%pip install -q anywidget"""  # Pyodide brings numpy and matplotlib by itself
+
 
 def make_lite(bundle: Path, target: Path) -> Path:
     """A static JupyterLite site of the bundle's notebooks. Building it needs no network.
@@ -149,13 +152,17 @@ def make_lite(bundle: Path, target: Path) -> Path:
     labextensions = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
     wanted = ["@jupyterlite/pyodide-kernel-extension", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
     settings = {
-        "contents": [str(bundle.resolve())],
+        "contents": ["contents"],
         "output_dir": str(target.resolve()),
         "ignore_sys_prefix": ["federated_extensions"],  # nbgrader's has no place in a site without a server
         "federated_extensions": [str(labextensions / name) for name in wanted],
         "no_sourcemaps": True,
     }
     with tempfile.TemporaryDirectory() as scratch:
+        contents = Path(scratch) / "contents"
+        shutil.copytree(bundle, contents, ignore=shutil.ignore_patterns("requirements.txt", "environment.yml"))
+        for path in contents.glob("*/*.ipynb"):
+            path.write_text(json.dumps(_for_the_browser(json.loads(path.read_text()))))
         (Path(scratch) / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": settings}))
         try:
             run = subprocess.run(
@@ -166,6 +173,15 @@ def make_lite(bundle: Path, target: Path) -> Path:
     if run.returncode or not (target / "lab" / "index.html").exists():
         raise ClassError(f"The JupyterLite site was not built:\n{(run.stdout + run.stderr)[-2000:]}")
     return target
+
+
+def _for_the_browser(notebook: dict[str, Any]) -> dict[str, Any]:
+    """A notebook with one more cell before its code: what the browser's Python lacks."""
+    cell = {"id": "in-the-browser", "cell_type": "code", "source": IN_THE_BROWSER, "metadata": {"tags": ["ungraded"]}}
+    cells = notebook["cells"]
+    first = next(i for i, one in enumerate(cells) if one["cell_type"] == "code")
+    cells.insert(first, cell | {"execution_count": None, "outputs": []})
+    return notebook
 
 
 # --- the solutions ---

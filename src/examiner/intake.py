@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import stat
@@ -340,13 +341,15 @@ def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tup
 
 
 def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[str, Assignment]) -> Taken:
-    """Bring the submissions at `path` into `submitted`. Either the whole source is readable, or nothing is changed.
+    """Bring the submissions at `path` into `submitted`. Either all is read and there is room, or nothing is changed.
 
     Of several notebooks of one student for one assignment the newest counts (then the one most like the release, then
     the largest). What was there before and differs is kept in `replaced`.
     """
     taken = Taken()
     submitted.mkdir(parents=True, exist_ok=True)
+    for left in submitted.glob(".intake-*"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".intake-", dir=submitted))
     try:
         best: dict[tuple[str, str], tuple[tuple[float, ...], Found, Path]] = {}
@@ -366,9 +369,11 @@ def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[st
                 taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
                 if rank <= best[key][0]:
                     continue
-                best[key][2].unlink()
-            kept = staging / f"{number}.ipynb"
-            kept.write_bytes(found.content)
+                shutil.rmtree(best[key][2])
+            kept = staging / str(number)
+            write_atomically(kept / f"{assignment}.ipynb", found.content)
+            if found.timestamp:
+                write_atomically(kept / "timestamp.txt", found.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
             slim = Found(**{**found.__dict__, "content": b""})
             best[key] = (rank, slim, kept)
         _same_but_for_case(taken, {student for student, _ in best})
@@ -403,18 +408,20 @@ def _store(
     if found.late:
         taken.note(student, assignment, "The learning-management system marked it late.")
     if folder.exists():
-        same = target.is_file() and not target.is_symlink() and target.read_bytes() == kept.read_bytes()
+        same = _regular(target) and target.read_bytes() == (kept / target.name).read_bytes()
         if same and (found.timestamp is None or read_timestamp(folder) == found.timestamp):
             taken.unchanged += 1
             return
-        if not same:
-            replaced.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=f"{student}+{assignment}+", dir=replaced))
-            shutil.move(str(folder), aside / assignment)
-            taken.note(student, assignment, "It replaces an earlier one, which is kept aside.")
-    write_atomically(target, kept.read_bytes())
-    if found.timestamp:
-        write_atomically(folder / "timestamp.txt", found.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+        if same:
+            os.replace(kept / "timestamp.txt", folder / "timestamp.txt")
+            taken.stored += 1
+            return
+        replaced.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f"{student}+{assignment}+", dir=replaced))
+        shutil.move(str(folder), aside / assignment)
+        taken.note(student, assignment, "It replaces an earlier one, which is kept aside.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(kept, folder)
     taken.stored += 1
 
 

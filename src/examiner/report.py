@@ -122,10 +122,15 @@ class Line:
     mistake: str | None = None
 
     @property
+    def written(self) -> bool:
+        """Whether a person marks it: it is no test."""
+        return not self.grade_id.startswith("test_")
+
+    @property
     def part(self) -> str:
         """The part of the question, as in `, w` for test_gradient_w; nothing where the question is one piece."""
         rest = self.grade_id.removeprefix(f"test_{self.question}").strip("_").replace("_", " ")
-        return f", {rest}" if rest and self.grade_id.startswith("test_") else ""
+        return "" if self.written or not rest else f", {rest}"
 
     @property
     def state(self) -> str:
@@ -611,7 +616,7 @@ class Summary:
             "totals": totals_picture([row.score for row in rows], most),
             "by_session": by_session_picture(rows, self.sessions, most) if self.session_of else "",
             "session_rows": _session_rows(rows, self.sessions) if self.session_of else [],
-            "hardest": sorted(means, key=lambda item: item[1])[:5],
+            "hardest": sorted((item for item in means if item[1] < 1), key=lambda item: item[1])[:5],
             "mistakes": [m for m in self.mistakes() if m.assignment == name and len(m.students) > 1],
             "single": [m for m in self.mistakes() if m.assignment == name and len(m.students) == 1],
             "unanswered": {question: len(who) for question, who in self.unanswered()[name].items()},
@@ -679,11 +684,12 @@ def _shares(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def _scores(rows: Sequence[Row]) -> dict[str, list[float]]:
-    """By question, each student's share of its marks; written answers that wait are left out."""
+    """By question, each student's share of its marks; a written answer counts once a person has marked it."""
     scores: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         for question in row.questions:
-            if not question.waiting and question.points:
+            unmarked = any(line.written and line.auto_message for line in question.lines)
+            if not unmarked and question.points:
                 scores[question.name].append((question.score or 0.0) / question.points)
     return scores
 
