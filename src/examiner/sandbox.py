@@ -314,6 +314,7 @@ def _limit(limits: dict[str, Any]) -> None:
 def enter(rung: str, scratch: str, limits: dict[str, Any], readable: Sequence[str]) -> None:
     """Shut the calling process in for good; the namespaces of the rung were made by its parent."""
     _die_with_parent()
+    os.setsid()  # a signal to its own group reaches nobody else
     os.chdir(scratch)
     _limit(limits)
     if rung == NONE:
@@ -372,6 +373,8 @@ def _proves(rung: str, readable: Sequence[str]) -> str:
 def _holes(outside: str) -> str:
     """What a shut-in process can still do and must not."""
     holes = []
+    if os.getpgrp() != os.getpid():
+        holes.append("signals its parent's group")
     for what, attempt in {
         "reads outside": lambda: open(outside).close(),
         "writes outside": lambda: open(outside + "2", "w").close(),
@@ -635,6 +638,7 @@ def _serve(
 def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int]) -> NoReturn:
     try:
         _die_with_parent()
+        os.setsid()
         if request["core"] is not None:
             os.sched_setaffinity(0, {request["core"]})
         work(request, handed)

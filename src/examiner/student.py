@@ -271,7 +271,10 @@ def revive(described: Any) -> BaseException:
     kind, message = str(described[0]), str(described[1])
     found = getattr(builtins, kind, None)
     plain = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
-    error: BaseException = found(message) if plain else RuntimeError(f"{kind}: {message}")  # type: ignore[misc]
+    try:
+        error: BaseException = found(message) if plain else RuntimeError(f"{kind}: {message}")  # type: ignore[misc]
+    except TypeError:  # a kind that wants more than a message
+        error = RuntimeError(f"{kind}: {message}")
     if len(described) > 3:
         error.examiner_number = described[3]  # type: ignore[attr-defined]
     return error

@@ -677,11 +677,13 @@ def _renew_array(old: np.ndarray, new: np.ndarray) -> None:
         if old.dtype == new.dtype and old.shape == new.shape and np.array_equal(old, new):
             return
         old.flags.writeable = True  # the student lifted the protection; the test shall see what was done
+    if old.size != new.size:
+        if old.dtype.kind not in "fc":
+            raise Malformed("an array of another size")
+        old.fill(np.nan)  # the test may hold views of it: it can't grow or shrink, but shows that it was changed
+        return
     if old.shape != new.shape:
-        if old.size == new.size:
-            old.shape = new.shape
-        else:
-            old.resize(new.shape, refcheck=False)
+        old.shape = new.shape
     old[...] = new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
     if not new.flags.writeable:
         old.flags.writeable = False
