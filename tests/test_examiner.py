@@ -355,6 +355,34 @@ def test_each_test_sees_the_state_of_its_place() -> None:
     assert grade(json.dumps(cells).encode(), ASSIGNMENT, KEY).score == 7
 
 
+def test_right_answers_lent_to_a_later_test_teach_no_earlier_question() -> None:
+    def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
+        nbgrader = {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, **about}
+        return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": textwrap.dedent(source)}
+
+    first = cell("first", "def first(x): return 7 * x", solution=True)
+    test_first = cell("test_first", "assert first(3) == 21", grade=True, points=1)
+    second = cell("second", "def second(x): return first(x)", solution=True)
+    test_second = cell(
+        "test_second",
+        """
+        from workshop.gradcheck import check, right
+        right(first=lambda x: 7 * x)
+        check(lambda second: second(3), second)
+        """,
+        grade=True,
+        points=1,
+    )
+    assignment = Assignment.from_notebook(json.dumps({"cells": [first, test_first, second, test_second]}).encode(), "a")
+    listens = {**second, "source": "told = {}\ndef second(x):\n    told[x] = first(x)\n    return told[x]"}
+    repeats = {**first, "source": "def first(x): return told.get(x, 0)"}
+    turned = json.dumps({"cells": [listens, test_second, repeats, test_first]}).encode()
+    assert {mark.grade_id: mark.score for mark in grade(turned, assignment, KEY, QUICK).marks} == {
+        "test_first": 0,
+        "test_second": 1,
+    }
+
+
 def test_changing_the_limits_changes_what_counts_as_endless() -> None:
     slow = "import time\ndef q(): time.sleep(0.5)"
     assert examine(slow, "q()", limits=QUICK).score == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from attacks.attacks import GROUPS
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Stage, handed_in, leftovers, play
 from examiner import sandbox
 from examiner.grade import grade, nursery
-from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, readable_paths
+from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, own_core, readable_paths
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 TELLING = [
@@ -92,6 +93,14 @@ def test_an_ordinary_user_gets_a_sandbox_too() -> None:
         pytest.skip("no unshare or setpriv here")
     score, rung, uid = done.stdout.split() if done.stdout else ("", done.stderr, "")
     assert (score, uid) == ("7.0", "1234") and rung in RUNGS
+
+
+def test_no_two_submissions_are_given_the_same_core() -> None:
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(own_core()) for _ in range(len(cores) + 1)]
+        held = [core for core in taken if core is not None]  # fewer than there are, where other graders are at work
+        assert len(set(held)) == len(held) < len(taken)
 
 
 def test_limits_leave_numpy_alone() -> None:
