@@ -218,7 +218,11 @@ def readable_paths() -> list[str]:
 
     import workshop  # the installed, trusted one
 
-    paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_paths()["stdlib"], "/usr", "/lib", "/lib64"}
+    paths = {sysconfig.get_paths()["stdlib"], "/lib", "/lib64", os.path.join(sys.prefix, "pyvenv.cfg")}
+    # Not all that is under a prefix: nbgrader's exchange may lie in share, and passwords in etc.
+    for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix, "/usr", "/usr/local"):
+        paths |= {os.path.join(prefix, part) for part in ("bin", "lib", "lib32", "lib64", "libexec")}
+    paths |= {f"/usr/share/{part}" for part in ("fonts", "zoneinfo", "locale")}
     paths |= {sysconfig.get_paths()[key] for key in ("purelib", "platlib", "platstdlib")}
     paths |= {part for part in sys.path if os.path.basename(part) in ("site-packages", "dist-packages")}
     paths |= {os.path.dirname(os.path.abspath(package.__file__)) for package in (numpy, workshop) if package.__file__}
