@@ -74,3 +74,9 @@ def test_the_name_of_a_file_makes_it_nobody_elses(path: str, student: str) -> No
 )
 def test_a_folders_name_that_is_no_students(student: str) -> None:
     assert not valid_id(student)
+
+
+@pytest.mark.parametrize("place", ["/usr/local/share/nbgrader/exchange", "/usr/local/etc/jupyter", "/etc/jupyter"])
+def test_no_student_reads_where_nbgrader_keeps_things(place: str) -> None:
+    """The exchange with everyone's submissions, and the configuration, on a server with nbgrader's defaults."""
+    assert not [path for path in readable_paths() if Path(place).is_relative_to(path)]
