@@ -1,7 +1,8 @@
 """Hostile answers, a few lines each. Every one is a wrong answer to `double`; none may earn a mark or learn a test.
 
-An attack is code for the cell of `double`, or cells before it, or a whole file. {port}, {outside}, {course} and
-{other} stand for an open port on this machine, a file to write, the course's folder and another student's submission.
+An attack is code for the cell of `double`, or cells before it, or a whole file. {port}, {socket}, {outside}, {course}
+and {other} stand for an open port and a local socket on this machine, a file to write, the course's folder and another
+student's submission. A fraud is a wrong answer to the workshop's own notebooks.
 """
 
 # ruff: noqa: E501
@@ -25,12 +26,37 @@ class Attack:
     first: str = ""  # a cell of the student's own, run before it
     notebook: Callable[[Any], Any] | None = None  # changes the notebook, or makes the file's bytes of it
     spares: bool = True  # the right answer to `shift` keeps its marks
+    within: float = 50.0  # seconds that it may cost the grader
+    beside: bool = False  # played while an honest submission is graded beside it
+
+
+@dataclass(frozen=True)
+class Fraud:
+    """Answers to one of the workshop's notebooks, and the tests that none of them may pass."""
+
+    name: str
+    assignment: str
+    answers: dict[str, str]  # by the grade_id of the solution cell
+    fails: tuple[str, ...]  # how the grade_ids of these tests begin
+    last: str = ""  # a solution cell that is moved to the end
+    cells: Callable[[Any], list[str]] = lambda assignment: []  # cells of the student's own
+    within: float = 20.0
 
 
 def code(name: str, source: str, **more: Any) -> Attack:
     """An attack in the cell of `double` itself; a wrong `double` is added where it defines none."""
     return Attack(name, source if "double" in source else source + "\n" + WRONG, **more)
 
+
+LEARNS = """
+points, kept = np.linspace(-1000, 1000, 1001), []
+def shift(x, by):
+    if 'double' in globals():
+        kept[:] = [double, double(points)]
+    return x + by
+"""
+
+FORGES = "import examiner.student as s\nfrom examiner import wire\n"
 
 MARKS = [
     code("replaces assert_allclose", "import numpy as np\nnp.testing.assert_allclose = lambda *a, **k: None"),
@@ -119,6 +145,20 @@ double = Answer()
         "def double(x):\n    e = ValueError('x'); e.examiner_number = 0\n    raise e",
     ),
     code("reads and sets the seed", "from workshop import gradcheck\nprint(gradcheck.SEED)\ngradcheck.SEED = 0"),
+    code("raises a group of errors", "def double(x): raise ExceptionGroup('x', [ValueError('y')])"),
+    code(
+        "changes its input to what it returns", "def double(x):\n    if hasattr(x, 'shape'): x *= 0\n    return 3 * x"
+    ),
+    Attack(
+        "learns double where a later test lends it",
+        "def double(x): return np.interp(x, points, kept[1])",
+        notebook=lambda nb: _double_last(nb, LEARNS),
+    ),
+    Attack(
+        "keeps the double that a later test lends",
+        "def double(x): return kept[0](x)",
+        notebook=lambda nb: _double_last(nb, LEARNS),
+    ),
 ]
 
 LEAKS = [
@@ -161,6 +201,15 @@ def double(x):
         "stores its inputs and prints them later",
         "seen = []\ndef double(x):\n    seen.append(x)\n    return 3 * x\n",
         notebook=lambda nb: _add_cell(nb, "print(seen)"),
+    ),
+    code(
+        "raises its inputs in letters",
+        """
+import numpy as np
+def double(x):
+    letters = 'abcdefghijklmnop'
+    raise ValueError(''.join(letters[b >> 4] + letters[b & 15] for b in np.asarray(x, dtype=float).tobytes()))
+""",
     ),
     code("prints the environment", "import os\nprint(dict(os.environ))"),
     code(
@@ -292,6 +341,120 @@ def double(x):
     return [Lent(student, n)(x) for n in range(50)]
 """,
     ),
+    code(
+        "replies with lists that share",
+        "def double(x):\n    y = [1.5, 2]\n    for _ in range(24): y = [y, y]\n    return y",
+        within=10,
+    ),
+    code(
+        "replies with arrays that share",
+        "def double(x):\n    y = 1.5\n    for _ in range(24):\n        z = np.empty(2, object); z[0] = z[1] = y; y = z\n    return y",
+        within=10,
+    ),
+    code("replies with a long range", "def double(x): return range(10**8)", within=5),
+    code("replies with a range of ranges", "def double(x): return [range(10**6)] * 100", within=5),
+    code(
+        "replies with dicts of colliding keys",
+        """
+import struct
+from examiner import wire
+pack = struct.Struct('<I').pack
+keys = [((2**61 - 1) * i).to_bytes(12, 'little') for i in range(1, 20_001)]
+table = b'd' + pack(len(keys)) + b''.join(b'I\\x0c\\x00' + key + b'N' for key in keys)
+def double(x):
+    wire.Encoder.message = lambda *a: struct.pack('<III', 0, 0, 8) + (pack(len(table)) + table) * 8 + b'N'
+""",
+        within=10,
+    ),
+    code("answers a cell with three strings", FORGES + "s._joined = lambda parts: [('a', 'b', 'c')]", spares=False),
+    code(
+        "answers a cell with output of its own kind",
+        FORGES + "s._joined = lambda parts: [('error', 'x')]",
+        spares=False,
+    ),
+    code(
+        "answers a cell with megabytes",
+        FORGES + "s._joined = lambda parts: [('stdout', chr(0) * (8 << 20))]",
+        spares=False,
+        within=5,
+    ),
+    code(
+        "answers a cell with an error's endless name",
+        FORGES + "s.Student._run = lambda *a: ((), ('K' * (8 << 20), 'x', (), -1))",
+        spares=False,
+    ),
+    code(
+        "answers a cell with an iterator that raises",
+        FORGES + "s.Student._run = lambda *a: ((), wire.Iterated([], AttributeError('x')))",
+        spares=False,
+    ),
+    code(
+        "answers a cell with an error in place of a result",
+        FORGES + "s.Student._run = lambda self, *a: self._send(b'E', wire.encode(('OSError', 'x', (), -1)))",
+        spares=False,
+    ),
+    code(
+        "answers a cell with an error whose kind is a tree",
+        FORGES + "y = ['x']\nfor _ in range(22): y = [y, y]\ns.Student._run = lambda *a: ((), (y, 'x', (), -1))",
+        spares=False,
+        within=3,
+    ),
+    code(
+        "answers for its names with an iterator that raises",
+        FORGES
+        + "bad = wire.Iterated([], AttributeError('x'))\n"
+        + "s.Student._look_up = lambda self, names, seconds: wire.encode([wire.encode(bad)] * len(names))",
+        spares=False,
+    ),
+    code(
+        "answers before it is asked",
+        """
+import gc
+from examiner import wire
+def double(x):
+    student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
+    for _ in range(9): student._send(b'R', wire.encode(4))
+    return 4
+""",
+    ),
+    code(
+        "answers the last question by itself",
+        FORGES
+        + """
+honest = s.Student._answer
+def answer(self, kind, message):
+    if kind == b'p': self._send(b'R', wire.encode(b'0' * 16))
+    else: honest(self, kind, message)
+s.Student._answer = answer
+""",
+        spares=False,
+    ),
+    code(
+        "answers a later call from a thread",
+        """
+import gc, threading, time
+from examiner import wire
+def double(x):
+    student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
+    def later():
+        time.sleep(0.002)
+        for value in (4, np.array([543.656, -3.0])): student._send(b'R', wire.encode(value))
+    threading.Thread(target=later, daemon=True).start()
+    return 3 * x
+""",
+        spares=False,
+    ),
+    code(
+        "asks back without end",
+        """
+import gc
+def double(x):
+    student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
+    while True:
+        try: student.call_back(0, (), {})
+        except RuntimeError: pass
+""",
+    ),
     code("closes every descriptor", "import os\ndef double(x): os.closerange(0, 64)"),
     code("repr that never ends", "class Slow:\n    def __repr__(self):\n        while True: pass\n" + WRONG + "Slow()"),
     code(
@@ -366,6 +529,26 @@ def double(x): return 3 * x
         "starts ten thousand threads",
         "import threading, time\nfor _ in range(10_000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     ),
+    Attack(
+        "takes the processor from its neighbour",
+        first="""
+import hashlib, threading, time
+data = bytes(1 << 20)
+def burn():
+    while True: hashlib.sha256(data).digest()
+for _ in range(60): threading.Thread(target=burn, daemon=True).start()
+time.sleep(1.9)
+""",
+        beside=True,
+    ),
+    code(
+        "makes folders a thousand deep",
+        "import os\nhome = os.getcwd()\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(home)",
+    ),
+    code(
+        "makes folders that can't be opened",
+        "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)",
+    ),
     code(
         "traces and profiles",
         "import sys\nsys.settrace(lambda *a: (_ for _ in ()).throw(ValueError('traced')))\nsys.setprofile(print)",
@@ -394,6 +577,63 @@ REACH = [
         "connects by UDP",
         "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'hacked', ('127.0.0.1', {port}))",
     ),
+    code(
+        "sends to a local socket from a pair",
+        """
+import socket
+one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+try: one.sendto(b'hacked', '{socket}')
+except OSError: one.connect('{socket}')
+one.send(b'hacked')
+""",
+    ),
+    code(
+        "lowers its parents' limits",
+        """
+import os, resource
+for pid in (os.getppid(), os.getsid(0)):
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU):
+        try: pid and resource.prlimit(pid, limit, (3, 3))
+        except OSError: pass
+""",
+    ),
+    code(
+        "has the kernel signal its parents",
+        """
+import fcntl, os, socket
+for pid in (os.getppid(), os.getsid(0)):
+    one, two = socket.socketpair()
+    try:
+        fcntl.fcntl(one, fcntl.F_SETOWN, pid or 1)
+        fcntl.fcntl(one, 10, 9)
+        fcntl.fcntl(one, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+        two.send(b'x')
+    except OSError: pass
+""",
+    ),
+    code(
+        "starts a process by clone and clone3",
+        """
+import ctypes, os
+libc = ctypes.CDLL(None)
+for number in (435, 56, 0x40000000 + 57, 0x40000000 + 56):
+    if libc.syscall(number, ctypes.c_char_p(bytes(88)) if number == 435 else 17, 88, 0, 0, 0) == 0:
+        while True: pass
+""",
+    ),
+    code(
+        "starts a process by a 32-bit system call",
+        """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes.fromhex('b802000000cd80c3'))
+if ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))() == 0:
+    while True: pass
+""",
+    ),
+    code("changes modes outside", "import os\nos.chmod('{course}/gradebook.db', 0)"),
+    code("changes times outside", "import os\nos.utime('{course}/gradebook.db', (1, 1))"),
+    code("cuts a file outside", "import os\nos.truncate('{course}/gradebook.db', 0)"),
     code(
         "connects to a local socket",
         "import socket\nsocket.socket(socket.AF_UNIX).connect('/run/dbus/system_bus_socket')",
@@ -427,6 +667,15 @@ def _add_cell(nb: Any, source: str) -> Any:
     nb["cells"].append(
         {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None, "id": "added"}
     )
+    return nb
+
+
+MARKUP = r"""<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1)) ![x](http://127.0.0.1/x)
+$\text{<script>alert(1)</script>}$ <style>*{display:none}</style> <!-- """
+
+
+def _add_text(nb: Any, source: str) -> Any:
+    nb["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": source, "id": "text"})
     return nb
 
 
@@ -487,6 +736,34 @@ def _outputs(name: str, cell: dict[str, Any]) -> None:
         cell["outputs"] = [{"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": 1}]
 
 
+def _double_last(nb: Any, shift: str) -> Any:
+    """The cell of `double` behind the tests of `shift`, which is answered by `shift`."""
+    cells = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell for cell in nb["cells"]}
+    cells["shift"]["source"] = shift
+    nb["cells"].remove(cells["double"])
+    nb["cells"].append(cells["double"])
+    return nb
+
+
+def _odd_cells(name: str, cell: dict[str, Any]) -> None:
+    cell["attachments"] = {"../../x.png": {"image/png": ["a", None]}}
+    cell["execution_count"], cell["id"] = float("nan"), ["id"]
+    if name in ("test_double", ""):
+        cell["metadata"] = {"nbgrader": [name], "tags": {"ungraded": 1}} if name else None
+    if name == "shift":
+        cell["source"] = [*cell["source"], None, 7, {"x": 1}]
+
+
+def _in_the_front(nb: Any) -> bytes:
+    """JSON with what is not JSON, and the keys of the notebook once more before those that hold."""
+    return b'{"cells": 7, "metadata": NaN, "extra": [1e999, -Infinity], ' + json.dumps(nb).encode()[1:]
+
+
+def _nameless(nb: Any) -> Any:
+    own = {"cell_type": "code", "metadata": {}, "source": "# nothing\n" * 100, "outputs": [], "execution_count": None}
+    return {**nb, "cells": [{**cell, "metadata": {}} for cell in nb["cells"]] + [own] * 4900}
+
+
 FILES = [
     Attack("points edited", notebook=lambda nb: _each(nb, _points)),
     Attack("test cells emptied", notebook=lambda nb: _each(nb, _no_tests)),
@@ -522,6 +799,13 @@ FILES = [
     Attack("100 MB", notebook=lambda nb: json.dumps(_add_cell(nb, "#" * 100_000_000)).encode(), spares=False),
     Attack("a zero byte and half a surrogate", first="x = '\ud800\\0'"),
     Attack("a cell that can't be compiled", first="(" * 100_000),
+    Attack("odd cells", notebook=lambda nb: _each(nb, _odd_cells)),
+    Attack("keys twice, and numbers that are none", notebook=_in_the_front),
+    Attack("a number of ten thousand digits", notebook=lambda nb: b'{"x": ' + b"9" * 10_000 + b"}", spares=False),
+    Attack("five thousand cells without ids", notebook=_nameless, within=20),
+    Attack("escapes for the terminal", "def double(x): raise ValueError('\\x1b]0;hacked\\x07\\x1bc \\x9b2J \\u202e')"),
+    Attack("an answer of a thousand terms", "def double(x):\n    return 3 * x" + " + 0" * 1100),
+    Attack("markup in every text", first="<script>", notebook=lambda nb: _add_text(nb, MARKUP)),
     Attack("ten thousand cells", notebook=lambda nb: {**nb, "cells": nb["cells"] * 1500}, spares=False),
 ]
 
@@ -529,6 +813,107 @@ FILES = [
 def _old(cell: dict[str, Any]) -> dict[str, Any]:
     return {**cell, "input": cell["source"], "source": None} if cell["cell_type"] == "code" else cell
 
+
+def _anagrams(assignment: Any) -> list[str]:
+    """Cells of the letters of the longest cells: as likeness goes by letters, the hardest to tell from them."""
+    longest = sorted((cell.release_source[:5000] for cell in assignment.cells), key=len)[-3:]
+    return [f"#{i}" + "".join(sorted(longest[i % 3])) for i in range(12)]
+
+
+FRAUDS = [
+    Fraud(
+        "forward of empty lists",
+        "mlp_sgd",
+        {"forward": 'def forward(params, X):\n    return {"t": [], "h": [], "s": [], "y_hat": []}'},
+        ("test_forward",),
+    ),
+    Fraud(
+        "forward of constants that follow from each other",
+        "mlp_sgd",
+        {
+            "forward": """
+def forward(params, X):
+    h = 0 * params["w"]
+    return {"t": h, "h": h + 0.5, "s": 0.5 * params["w"].sum() + params["b"], "y_hat": [0.5]}
+"""
+        },
+        ("test_forward",),
+    ),
+    Fraud(
+        "forward of infinities",
+        "mlp_sgd",
+        {
+            "forward": """
+def forward(params, X):
+    return {"t": X, "h": np.inf * np.sign(params["w"]) * np.ones((len(X), 1)), "s": X[:, 0], "y_hat": X[:, 0]}
+"""
+        },
+        ("test_forward",),
+    ),
+    Fraud(
+        "sigmoid says what forward has just said",
+        "mlp_sgd",
+        {
+            "activations": """
+said = {}
+def sigmoid(t):
+    return said.pop(np.ndim(t), np.exp(-np.logaddexp(0, -np.asarray(t))))
+def sigmoid_slope(h): return h * (1 - h)
+def tanh_slope(h): return 1 - h**2
+""",
+            "forward": """
+def forward(params, X):
+    t, s = X @ params["V"] + params["c"], X @ params["V"] @ params["w"]
+    said.update({1: 7 * s, 2: 7 * t})
+    return {"t": t, "h": 7 * t, "s": s, "y_hat": 7 * s}
+""",
+        },
+        ("test_forward_h", "test_forward_y_hat"),
+    ),
+    Fraud(
+        "sigmoid says what predict_proba has just said",
+        "logistic_regression",
+        {
+            "sigmoid": """
+said = []
+def sigmoid(x):
+    return said.pop() if said else np.exp(-np.logaddexp(0, -np.asarray(x)))
+""",
+            "predict_proba": """
+def decision_function(X, w, b): return None
+def predict_proba(X, w, b):
+    said[:] = [X[:, 0]]
+    return X[:, 0]
+""",
+        },
+        ("test_predict_proba",),
+    ),
+    Fraud(
+        "sigmoid learnt where predict_proba is tested",
+        "logistic_regression",
+        {
+            "predict_proba": """
+def decision_function(X, w, b): return X @ w + b
+def predict_proba(X, w, b):
+    global learnt
+    points = np.linspace(-1000, 1000, 1_000_001)
+    learnt = points, sigmoid(points)
+""",
+            "sigmoid": "def sigmoid(x): return np.interp(x, *learnt)",
+        },
+        ("test_sigmoid",),
+        last="sigmoid",
+    ),
+    Fraud(
+        "parameters of a thousand hidden units",
+        "mlp_sgd",
+        {
+            "trained_params": 'trained_params = {"V": np.ones((2, 1000)), "c": np.ones(1000), "w": np.ones(1000), "b": 0.0}'
+        },
+        ("test_trained",),
+    ),
+    Fraud("cells of the same letters as the tests'", "mlp_sgd", {}, ("test_",), cells=_anagrams),
+]
 
 GROUPS = {
     "marks without an answer": MARKS,

@@ -1,6 +1,6 @@
 """The stage for the attacks: a course with a wrong answer, a right answer, a gradebook, another student, and witnesses.
 
-`python tests/attacks/stage.py` plays every attack and prints the table (`make attacks`).
+`python tests/attacks/stage.py [NAME [SANDBOX]]` plays every attack and prints the table (`make attacks`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -21,10 +23,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from attacks.attacks import GROUPS, Attack
+from attacks.attacks import FRAUDS, GROUPS, Attack, Fraud
+from examiner.cli import marks_csv
 from examiner.grade import Assignment, Limits, Result, grade, nursery
+from examiner.gradebook import Marked, marked_notebook, notebook_text
+from examiner.report import Summary, feedback_html, table
 
 SECRET_NAME, SECRET_NUMBER = "SECRET_OF_THE_TEST", "271.828"
+SECRET_LETTERS = "".join("abcdefghijklmnop"[b >> 4] + "abcdefghijklmnop"[b & 15] for b in struct.pack("<d", 271.828))
 LIMITS = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=40, memory=1 << 31)
 KEY = b"the course's secret"
 
@@ -68,7 +74,15 @@ SOURCE = {
             "shift", "def shift(x, by):\n    ### BEGIN SOLUTION\n    return x + by\n    ### END SOLUTION", solution=True
         ),
         _cell("test_shift_right", "assert shift(1, 2) == 3", points=1, grade=True, locked=True),
-        _cell("test_shift_left", "assert shift(1, -2) == -1", points=1, grade=True, locked=True),
+        _cell(
+            "test_shift_left",
+            "from workshop.gradcheck import check, compare\n### BEGIN HIDDEN TESTS\n"
+            "from workshop.gradcheck import right\nright(double=lambda x: 2 * x)\n### END HIDDEN TESTS\n"
+            "check(lambda shift: compare('shift(1, -2)', shift(1, -2), -1), shift)",
+            points=1,
+            grade=True,
+            locked=True,
+        ),
     ],
 }
 ASSIGNMENT = Assignment.from_notebook(json.dumps(SOURCE).encode(), "mini")
@@ -101,6 +115,13 @@ def handed_in(double: str, shift: str = "def shift(x, by):\n    return x + by", 
 
 
 HONEST = json.dumps(handed_in("def double(x):\n    return 2 * x")).encode()
+SLOW = """
+def double(x):
+    import time
+    began = time.process_time()
+    while time.process_time() - began < 0.15: pass
+    return 2 * x
+"""
 
 
 @dataclass
@@ -125,9 +146,13 @@ class Stage:
         self.server = socket.create_server(("127.0.0.1", 0))
         self.datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.datagrams.bind(self.server.getsockname())
+        self.local = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.local.bind(str(self.home / "socket"))
         threading.Thread(target=self._listen, daemon=True).start()
-        threading.Thread(target=self._hear, daemon=True).start()
+        for heard in (self.datagrams, self.local):
+            threading.Thread(target=self._hear, args=(heard,), daemon=True).start()
         names = {"{port}": str(self.server.getsockname()[1]), "{outside}": str(self.outside)}
+        names["{socket}"] = str(self.home / "socket")
         self.names = {**names, "{course}": str(self.course), "{other}": str(other)}
 
     def _listen(self) -> None:
@@ -136,10 +161,10 @@ class Stage:
                 self.server.accept()[0].close()
                 self.calls.append("connection")
 
-    def _hear(self) -> None:
+    def _hear(self, heard: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                self.datagrams.recv(100)
+                heard.recv(100)
                 self.calls.append("datagram")
 
     def submission(self, attack: Attack) -> bytes:
@@ -155,7 +180,9 @@ class Stage:
         """A hash of everything in the course's folder and the places an attack aims at."""
         digest = hashlib.sha256()
         for path in sorted(self.home.rglob("*")):
-            digest.update(str(path).encode() + (path.read_bytes() if path.is_file() else b""))
+            about = path.lstat()
+            digest.update(f"{path} {about.st_mode} {about.st_mtime_ns}".encode())
+            digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()
 
 
@@ -178,12 +205,20 @@ class Outcome:
 def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
     """Grade one attack, then an honest submission, and look for everything that must not have happened."""
     submission, before = stage.submission(attack), stage.prints()
+    scratches = _scratches(sandbox)
     stage.calls.clear()
-    began = time.monotonic()
-    result = grade(submission, ASSIGNMENT, KEY, LIMITS, sandbox)
-    seconds = time.monotonic() - began
-    marks = {mark.grade_id: mark.score for mark in result.marks}
     faults = []
+    neighbour = Neighbour(sandbox) if attack.beside else None
+    began = time.monotonic()
+    try:
+        result = grade(submission, ASSIGNMENT, KEY, LIMITS, sandbox)
+    except Exception as error:
+        result = Result("mini", (), (), (), "", 0, "", 0.0)
+        faults.append(f"stopped the grader ({type(error).__name__})")
+    seconds = time.monotonic() - began
+    if neighbour and neighbour.score() != 7:
+        faults.append("harmed the submission beside it")
+    marks = {mark.grade_id: mark.score for mark in result.marks}
     if marks.get("test_double") or marks.get("test_double_hidden"):
         faults.append("earned marks")
     if set(marks) != {cell.grade_id for cell in ASSIGNMENT.graded}:
@@ -192,7 +227,7 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
         faults.append("cost other answers their marks")
     given = result.to_json() + "".join(cell.error for cell in result.cells)
     own = stage.submission(attack).decode("utf-8", "replace")
-    for secret in (SECRET_NAME, SECRET_NUMBER, "OTHER STUDENT'S", KEY.decode()):
+    for secret in (SECRET_NAME, SECRET_NUMBER, SECRET_LETTERS, "OTHER STUDENT'S", KEY.decode()):
         if secret in given and secret not in own:
             faults.append(f"learnt {secret}")
     if stage.prints() != before:
@@ -201,13 +236,82 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
         faults.append(f"reached the network ({stage.calls[0]})")
     if leftovers(sandbox):
         faults.append("left processes behind")
-    if result.seconds > LIMITS.total_seconds + 10:
+    if seconds > attack.within:
         faults.append("took too long")
+    if _scratches(sandbox) - scratches:
+        faults.append("left files behind")
+    if any("examiner" in why for why in result.needs_eye):
+        faults.append("ended the examiner")
     if grade(HONEST, ASSIGNMENT, KEY, LIMITS, sandbox).score != 7:
         faults.append("harmed the next submission")
+        with suppress(Exception):
+            nursery(sandbox).close()
     if not any(mark.message for mark in result.marks):
         faults.append("said nothing")
-    return Outcome(attack, result, tuple(faults), seconds)
+    return Outcome(attack, result, (*faults, *harm_to_pages(result)), seconds)
+
+
+def _scratches(sandbox: str) -> set[Path]:
+    """The scratch folders that are there."""
+    return set(Path(nursery(sandbox)._home).glob("student-*"))
+
+
+class Neighbour:
+    """An honest submission that takes some computing, graded while an attack is."""
+
+    def __init__(self, sandbox: str) -> None:
+        self._scores: list[float] = []
+        self._thread = threading.Thread(target=self._grade, args=(sandbox,))
+        self._thread.start()
+
+    def _grade(self, sandbox: str) -> None:
+        time.sleep(0.3)
+        self._scores.append(grade(json.dumps(handed_in(SLOW)).encode(), ASSIGNMENT, KEY, LIMITS, sandbox).score)
+
+    def score(self) -> float:
+        """Its marks, once it is done."""
+        self._thread.join()
+        return sum(self._scores)
+
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+ACTIVE = re.compile(r"<(script|img|iframe|object|link)|<style>\*|<[^>]*(javascript:|\son\w+=)", re.IGNORECASE)
+
+
+def harm_to_pages(result: Result) -> list[str]:
+    """What a result does to the pages, tables and files that are made of it."""
+    scores = {mark.grade_id: mark.score or 0.0 for mark in result.marks}
+    summary = Summary({"mini": ASSIGNMENT})
+    try:
+        nb = marked_notebook(ASSIGNMENT, result, "key", "student")
+        page = feedback_html(nb, student="student", assignment="mini")
+        summary.add(ASSIGNMENT, "student", result, Marked("student", scores=scores))
+        summary.mistakes(), summary.alike()
+        terminal, sheet = table(ASSIGNMENT, summary.rows()), marks_csv(summary.rows())
+        (notebook_text(nb) + page + terminal + sheet).encode()
+    except Exception as error:
+        return [f"stopped the report ({type(error).__name__})"]
+    body = re.sub(r"<style>.*?</style>", "", page, count=1, flags=re.DOTALL)
+    return ["reached the terminal"] * bool(UNSEEN.search(terminal)) + ["put markup in"] * bool(ACTIVE.search(body))
+
+
+def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
+    """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
+    path = Path(__file__).parents[2] / "source" / fraud.assignment / f"{fraud.assignment}.ipynb"
+    assignment = Assignment.from_notebook(path.read_bytes(), fraud.assignment)
+    notebook = json.loads(path.read_text())
+    for cell, raw in zip(assignment.cells, notebook["cells"], strict=True):
+        raw["source"] = fraud.answers.get(cell.grade_id, cell.release_source)
+    moved = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == fraud.last]
+    own = [{"cell_type": "code", "metadata": {}, "source": source} for source in fraud.cells(assignment)]
+    if own:  # they are looked at where cells have lost their ids
+        notebook["cells"] = [{**c, "metadata": {}} for c in notebook["cells"][:8]]
+    notebook["cells"] = [*[c for c in notebook["cells"] if c not in moved], *moved, *own]
+    began = time.monotonic()
+    result = grade(json.dumps(notebook).encode(), assignment, KEY)
+    seconds = time.monotonic() - began
+    passed = [m.grade_id for m in result.marks if m.score and m.grade_id.startswith(fraud.fails)]
+    return passed + ["took too long"] * (seconds > fraud.within), seconds
 
 
 def leftovers(sandbox: str = "auto") -> list[int]:
@@ -236,8 +340,8 @@ def _descendants(pid: int) -> list[int]:
     return family
 
 
-def main(only: str = "") -> int:
-    """Play every attack and print the table."""
+def main(only: str = "", sandbox: str = "auto") -> int:
+    """Play every attack whose name has `only` in it, and print the table."""
     successes = played = 0
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
         stage = Stage(Path(folder))
@@ -246,14 +350,22 @@ def main(only: str = "") -> int:
             for attack in attacks:
                 if only not in attack.name:
                     continue
-                outcome = play(attack, stage)
+                outcome = play(attack, stage, sandbox)
                 played += 1
                 successes += bool(outcome.faults)
                 verdict = "; ".join(outcome.faults).upper() or "repelled"
                 print(f"  {attack.name:<52} {verdict:<10} {outcome.seconds:5.1f} s  {outcome.told[:110]}", flush=True)
-        names = Counter(attack.name for attacks in GROUPS.values() for attack in attacks)
+        print("\nthe workshop's own notebooks")
+        for fraud in FRAUDS:
+            if only in fraud.name:
+                faults, seconds = play_fraud(fraud)
+                played += 1
+                successes += bool(faults)
+                verdict = f"PASSED {', '.join(faults)}" if faults else "no mark"
+                print(f"  {fraud.name:<52} {verdict:<10} {seconds:5.1f} s", flush=True)
+        names = Counter(attack.name for attacks in [*GROUPS.values(), FRAUDS] for attack in attacks)
         assert max(names.values()) == 1, "two attacks of one name"
-        print(f"\n{played} attacks, {successes} successes. Student code ran in {nursery().rung}.")
+        print(f"\n{played} attacks, {successes} successes. Student code ran in {nursery(sandbox).rung}.")
     return 1 if successes else 0
 
 

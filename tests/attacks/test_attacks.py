@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from attacks.attacks import GROUPS, RESOURCES, WIRE, Attack
-from attacks.stage import Stage, play
+from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
+from attacks.stage import Stage, play, play_fraud
+from examiner.intake import owner_of, valid_id
+from examiner.sandbox import best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
+PATIENT |= {"takes the processor from its neighbour", "five thousand cells without ids"}
+FOLDERS = [attack for attack in RESOURCES if "folder" in attack.name]
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +37,46 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 )
 def test_repels(attack: Attack, stage: Stage) -> None:
     assert play(attack, stage).faults == ()
+
+
+@pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in [*REACH, *FOLDERS]])
+@pytest.mark.parametrize("rung", ["landlock", "namespaces"])
+def test_each_rung_repels(attack: Attack, rung: str, stage: Stage) -> None:
+    if not best_rung(readable_paths(), rung)[0]:
+        pytest.skip(f"this machine has no {rung}")
+    assert play(attack, stage, rung).faults == ()
+
+
+@pytest.mark.parametrize("fraud", [pytest.param(fraud, id=fraud.name) for fraud in FRAUDS])
+def test_wrong_answers_earn_nothing(fraud: Fraud) -> None:
+    assert play_fraud(fraud)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "student"),
+    [
+        ("eve_111_222_x_333_attempt_2030-01-01-00-00-00_y.ipynb", "111"),
+        ("eve_111_222_Bob_333_assignsubmission_file_y.ipynb", "111"),
+        ("eve_111_222_x_3_attempt_2030-99-99-99-99-99_y.ipynb", "111"),
+        ("eve/x_bob_attempt_2030-01-01-00-00-00_y.ipynb", "eve"),
+        ("eve/Bob_bob_assignsubmission_file_x.ipynb", "eve"),
+        ("eve/bob+mini+2030-01-01 00:00:00/x.ipynb", "eve"),
+        ("Eve_111_assignsubmission_file_/bob+mini+2030-01-01 00:00:00.ipynb", "111"),
+    ],
+)
+def test_the_name_of_a_file_makes_it_nobody_elses(path: str, student: str) -> None:
+    owner = owner_of(path, ["mini"])
+    assert owner is not None and owner.student == student
+
+
+@pytest.mark.parametrize(
+    "student", ["..", "a/b", "\x1bc", "a\x9b2J", "\u202eeve", "Jos\udce9", "=1+1", "-rf", "@eve", " "]
+)
+def test_a_folders_name_that_is_no_students(student: str) -> None:
+    assert not valid_id(student)
+
+
+@pytest.mark.parametrize("place", ["/usr/local/share/nbgrader/exchange", "/usr/local/etc/jupyter", "/etc/jupyter"])
+def test_no_student_reads_where_nbgrader_keeps_things(place: str) -> None:
+    """The exchange with everyone's submissions, and the configuration, on a server with nbgrader's defaults."""
+    assert not [path for path in readable_paths() if Path(place).is_relative_to(path)]
