@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -28,6 +27,7 @@ from tqdm import tqdm
 
 from .class_ import ClassError, Job, Journal, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
+from .messages import printable
 from .sandbox import NoSandbox
 
 BATCH = 16  # submissions written to the gradebook in one transaction
@@ -140,9 +140,7 @@ def _common(command: argparse.ArgumentParser) -> None:
 
 def say(text: str, to: Any = None) -> None:
     """A line about the step at hand. What a student wrote may be in it, so nothing in it steers the terminal."""
-    print(
-        "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text), file=to, flush=True
-    )
+    print(printable(text), file=to, flush=True)
 
 
 # --- grading ---

@@ -24,6 +24,7 @@ from typing import Any
 
 from examiner import sandbox as sandboxes
 from examiner import stand_ins
+from examiner.messages import printable, standard, without_numbers
 from workshop import gradcheck
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -612,8 +613,8 @@ class _Examination:
     def _told(self, error: Any) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
-        shown = stand_ins.veiled(message) if self.tested else message[:2000]
-        return "\n".join([*filter(None, told), f"{kind}: {shown}"])
+        shown = standard(message) if self.tested else message[:2000]
+        return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, step: dict[str, Any]) -> dict[str, Any]:
         """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
@@ -624,7 +625,7 @@ class _Examination:
         return {
             "grade_id": step["grade_id"],
             "right": message is None,
-            "message": (message or "")[:6000],
+            "message": printable(message or "")[:6000],
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": eye,
@@ -675,13 +676,13 @@ def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str
             )
         if kind == "TimeoutError":
             return f"Your code was stopped: {text}.\n{told}".strip(), "too slow", ""
-        return f"Your code raised {kind}: {text}\n{told}".strip(), f"raised {kind}", ""
+        return f"Your code raised {kind}{f': {text}' if text else ''}\n{told}".strip(), f"raised {kind}", ""
     if isinstance(error, NameError) and getattr(error, "name", None):
         return f"There is no `{error.name}` in the notebook: is its cell written, and free of errors?", "missing", ""
     if isinstance(error, AssertionError):
         mistake = getattr(error, "mistake", None)
         if text:
-            return stand_ins.veiled(text) if secret else text, mistake, ""
+            return without_numbers(text) if secret else text, mistake, ""
         return "A test of this answer failed.", mistake, ""
     shown = f": {text}" if text and not secret else ""
     return (

@@ -12,7 +12,6 @@ import contextlib
 import inspect
 import json
 import os
-import re
 import select
 import socket
 import time
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from examiner import wire
+from examiner.messages import standard
 from examiner.student import CALLBACK_GONE, revive
 
 GRACE = 2.0  # seconds between the alarm in the student's process and its end
@@ -254,7 +254,7 @@ class Pupil:
             return self._lent[number]
         if described[0] == "TimeoutError":
             self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
-        error = revive((described[0], veiled(described[1])))
+        error = revive((described[0], standard(described[1])))
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
         error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"  # type: ignore[attr-defined]
         return error
@@ -322,14 +322,6 @@ def _well_described(described: Any) -> bool:
     ):
         return False
     return all(type(line) is tuple and len(line) == 2 and all(type(n) is int for n in line) for line in lines)
-
-
-_NUMBER = re.compile(r"-?\d+\.\d*(e[+-]?\d+)?|-?\d{5,}")
-
-
-def veiled(text: str) -> str:
-    """A message of student code's, without the numbers of a hidden test that it may hold."""
-    return _NUMBER.sub("…", text.split("\n")[0])[:300]
 
 
 def free_names(source: str) -> list[str]:

@@ -132,9 +132,8 @@ class _Guarded:
             what = "is not written yet" if str(error).startswith(self.name) else f"had to stop: {error}"
             fail(f"{self.name} {what}.", "not written")
         except (Exception, SystemExit) as error:
-            fail(
-                f"{self.name} raised {type(error).__name__}: {error}{_line_of(error)}", f"raised {type(error).__name__}"
-            )
+            kind, why = type(error).__name__, f": {error}" if str(error) else ""
+            fail(f"{self.name} raised {kind}{why}{_line_of(error)}", f"raised {kind}")
         if self.untouched:
             for i, (before, after) in enumerate(zip(args, handed_in, strict=True)):
                 if not _same(before, after):
