@@ -316,16 +316,15 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     if right.any() and not grossly.all():
         return NOTHING
     if right.any():
-        for axis in range(want.ndim):
-            lines = np.asarray(right.all(axis=tuple(a for a in range(want.ndim) if a != axis)))
-            what = ("row", "column")[axis] if want.ndim == 2 else "entry"
+        for what, lines in _lines(right):
             if lines[0] and not lines[1:].any():
                 zeros = " The others are 0: does a loop end too early?" if not got[~right].any() else ""
                 return Finding("only the first", f"Only the first {what} is right.{zeros}")
             if lines[:-1].all() and not lines[-1]:
                 return Finding("not the last", f"The last {what} is wrong, and only that.")
         worst = np.abs(want) >= np.abs(want)[~right].min()
-        if facts.truth != "finite difference" and want.size > 3 and np.ptp(got[worst]) == 0 and np.ptp(want[worst]) > 1:
+        flat = want.size > 3 and np.ptp(got[worst]) == 0 and np.ptp(want[worst]) > 1 and bool(got[worst].flat[0])
+        if facts.truth != "finite difference" and flat:
             return Finding("clipped", f"The largest values all come out as {got[worst].flat[0]:.6g}: are they cut off?")
         return NOTHING
     ratio = got / want
@@ -346,3 +345,11 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
             sentence = f"The difference is {share.flat[0]:.6g} times {facts.of}: the penalty has the wrong weight."
             return Finding("penalty's weight", sentence)
     return NOTHING
+
+
+def _lines(right: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Which rows, which columns and which entries are right."""
+    for axis in range(right.ndim):
+        what = ("row", "column")[axis] if right.ndim == 2 else "entry"
+        yield what, np.asarray(right.all(axis=tuple(a for a in range(right.ndim) if a != axis)))
+    yield "entry", right.ravel()
