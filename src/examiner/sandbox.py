@@ -258,7 +258,7 @@ def _small_root(scratch: str, readable: Sequence[str]) -> None:
             at = ctypes.c_char_p((root + path).encode())
             _system_call(442, -100, at, _AT_RECURSIVE, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
     os.makedirs(root + scratch)
-    _mount("tmpfs", root + scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={SCRATCH_BYTES},mode=700")
+    _mount("tmpfs", root + scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={SCRATCH_BYTES},nr_inodes=20000,mode=700")
     os.chdir(root)
     _system_call(155 if platform.machine() == "x86_64" else 41, ctypes.c_char_p(b"."), ctypes.c_char_p(b"."))
     _call("umount2", ctypes.c_char_p(b"."), _MNT_DETACH)

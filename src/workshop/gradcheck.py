@@ -17,7 +17,9 @@ import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -238,6 +240,8 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
     asked = f"({', '.join(parts)})"
     if result is None:
         fail(f"{name} returned None where {asked} is asked: is the return missing?", "returns None")
+    if isinstance(result, Iterator | ValuesView):
+        result = list(result)
     pair = isinstance(result, np.ndarray) and result.ndim == 1 and result.dtype == object
     if not isinstance(result, tuple | list) and not pair:
         fail(f"{name} must return {asked}, but returned {_kind(result)}.", "wrong type")
@@ -381,6 +385,8 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, int | float | np.generic):
         return value
+    if isinstance(value, Decimal | Fraction):
+        return float(value)
     raise TypeError(f"not a number: {value!r}")
 
 

@@ -174,6 +174,8 @@ def _penalties(want: Floats, facts: Facts) -> Iterator[Rule]:
         yield Rule(
             "bias penalised", want + lam * biases, "The penalty counts the biases too: only weights are penalised."
         )
+        for name, part in ((k, float((v**2).sum()) / 2) for k, v in facts.parameters.items() if k in BIASES):
+            yield Rule("bias penalised", want + lam * part, f"The penalty counts {name} too: a bias is not penalised.")
     elif facts.of in facts.parameters:
         theta = facts.parameters[facts.of]
         if facts.of in BIASES:
@@ -183,6 +185,8 @@ def _penalties(want: Floats, facts: Facts) -> Iterator[Rule]:
             return
         for mistake, amount, sentence in amounts:
             yield Rule(mistake, want + amount * lam * theta, sentence)
+        if np.abs(want - lam * theta).max() < 0.02 * np.abs(want).max():
+            return  # next to such a penalty, the data's part can't be told apart
         for mistake, factor, question in _factors(facts):
             sentence = f"The part that comes from the data is {_number(factor)} times what it should be. {question}"
             yield Rule(mistake, factor * (want - lam * theta) + lam * theta, sentence)
@@ -210,9 +214,12 @@ def _single_point(want: Floats, facts: Facts) -> Iterator[Rule]:
     )
     if label:
         yield Rule("label left out", want * y_hat / delta, "It is what ŷ alone would give: is the label y left out?")
+    else:
+        sentence = "It is what the label −1 would give: labels are 0 and 1 here."
+        yield Rule("labels as −1 and 1", want * (y_hat + 1) / delta, sentence)
     rounded = round(y_hat) - label
     if rounded:
-        sentence = "It is what ŷ rounded to 0 or 1 would give: use the probability itself."
+        sentence = "It is what ŷ − y = ±1 would give: is ŷ rounded to 0 or 1, or the factor ŷ − y left out?"
         yield Rule("rounded probability", want * rounded / delta, sentence)
     if "H" not in facts.sizes or "w" not in facts.others or facts.of not in ("V", "c"):
         return
@@ -302,25 +309,29 @@ def _shifts(want: Floats, facts: Facts) -> Iterator[Rule]:
 def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     right = np.abs(got - want) <= 1e-6 + 1e-5 * np.abs(want)
     if got.size < 2:
-        return NOTHING
+        return (_cut_off(got, want, right) if facts.of else None) or NOTHING
     if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
         return Finding("reordered", "The numbers are right, but they stand in another order.")
     if _meets(np.abs(got), np.abs(want)):
         return Finding("some signs", "Every entry has the right size, but some have the wrong sign.")
     y = facts.parameters.get("y")
-    if y is not None and y.shape == got.shape and right.any():
+    if y is not None and y.shape == got.shape[:1] and right.any():
+        points = right.reshape(len(y), -1).all(axis=1)
         for label in (0, 1):
-            if np.array_equal(~right, y == label):
+            if np.array_equal(~points, y == label):
                 return Finding("one class wrong", f"The points of class {label} are wrong, and only they.")
+    finding = _cut_off(got, want, right) or _partly_penalised(got, want, right, facts)
+    if finding:
+        return finding
     grossly = np.abs(got - want)[~right] > 1e-3 * np.abs(want)[~right]
     if right.any() and not grossly.all():
         return NOTHING
     if right.any():
         for what, lines in _lines(right):
-            if lines[0] and not lines[1:].any():
+            if lines[0] and not lines[1:].any() and right.sum() * len(lines) == right.size:
                 zeros = " The others are 0: does a loop end too early?" if not got[~right].any() else ""
                 return Finding("only the first", f"Only the first {what} is right.{zeros}")
-            if lines[:-1].all() and not lines[-1]:
+            if len(lines) > 1 and lines[:-1].all() and not lines[-1]:
                 return Finding("not the last", f"The last {what} is wrong, and only that.")
         worst = np.abs(want) >= np.abs(want)[~right].min()
         flat = want.size > 3 and np.ptp(got[worst]) == 0 and np.ptp(want[worst]) > 1 and bool(got[worst].flat[0])
@@ -353,3 +364,22 @@ def _lines(right: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         what = ("row", "column")[axis] if right.ndim == 2 else "entry"
         yield what, np.asarray(right.all(axis=tuple(a for a in range(right.ndim) if a != axis)))
     yield "entry", right.ravel()
+
+
+def _cut_off(got: Floats, want: Floats, right: NDArray[np.bool_]) -> Finding | None:
+    """Whether all that is wrong should be larger than a round number, and comes out as that number, with its sign."""
+    cut, whole = got[~right], want[~right]
+    bound = float(np.abs(cut).max())
+    if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > bound**2):
+        return None
+    return Finding("clipped", f"Where it is wrong it comes out as {bound:g}, and should be larger: is it cut off?")
+
+
+def _partly_penalised(got: Floats, want: Floats, right: NDArray[np.bool_], facts: Facts) -> Finding | None:
+    """Whether what is wrong lacks the penalty's part, and the rest is right."""
+    theta, lam = facts.parameters.get(facts.of or ""), float(facts.parameters.get("lam", np.float64(0.0)))
+    if not lam or theta is None or facts.of in BIASES or theta.shape != got.shape or not right.any():
+        return None
+    if not _meets(got[~right], (want - lam * theta)[~right]):
+        return None
+    return Finding("penalty on some weights", "In these entries the penalty is missing: every weight is penalised.")

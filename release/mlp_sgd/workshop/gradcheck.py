@@ -11,12 +11,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import io
 import os
 import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -131,9 +134,8 @@ class _Guarded:
             what = "is not written yet" if str(error).startswith(self.name) else f"had to stop: {error}"
             fail(f"{self.name} {what}.", "not written")
         except (Exception, SystemExit) as error:
-            fail(
-                f"{self.name} raised {type(error).__name__}: {error}{_line_of(error)}", f"raised {type(error).__name__}"
-            )
+            kind, why = type(error).__name__, f": {error}" if str(error) else ""
+            fail(f"{self.name} raised {kind}{why}{_line_of(error)}", f"raised {kind}")
         if self.untouched:
             for i, (before, after) in enumerate(zip(args, handed_in, strict=True)):
                 if not _same(before, after):
@@ -180,15 +182,17 @@ def _namespace(function: Any) -> dict[str, Any]:
     return vars(sys.modules["__main__"])
 
 
+class _Nowhere(io.TextIOBase):
+    """A stream that forgets what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No warnings, and nothing on stderr: nbgrader takes a mark for either."""
-    with (
-        np.errstate(all="ignore"),
-        warnings.catch_warnings(),
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-    ):
+    with np.errstate(all="ignore"), warnings.catch_warnings(), contextlib.redirect_stderr(_Nowhere()):
         warnings.simplefilter("ignore")
         yield
 
@@ -236,6 +240,8 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
     asked = f"({', '.join(parts)})"
     if result is None:
         fail(f"{name} returned None where {asked} is asked: is the return missing?", "returns None")
+    if isinstance(result, Iterator | ValuesView):
+        result = list(result)
     pair = isinstance(result, np.ndarray) and result.ndim == 1 and result.dtype == object
     if not isinstance(result, tuple | list) and not pair:
         fail(f"{name} must return {asked}, but returned {_kind(result)}.", "wrong type")
@@ -379,6 +385,8 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, int | float | np.generic):
         return value
+    if isinstance(value, Decimal | Fraction):
+        return float(value)
     raise TypeError(f"not a number: {value!r}")
 
 
