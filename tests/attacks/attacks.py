@@ -805,6 +805,7 @@ FILES = [
     Attack("five thousand cells without ids", notebook=_nameless, within=20),
     Attack("escapes for the terminal", "def double(x): raise ValueError('\\x1b]0;hacked\\x07\\x1bc \\x9b2J \\u202e')"),
     Attack("an answer of a thousand terms", "def double(x):\n    return 3 * x" + " + 0" * 1100),
+    Attack("maths that never ends", notebook=lambda nb: _add_text(nb, r"\begin{a}" * 8000)),
     Attack("markup in every text", first="<script>", notebook=lambda nb: _add_text(nb, MARKUP)),
     Attack("ten thousand cells", notebook=lambda nb: {**nb, "cells": nb["cells"] * 1500}, spares=False),
 ]

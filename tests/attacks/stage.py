@@ -281,7 +281,7 @@ ACTIVE = re.compile(r"<(script|img|iframe|object|link)|<style>\*|<[^>]*(javascri
 def harm_to_pages(result: Result) -> list[str]:
     """What a result does to the pages, tables and files that are made of it."""
     scores = {mark.grade_id: mark.score or 0.0 for mark in result.marks}
-    summary = Summary({"mini": ASSIGNMENT})
+    summary, began = Summary({"mini": ASSIGNMENT}), time.monotonic()
     try:
         nb = marked_notebook(ASSIGNMENT, result, "key", "student")
         page = feedback_html(nb, student="student", assignment="mini")
@@ -292,7 +292,12 @@ def harm_to_pages(result: Result) -> list[str]:
     except Exception as error:
         return [f"stopped the report ({type(error).__name__})"]
     body = re.sub(r"<style>.*?</style>", "", page, count=1, flags=re.DOTALL)
-    return ["reached the terminal"] * bool(UNSEEN.search(terminal)) + ["put markup in"] * bool(ACTIVE.search(body))
+    harm = {
+        "held the report up": time.monotonic() - began > 3,
+        "reached the terminal": UNSEEN.search(terminal),
+        "put markup in": ACTIVE.search(body),
+    }
+    return [what for what, done in harm.items() if done]
 
 
 def play_fraud(fraud: Fraud) -> tuple[list[str], float]:

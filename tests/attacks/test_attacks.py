@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
 from attacks.stage import Stage, play, play_fraud
-from examiner.intake import owner_of, valid_id
+from examiner.intake import Taken, owner_of, read_source, valid_id
 from examiner.sandbox import best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
@@ -80,3 +84,26 @@ def test_a_folders_name_that_is_no_students(student: str) -> None:
 def test_no_student_reads_where_nbgrader_keeps_things(place: str) -> None:
     """The exchange with everyone's submissions, and the configuration, on a server with nbgrader's defaults."""
     assert not [path for path in readable_paths() if Path(place).is_relative_to(path)]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_students_broken_zip_stops_nobody(method: int, tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("mini.ipynb", bytes(range(256)) * 40)
+    honest = made.getvalue()
+    for student in ("alice", "eve"):
+        (tmp_path / student).mkdir()
+    (tmp_path / "alice" / "mini.ipynb").write_text("{}")
+    for at in range(40, 200, 3):
+        (tmp_path / "eve" / "mini.zip").write_bytes(honest[:at] + bytes([honest[at] ^ 255]) + honest[at + 1 :])
+        found = read_source(tmp_path, ["mini"], Taken())
+        assert "alice" in [notebook.student for notebook in found]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_name_that_is_no_utf8_can_be_told_of(tmp_path: Path) -> None:
+    (tmp_path / "eve").mkdir()
+    Path(os.fsdecode(bytes(tmp_path / "eve") + b"/caf\xe9.ipynb")).write_text("{}")
+    for found in read_source(tmp_path, ["mini"], Taken()):
+        found.origin.encode()
