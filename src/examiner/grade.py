@@ -531,6 +531,7 @@ def examine(line: socket.socket) -> None:
     examination = _Examination(job["steps"], limits, start)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
+    gradcheck.note_wrong(*job["wrong"])
     try:
         for number, step in enumerate(job["steps"]):
             if step["kind"] == "test":
@@ -762,7 +763,14 @@ def grade(
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
-    told, outcome = _outcome(list(_steps(placed, assignment, stand)), limits, seed, digest, home)
+    wrong = {mark.question for mark in stand.values() if mark.score is not None and mark.score < mark.points}
+    job = {
+        "steps": list(_steps(placed, assignment, stand)),
+        "limits": asdict(limits),
+        "seed": seed,
+        "wrong": [name for cell in assignment.cells if cell.grade_id in wrong for name in cell.defines],
+    }
+    told, outcome = _outcome(job, limits, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
     messages = {mark.grade_id: mark.message for mark in marks}
@@ -815,12 +823,11 @@ def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mar
 
 
 def _outcome(
-    steps: list[dict[str, Any]], limits: Limits, seed: int, digest: str, home: sandboxes.Nursery
+    job: dict[str, Any], limits: Limits, digest: str, home: sandboxes.Nursery
 ) -> tuple[dict[str, Any], list[str]]:
     """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
     told: dict[str, Any] = {"cells": {}, "marks": {}}
-    job = json.dumps({"steps": steps, "limits": asdict(limits), "seed": seed}).encode() + b"\n"
-    tests = [step["source"] for step in steps if step["kind"] == "test"]
+    tests = [step["source"] for step in job["steps"] if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
     scratches: list[str] = []
     with sandboxes.own_core() as core:
@@ -836,7 +843,7 @@ def _outcome(
         line = home.examiner(tests, core)
         try:
             line.settimeout(30)
-            hand_over(job)
+            hand_over(json.dumps(job).encode() + b"\n")
             for message in _messages(line, deadline):
                 if "need" in message:
                     hand_over(b"S")

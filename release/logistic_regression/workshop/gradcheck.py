@@ -39,6 +39,7 @@ VAGUE = (None, "not finite", "all zero", "constant factor", "factor by row", "fa
 """Mistakes that another problem may name better (see :func:`over`)."""
 
 _right_answers: dict[str, Callable[..., Any]] = {}
+_wrong_answers: set[str] = set()
 
 
 class WrongAnswer(AssertionError):
@@ -77,6 +78,16 @@ def right(**answers: Callable[..., Any]) -> None:
     _right_answers.update(answers)
 
 
+def note_wrong(*names: str) -> None:
+    """Remember that answers of these names were found wrong."""
+    _wrong_answers.update(names)
+
+
+def was_wrong(name: str) -> bool:
+    """Whether a test found the answer ``name`` wrong: only then may a later answer follow from it."""
+    return name in _wrong_answers
+
+
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
     """Run ``test`` on the student's ``answers``; raise :class:`WrongAnswer` where it fails.
 
@@ -97,6 +108,7 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
                 return
             raise
     except WrongAnswer as wrong:
+        note_wrong(*names)
         wrong.table_shown = _show(wrong.table)
         raise wrong.with_traceback(None) from None
 
@@ -261,6 +273,15 @@ def lookup(name: str, result: Any, key: str) -> Any:
     return result[key]
 
 
+def stands(own: Floats, N: int) -> bool:
+    """Whether a part of an answer on N points may stand for the truth of the next part, which is to follow from it.
+
+    It is finite, and neither empty nor zero everywhere: from nothing, anything would follow. (One point by itself may
+    well come out as zero.)
+    """
+    return own.size > 0 and bool(np.all(np.isfinite(own)) and (N == 1 or np.any(own)))
+
+
 def as_array(name: str, value: Any) -> Floats:
     """``value`` as an array of floats: a number, an array, or nested lists and tuples of numbers."""
     if value is None:
@@ -317,7 +338,7 @@ def compare(
 
 def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
     with np.errstate(all="ignore"):
-        return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want))
+        return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want)) & np.isfinite(want)
 
 
 def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int]) -> NoReturn:
