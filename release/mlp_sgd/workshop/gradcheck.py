@@ -273,13 +273,15 @@ def lookup(name: str, result: Any, key: str) -> Any:
     return result[key]
 
 
-def stands(own: Floats, N: int) -> bool:
+def stands(own: Floats, N: int, H: int = 1) -> bool:
     """Whether a part of an answer on N points may stand for the truth of the next part, which is to follow from it.
 
-    It is finite, and neither empty nor zero everywhere: from nothing, anything would follow. (One point by itself may
-    well come out as zero.)
+    It is finite, not empty, not zero everywhere, and not one number for all of H > 1 units: from nothing, anything
+    would follow. (One point by itself may well come out so.)
     """
-    return own.size > 0 and bool(np.all(np.isfinite(own)) and (N == 1 or np.any(own)))
+    if own.size == 0 or not np.all(np.isfinite(own)):
+        return False
+    return N == 1 or bool(np.any(own) and len(np.unique(own)) >= min(H, 2))
 
 
 def as_array(name: str, value: Any) -> Floats:
