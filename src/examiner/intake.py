@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
 from .grade import Assignment
+from .messages import printable
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
@@ -66,6 +67,7 @@ MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(f
 BLACKBOARD = re.compile(
     r"^(?P<assignment>.+?)_(?P<id>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*))?$"
 )
+BLACKBOARDS_END = re.compile(r"attempt_\d{4}-\d\d-")
 CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<rest>.+)$")
 EXCHANGE = re.compile(r"^(?P<id>[^+]+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+.*)?$")
 
@@ -80,23 +82,26 @@ class Owner:
     declared: str = ""
 
 
-def owner_of(path: str, assignments: Sequence[str]) -> Owner | None:
-    """Who handed in the file at `path` (with /), from the names that Moodle, Canvas, Blackboard and nbgrader give."""
-    parts = PurePosixPath(path).parts
-    for index, part in enumerate(parts):
-        if match := MOODLE.match(part):
-            return Owner(match["id"], match["name"])
-        if match := EXCHANGE.match(part):
-            return Owner(match["id"], timestamp=_utc(match["time"]), declared=match["assignment"])
-        if match := BLACKBOARD.match(part):
-            when = datetime.strptime(match["time"], "%Y-%m-%d-%H-%M-%S")
-            return Owner(match["id"], timestamp=when)
-        if index == len(parts) - 1 and (match := CANVAS.match(part)):
-            again = re.search(r"-(\d+)\.[^.]+$", match["rest"])
-            return Owner(match["id"], match["name"], bool(match["late"]), attempt=int(again[1]) if again else 0)
+def owner_of(path: str, assignments: Sequence[str], level: int = 0) -> Owner | None:
+    """Who handed in the file at `path` (with /), from the names that Moodle, Canvas, Blackboard and nbgrader give.
+
+    The system's own name is the folder at `level`, or the file's where there is no folder. What lies below, a student
+    named, and it tells nothing of whose it is.
+    """
+    parts = PurePosixPath(path).parts[level:]
+    top = parts[0]
+    if len(parts) == 1 and (match := CANVAS.match(top)) and not BLACKBOARDS_END.match(match["rest"]):
+        again = re.search(r"-(\d+)\.[^.]+$", match["rest"])
+        return Owner(match["id"], match["name"], bool(match["late"]), attempt=int(again[1]) if again else 0)
+    if match := MOODLE.match(top):
+        return Owner(match["id"], match["name"])
+    if match := EXCHANGE.match(top):
+        return Owner(match["id"], timestamp=_utc(match["time"]), declared=match["assignment"])
     if len(parts) > 1:
         declared = next((part for part in parts[1:-1] if part in assignments), "")
-        return Owner(parts[0], declared=declared)
+        return Owner(top, declared=declared)
+    if match := BLACKBOARD.match(top):
+        return Owner(match["id"], timestamp=_utc(re.sub(r"-(\d\d)-(\d\d)-(\d\d)$", r" \1:\2:\3", match["time"])))
     stem = PurePosixPath(path).stem
     for assignment in assignments:
         for left, right in (
@@ -108,6 +113,15 @@ def owner_of(path: str, assignments: Sequence[str]) -> Owner | None:
             if stem.startswith(left) and stem.endswith(right) and len(stem) > len(left + right):
                 return Owner(stem[len(left) : len(stem) - len(right)], declared=assignment)
     return Owner(stem) if stem not in assignments else None
+
+
+def _level(paths: Sequence[str]) -> int:
+    """How deep the folders lie that the system named: where most paths have such a name, else at the top."""
+    for level in range(4):
+        tops = [parts[level] for path in paths if len(parts := PurePosixPath(path).parts) > level + 1]
+        if 2 * sum(bool(MOODLE.match(top) or EXCHANGE.match(top)) for top in tops) > len(paths):
+            return level
+    return 0
 
 
 def _utc(text: str) -> datetime | None:
@@ -135,14 +149,19 @@ def read_timestamp(folder: Path) -> datetime | None:
         return None
 
 
+FORMULA = "=+-@"  # what begins so, a spreadsheet computes
+
+
 def valid_id(student: str) -> bool:
-    """Whether an id can be a folder's name, and nbgrader's patterns can find it there."""
+    """Whether an id can be a folder's name, nbgrader's patterns can find it there, and people can read it."""
     return (
         bool(student.strip())
-        and len(student.encode()) <= 128
+        and len(student.encode("utf-8", "replace")) <= 128
         and student not in (".", "..")
         and not student.startswith(".")
-        and not re.search(r'[/\\\0\n\r\t*?\[\]<>|":]', student)
+        and not re.search(r'[/\\*?\[\]<>|":]', student)
+        and printable(student) == student.replace("\n", "").replace("\t", "")
+        and student[0] not in FORMULA
     )
 
 
@@ -169,6 +188,7 @@ def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterat
     files = [file for file in sorted(root.rglob("*")) if file.suffix.lower() in (".ipynb", ".zip")]
     names = [file.relative_to(root).as_posix() for file in files]
     prefix = _wrapper(names, assignments)
+    level = _level([name[len(prefix) :] for name in names if not SKIP.search(name)])
     for file, name in zip(files, names, strict=True):
         if SKIP.search(name):
             continue
@@ -178,7 +198,7 @@ def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterat
             continue
         with open(file, "rb") as stream:
             content = stream.read(LARGEST_SUBMISSION + 1)
-        owner = owner_of(name[len(prefix) :], assignments)
+        owner = owner_of(name[len(prefix) :], assignments, level)
         when = read_timestamp(file.parent)
         yield from _found(name, content, owner, when, taken, assignments)
 
@@ -210,11 +230,14 @@ def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[
             wanted = [m for m in members if not SKIP.search(m.filename) and _kind(m.filename)]
             _refuse_bombs(path.name, wanted)
             prefix = _wrapper([member.filename for member in wanted], assignments)
+            level = _level([member.filename[len(prefix) :] for member in wanted])
             for member in wanted:
                 content = _member(archive, member, path.name)
-                owner = owner_of(member.filename[len(prefix) :], assignments)
+                owner = owner_of(member.filename[len(prefix) :], assignments, level)
                 yield from _found(member.filename, content, owner, None, taken, assignments)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except ClassError:
+        raise
+    except Exception as error:
         raise ClassError(f"{path.name} can't be read ({error}). Export it again. Nothing was taken.") from error
 
 
@@ -253,6 +276,7 @@ def _found(
     taken: Taken,
     assignments: Sequence[str],
 ) -> Iterator[Found]:
+    name = os.fsencode(name).decode("utf-8", "replace")
     if owner is None or not valid_id(owner.student):
         taken.problems.append(f"{name}: its name does not tell whose it is; not taken.")
         return
@@ -284,7 +308,7 @@ def _found(
                 return
             for member in members:
                 yield found(f"{name}/{member.filename}", _member(inner, member, name))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, ClassError) as error:
+    except Exception as error:  # a spoilt stream fails in as many ways as there are packers
         taken.problems.append(f"{name}: {owner.student}'s zip can't be read ({error}); not taken.")
 
 
