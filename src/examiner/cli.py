@@ -24,7 +24,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .class_ import ClassError, Job, Journal, available_cores, course_secret, grade_class, write_atomically
+from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result
 
 BATCH = 64  # submissions written to the gradebook in one transaction
@@ -66,10 +66,13 @@ def _in_words(error: Exception, course: Path) -> str:
 
 
 def _about_disk(error: OSError) -> str:
-    where = f" ({error.filename})" if error.filename else ""
+    place = str(error.filename or "")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"no permission to write{where}. Make it yours (ls -ld shows whose it is) and run again."
-    return f"{error.strerror or error}{where}."
+        place = (
+            place if os.path.lexists(place) else os.path.dirname(place)
+        )  # of a file that could not be made, its folder
+        return f"no permission to read or write {place}. Make it yours (ls -ld shows whose it is) and run again."
+    return f"{error.strerror or error} ({place})."
 
 
 def _is_database(error: Exception) -> bool:
@@ -161,7 +164,13 @@ def grade_command(options: argparse.Namespace) -> int:
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
     roster = intake.read_roster(options.roster, sessions) if options.roster else {}
-    for folder in (course.state, course.autograded, course.feedback, *([course.submitted] if options.origin else [])):
+    for folder in (
+        course.root,
+        course.state,
+        course.autograded,
+        course.feedback,
+        *([course.submitted] if options.origin else []),
+    ):
         _must_be_writable(folder)
     with one_run(course.state):
         names: dict[str, str] = {}
@@ -185,18 +194,19 @@ def grade_command(options: argparse.Namespace) -> int:
                     say(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
-            results = grade_class(
-                jobs,
-                assignments,
-                secret,
-                journal,
-                limits=limits,
-                sandbox=options.sandbox,
-                workers=options.workers,
-                scheduler=options.scheduler,
-                progress=_progress(jobs, options),
-            )
-            class_.write(results)
+            with _progress(jobs, options) as progress:
+                results = grade_class(
+                    jobs,
+                    assignments,
+                    secret,
+                    journal,
+                    limits=limits,
+                    sandbox=options.sandbox,
+                    workers=options.workers,
+                    scheduler=options.scheduler,
+                    progress=progress,
+                )
+                class_.write(results)
             class_.finish(report=not options.no_report)
     say(
         f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
@@ -291,7 +301,8 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
     db.expunge_all()
 
 
-def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
+@contextmanager
+def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Progress]:
     """A bar that names what is being graded, with the time left."""
     workers = (
         f"the cluster at {options.scheduler}"
@@ -309,10 +320,9 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
             bar.update()
         now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
         bar.set_postfix_str(now, refresh=event == "start")
-        if bar.n == len(jobs):
-            bar.close()
 
-    return progress
+    with bar:
+        yield progress
 
 
 class _Class:
