@@ -175,7 +175,7 @@ def grade_command(options: argparse.Namespace) -> int:
     with one_run(course.state):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every)
+            names = _take_in(options, course, every, {} if options.unknown_students else roster)
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
         jobs, odd = intake.find_jobs(course.submitted, assignments)
@@ -245,7 +245,9 @@ def one_run(state: Path) -> Iterator[None]:
         yield
 
 
-def _take_in(options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment]) -> dict[str, str]:
+def _take_in(
+    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], roster: Mapping[str, Any]
+) -> dict[str, str]:
     from . import intake
 
     if options.origin == "exchange":
@@ -257,7 +259,7 @@ def _take_in(options: argparse.Namespace, course: Any, assignments: Mapping[str,
             raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
     else:
         origin = Path(options.origin)
-    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments)
+    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments, roster)
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
     for problem in taken.problems:
         say(f"  look at this: {problem}")
