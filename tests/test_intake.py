@@ -69,6 +69,14 @@ def test_of_several_attempts_the_newest_counts(tmp_path: Path) -> None:
     assert intake.read_timestamp(submitted / "ada" / "mini").isoformat() == "2017-08-29T09:00:00"  # type: ignore[union-attr]
 
 
+def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        for content in (ANSWER, json.dumps(answered(double="return x"))):
+            archive.writestr("a_1_2_mini.ipynb", content)
+    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    assert "Several notebooks came" in taken.notes["1", "mini"][0]
+
+
 def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:

@@ -243,12 +243,12 @@ def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MOST_MEMBERS:
                 raise ClassError(f"{path.name} holds {len(members)} files; that is no class. Nothing was taken.")
-            every = {_name_in_zip(member): member for member in members}
-            wanted = {name: m for name, m in every.items() if not SKIP.search(name) and _kind(name)}
-            _refuse_bombs(path.name, list(wanted.values()))
-            prefix = _wrapper(list(wanted), assignments)
-            _name_those_without(every, prefix, assignments, taken)
-            for name, member in wanted.items():
+            every = [(_name_in_zip(member), member) for member in members]
+            wanted = [(name, member) for name, member in every if not SKIP.search(name) and _kind(name)]
+            _refuse_bombs(path.name, [member for _, member in wanted])
+            prefix = _wrapper([name for name, _ in wanted], assignments)
+            _name_those_without([name for name, _ in every], prefix, assignments, taken)
+            for name, member in wanted:
                 content = _member(archive, member, path.name)
                 owner = owner_of(name[len(prefix) :], assignments)
                 yield from _found(name, content, owner, None, taken, assignments)
