@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -352,22 +353,59 @@ def test_an_old_gradebook_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFi
     assert (root / "gradebook.db").read_bytes() == before
 
 
-def test_an_unwritable_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = make_course(tmp_path)
-    hand_in(root, "ada", answered())
-    (root / "feedback").write_text("a file where a folder should be")
-    assert grade(root) == 1
-    assert "feedback" in says(capsys)
-    assert not (root / "gradebook.db").exists()
+def as_ordinary_user(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command without root's power to write everywhere."""
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    return subprocess.run([*drop, sys.executable, "-m", "examiner.cli", *command], capture_output=True, text=True)
 
 
-def test_a_wrong_assignment_and_a_wrong_scheduler_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def everything(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", [".", "feedback", "gradebook.db"])
+def test_what_must_not_be_written_is_named_and_all_is_as_it_was(course: Path, name: str) -> None:
+    place, before = course / name, everything(course)
+    mode = place.stat().st_mode
+    place.chmod(0o555)
+    run = as_ordinary_user("grade", "--course", str(course))
+    place.chmod(mode)
+    assert run.stderr == (
+        f"workshop: no permission to read or write {place}. Make it yours (ls -ld shows whose it is) and run again.\n"
+    )
+    assert everything(course) == before
+
+
+def test_a_zip_that_must_not_be_read_is_named(course: Path, tmp_path: Path) -> None:
+    (tmp_path / "export.zip").touch(0o000)
+    run = as_ordinary_user("grade", "--course", str(course), "--from", str(tmp_path / "export.zip"))
+    assert f"no permission to read or write {tmp_path / 'export.zip'}" in run.stderr
+
+
+def test_a_gradebook_that_was_cut_short_is_completed(tmp_path: Path) -> None:
     root = make_course(tmp_path)
     hand_in(root, "ada", answered())
-    assert grade(root, "nonsense") == 1
+    url = f"sqlite:///{root}/gradebook.db"
+    gradebook.tables.Student.__table__.create(gradebook.sa.create_engine(url))
+    assert grade(root) == 0
+    with Gradebook(url, "comp90051") as book:
+        assert book.db.execute(gradebook.sa.text("SELECT version_num FROM alembic_version")).all() == [
+            (gradebook.newest_schema(),)
+        ]
+
+
+def test_a_wrong_assignment_is_said(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert grade(course, "nonsense") == 1
     assert "there is mini" in says(capsys)
-    assert grade(root, "--scheduler", "tcp://127.0.0.1:9") == 1
-    assert "No Dask scheduler answers" in says(capsys)
+
+
+def test_a_scheduler_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert grade(root, "--scheduler", address) == 1
+    assert f"\nworkshop: No Dask scheduler answers at {address!r} (nothing came" in says(capsys)
 
 
 def test_cells_taken_away_from_a_graded_assignment_are_explained(

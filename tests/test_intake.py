@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def test_of_several_attempts_the_newest_counts(tmp_path: Path) -> None:
     assert intake.read_timestamp(submitted / "ada" / "mini").isoformat() == "2017-08-29T09:00:00"  # type: ignore[union-attr]
 
 
+def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        for content in (ANSWER, json.dumps(answered(double="return x"))):
+            archive.writestr("a_1_2_mini.ipynb", content)
+    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    assert "Several notebooks came" in taken.notes["1", "mini"][0]
+
+
 def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
@@ -75,6 +84,35 @@ def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
         archive.writestr("work/mini.ipynb", ANSWER)
     _, submitted = take(tmp_path, {"Ada L_7_assignsubmission_file_/work.zip": inner.getvalue()})
     assert (submitted / "7" / "mini" / "mini.ipynb").exists()
+
+
+def test_names_are_read_as_utf_8_where_the_zip_does_not_say_so(tmp_path: Path) -> None:
+    zipped(tmp_path / "export.zip", {"ZZ X_7_assignsubmission_file_/mini.ipynb": ANSWER})
+    content = (tmp_path / "export.zip").read_bytes().replace(b"ZZ", "ë".encode())
+    (tmp_path / "export.zip").write_bytes(content)
+    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    assert taken.names == {"7": "ë X"}
+
+
+def test_a_folder_named_in_another_encoding_is_taken_in(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/class/M\xfcller"
+    os.makedirs(folder)
+    Path(os.fsdecode(folder), "mini.ipynb").write_text(ANSWER)
+    taken = intake.take_in(tmp_path / "class", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    assert taken.students == {"Müller"}
+
+
+def test_who_handed_in_no_notebook_is_told(tmp_path: Path) -> None:
+    essay = "Ada L_7_assignsubmission_file_/essay.pdf"
+    taken, _ = take(tmp_path, {essay: "", "Bob_8_assignsubmission_file_/mini.ipynb": ANSWER, "readme.txt": ""})
+    assert taken.problems == [f"7 handed in no notebook, but {essay}."]
+
+
+def test_a_stranger_to_the_roster_leaves_all_as_it_was(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": ANSWER})
+    with pytest.raises(ClassError, match="Not on the roster, but handed in: eve"):
+        intake.take_in(export, tmp_path / "submitted", tmp_path, MINI, {"ada": intake.Enrolled("ada")})
+    assert not list((tmp_path / "submitted").iterdir())
 
 
 def test_names_in_a_zip_are_never_paths(tmp_path: Path) -> None:
@@ -143,6 +181,12 @@ def test_no_student_vanishes(tmp_path: Path) -> None:
     assert "renamed.ipynb" in notes["b", "mini"][0]
 
 
+def test_a_folder_whose_name_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    os.makedirs(os.fsencode(tmp_path) + b"/submitted/M\xfcller/mini")
+    with pytest.raises(ClassError, match="Rename the folder"):
+        intake.find_jobs(tmp_path / "submitted", MINI)
+
+
 def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
     roster = tmp_path / "roster.csv"
     roster.write_text(
@@ -167,6 +211,12 @@ def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says:
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(ClassError, match=says):
         intake.read_roster(tmp_path / "roster.csv", ["Tuesday"])
+
+
+def test_a_roster_in_another_encoding_is_refused_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_bytes("student_id\nMüller\n".encode("latin-1"))
+    with pytest.raises(ClassError, match="no CSV in UTF-8"):
+        intake.read_roster(tmp_path / "roster.csv")
 
 
 def test_strangers_are_named(tmp_path: Path) -> None:

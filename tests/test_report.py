@@ -113,6 +113,16 @@ def test_sessions_come_in_the_timetables_order() -> None:
     assert page.index("<td>Tuesday</td>") < page.index("<td>Friday</td>")
 
 
+def test_a_session_without_a_mistake_has_no_hardest_question() -> None:
+    page = summary({"ada": result("return 2 * x", {})}, session_of={"ada": "Friday"}, sessions=["Friday"]).page()
+    assert "<td>none</td>" in page
+
+
+def test_who_is_on_the_roster_and_handed_in_nothing_is_named() -> None:
+    page = summary({"ada": result("return 2 * x", {})}, session_of={"ada": "1", "zoe": "1"}).page()
+    assert "<b>1</b> on the roster did not: zoe." in page
+
+
 LONG = """
 def double(x):
     {a} = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.metadata
 import json
@@ -459,6 +460,19 @@ def _serve_grades() -> None:
         sink.flush()
 
 
+async def _find_scheduler(address: str) -> None:
+    """Raise an OSError or a ValueError where no scheduler answers; a Client waits long for what is none."""
+    from distributed.core import rpc
+
+    try:
+        async with asyncio.timeout(10), rpc(address, timeout=10) as found:
+            kind = (await found.identity())["type"]
+    except TimeoutError:
+        raise OSError("nothing came within 10 seconds") from None
+    if kind != "Scheduler":
+        raise ValueError(f"a {kind.lower()} answers there")
+
+
 class _Cluster:
     """The workers of a Dask cluster. No shared disk: submissions and results travel. A lost worker's are redone."""
 
@@ -468,8 +482,9 @@ class _Cluster:
         except ImportError as error:
             raise ClassError("--scheduler needs dask.distributed: pip install distributed") from error
         try:
+            asyncio.run(_find_scheduler(address))
             self.client: Any = Client(address, timeout="10s", set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
             raise ClassError(
                 f"No Dask scheduler answers at {address!r} ({error}). Give the address that `dask scheduler` prints, "
                 "as in tcp://10.0.0.5:8786, and see that this machine may connect to it."

@@ -18,14 +18,14 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .class_ import ClassError, Job, Journal, available_cores, course_secret, grade_class, write_atomically
+from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
 from .messages import printable
 from .sandbox import NoSandbox
@@ -69,10 +69,13 @@ def _in_words(error: Exception, course: Path) -> str:
 
 
 def _about_disk(error: OSError) -> str:
-    where = f" ({error.filename})" if error.filename else ""
+    place = str(error.filename or "")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"no permission to write{where}. Make it yours (ls -ld shows whose it is) and run again."
-    return f"{error.strerror or error}{where}."
+        place = (
+            place if os.path.lexists(place) else os.path.dirname(place)
+        )  # of a file that could not be made, its folder
+        return f"no permission to read or write {place}. Make it yours (ls -ld shows whose it is) and run again."
+    return f"{error.strerror or error} ({place})."
 
 
 def _is_database(error: Exception) -> bool:
@@ -164,12 +167,18 @@ def grade_command(options: argparse.Namespace) -> int:
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
     roster = intake.read_roster(options.roster, sessions) if options.roster else {}
-    for folder in (course.state, course.autograded, course.feedback, *([course.submitted] if options.origin else [])):
+    for folder in (
+        course.root,
+        course.state,
+        course.autograded,
+        course.feedback,
+        *([course.submitted] if options.origin else []),
+    ):
         _must_be_writable(folder)
     with one_run(course.state):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every)
+            names = _take_in(options, course, every, {} if options.unknown_students else roster)
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
         jobs, odd = intake.find_jobs(course.submitted, assignments)
@@ -182,21 +191,24 @@ def grade_command(options: argparse.Namespace) -> int:
         limits = Limits()
         secret = course_secret(course.state)
         journal = Journal(course.state / "journal", secret, limits)
-        grading = grade_class(  # it begins at once, while the gradebook is made ready
-            jobs,
-            assignments,
-            secret,
-            journal,
-            limits=limits,
-            sandbox=options.sandbox,
-            workers=options.workers,
-            scheduler=options.scheduler,
-            progress=_progress(jobs, options),
-        )
-        with closing(grading), _gradebook(course) as gradebook:
+        with ExitStack() as stack:
+            progress = stack.enter_context(_progress(jobs, options))
+            grading = grade_class(  # it begins at once, while the gradebook is made ready
+                jobs,
+                assignments,
+                secret,
+                journal,
+                limits=limits,
+                sandbox=options.sandbox,
+                workers=options.workers,
+                scheduler=options.scheduler,
+                progress=progress,
+            )
+            stack.enter_context(closing(grading))
+            gradebook = stack.enter_context(_gradebook(course))
             for assignment in assignments.values():
                 if books.register(course, gradebook, assignment):
-                    say(f"Registered {assignment.name} in the gradebook.")
+                    tqdm.write(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
             class_.write(grading)
@@ -255,7 +267,9 @@ def one_run(state: Path) -> Iterator[None]:
         yield
 
 
-def _take_in(options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment]) -> dict[str, str]:
+def _take_in(
+    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], roster: Mapping[str, Any]
+) -> dict[str, str]:
     from . import intake
 
     if options.origin == "exchange":
@@ -267,7 +281,7 @@ def _take_in(options: argparse.Namespace, course: Any, assignments: Mapping[str,
             raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
     else:
         origin = Path(options.origin)
-    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments)
+    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments, roster)
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
     for problem in taken.problems:
         say(f"  look at this: {problem}")
@@ -311,7 +325,8 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
     db.expunge_all()
 
 
-def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
+@contextmanager
+def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Progress]:
     """A bar that names what is being graded, with the time left."""
     workers = (
         f"the cluster at {options.scheduler}"
@@ -332,7 +347,8 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Any:
         if bar.n == len(jobs):
             bar.close()
 
-    return progress
+    with bar:
+        yield progress
 
 
 class _Class:

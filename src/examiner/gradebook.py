@@ -131,8 +131,11 @@ def check_database(db_url: str) -> None:
     engine = None
     try:
         url = sa.engine.make_url(db_url)
-        if url.drivername.startswith("sqlite") and url.database and not Path(url.database).exists():
-            return
+        if url.drivername.startswith("sqlite") and url.database:
+            if not Path(url.database).exists():
+                return
+            if not os.access(url.database, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url.database)
         engine = sa.create_engine(db_url)
         with engine.connect() as connection:
             names = set(sa.inspect(connection).get_table_names())

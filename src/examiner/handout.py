@@ -158,6 +158,7 @@ def make_lite(bundle: Path, target: Path) -> Path:
         "federated_extensions": [str(labextensions / name) for name in wanted],
         "no_sourcemaps": True,
     }
+    target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         contents = Path(scratch) / "contents"
         shutil.copytree(bundle, contents, ignore=shutil.ignore_patterns("requirements.txt", "environment.yml"))

@@ -88,7 +88,8 @@ def owner_of(path: str, assignments: Sequence[str], level: int = 0) -> Owner | N
     The system's own name is the folder at `level`, or the file's where there is no folder. What lies below, a student
     named, and it tells nothing of whose it is.
     """
-    parts = PurePosixPath(path).parts[level:]
+    parts = PurePosixPath(path).parts
+    parts = parts[level:] or parts
     top = parts[0]
     if len(parts) == 1 and (match := CANVAS.match(top)) and not BLACKBOARDS_END.match(match["rest"]):
         again = re.search(r"-(\d+)\.[^.]+$", match["rest"])
@@ -171,10 +172,13 @@ def valid_id(student: str) -> bool:
 def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
     """Every notebook in a zip, a folder, or an exchange's inbound folder. Raises ClassError for what can't be used."""
     if not path.exists():
-        raise ClassError(f"There is nothing at {path}.")
+        raise ClassError(f"There is nothing at {path}; is the path right?")
     if path.is_dir():
         yield from _read_folder(path, assignments, taken)
-    elif zipfile.is_zipfile(path):
+        return
+    with open(path, "rb") as stream:  # is_zipfile would take a file that can't be opened for no zip
+        zipped = zipfile.is_zipfile(stream)
+    if zipped:
         yield from _read_zip(path, assignments, taken)
     elif path.suffix == ".ipynb":
         raise ClassError(
@@ -185,13 +189,17 @@ def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterato
 
 
 def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
-    files = [file for file in sorted(root.rglob("*")) if file.suffix.lower() in (".ipynb", ".zip")]
-    names = [file.relative_to(root).as_posix() for file in files]
-    prefix = _wrapper(names, assignments)
-    level = _level([name[len(prefix) :] for name in names if not SKIP.search(name)])
-    for file, name in zip(files, names, strict=True):
+    every = {
+        _readable(os.fsencode(file.relative_to(root))): file for file in sorted(root.rglob("*")) if not file.is_dir()
+    }
+    wanted = [name for name in every if _kind(name)]
+    prefix = _wrapper(wanted, assignments)
+    level = _level([name[len(prefix) :] for name in wanted if not SKIP.search(name)])
+    _name_those_without(every, prefix, level, assignments, taken)
+    for name in wanted:
         if SKIP.search(name):
             continue
+        file = every[name]
         information = file.lstat()
         if stat.S_ISLNK(information.st_mode) or not stat.S_ISREG(information.st_mode):
             taken.problems.append(f"{name}: a link or special file, not read.")
@@ -201,6 +209,37 @@ def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterat
         owner = owner_of(name[len(prefix) :], assignments, level)
         when = read_timestamp(file.parent)
         yield from _found(name, content, owner, when, taken, assignments)
+
+
+def _readable(name: bytes) -> str:
+    """A file's name as text, whatever machine it comes from."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+
+
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """A member's name; where the zip does not say that it is UTF-8, it may be so all the same."""
+    try:
+        return member.filename if member.flag_bits & 0x800 else member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return member.filename
+
+
+def _name_those_without(
+    names: Iterable[str], prefix: str, level: int, assignments: Sequence[str], taken: Taken
+) -> None:
+    """Tell of those who handed in files, but no notebook."""
+    files: dict[str, list[str]] = {}
+    for name in names:
+        path = name.removeprefix(prefix)
+        owner = owner_of(path, assignments, level)
+        if owner and (owner.name or owner.timestamp or "/" in path) and "__MACOSX" not in name:
+            files.setdefault(owner.student, []).append(name)
+    for student, theirs in files.items():
+        if not any(_kind(name) and not SKIP.search(name) for name in theirs):
+            taken.problems.append(f"{student} handed in no notebook, but {', '.join(theirs[:5])}.")
 
 
 def _wrapper(names: Sequence[str], assignments: Sequence[str]) -> str:
@@ -227,17 +266,19 @@ def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MOST_MEMBERS:
                 raise ClassError(f"{path.name} holds {len(members)} files; that is no class. Nothing was taken.")
-            wanted = [m for m in members if not SKIP.search(m.filename) and _kind(m.filename)]
-            _refuse_bombs(path.name, wanted)
-            prefix = _wrapper([member.filename for member in wanted], assignments)
-            level = _level([member.filename[len(prefix) :] for member in wanted])
-            for member in wanted:
+            every = [(_name_in_zip(member), member) for member in members]
+            wanted = [(name, member) for name, member in every if not SKIP.search(name) and _kind(name)]
+            _refuse_bombs(path.name, [member for _, member in wanted])
+            prefix = _wrapper([name for name, _ in wanted], assignments)
+            level = _level([name[len(prefix) :] for name, _ in wanted])
+            _name_those_without([name for name, _ in every], prefix, level, assignments, taken)
+            for name, member in wanted:
                 content = _member(archive, member, path.name)
-                owner = owner_of(member.filename[len(prefix) :], assignments, level)
-                yield from _found(member.filename, content, owner, None, taken, assignments)
+                owner = owner_of(name[len(prefix) :], assignments, level)
+                yield from _found(name, content, owner, None, taken, assignments)
     except ClassError:
         raise
-    except Exception as error:
+    except Exception as error:  # a spoilt stream fails in as many ways as there are packers
         raise ClassError(f"{path.name} can't be read ({error}). Export it again. Nothing was taken.") from error
 
 
@@ -276,7 +317,6 @@ def _found(
     taken: Taken,
     assignments: Sequence[str],
 ) -> Iterator[Found]:
-    name = os.fsencode(name).decode("utf-8", "replace")
     if owner is None or not valid_id(owner.student):
         taken.problems.append(f"{name}: its name does not tell whose it is; not taken.")
         return
@@ -364,9 +404,16 @@ def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tup
 # --- taking in ---
 
 
-def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[str, Assignment]) -> Taken:
-    """Bring the submissions at `path` into `submitted`. Either all is read and there is room, or nothing is changed.
+def take_in(
+    path: Path,
+    submitted: Path,
+    replaced: Path,
+    assignments: Mapping[str, Assignment],
+    roster: Mapping[str, Enrolled] | None = None,
+) -> Taken:
+    """Bring the submissions at `path` into `submitted`.
 
+    Either all can be read, there is room, and everyone is on the roster if one is given, or nothing is changed.
     Of several notebooks of one student for one assignment the newest counts (then the one most like the release, then
     the largest). What was there before and differs is kept in `replaced`.
     """
@@ -400,13 +447,19 @@ def take_in(path: Path, submitted: Path, replaced: Path, assignments: Mapping[st
                 write_atomically(kept / "timestamp.txt", found.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
             slim = Found(**{**found.__dict__, "content": b""})
             best[key] = (rank, slim, kept)
+        if roster:
+            there = [job.student for job in find_jobs(submitted, assignments)[0]]
+            check_roster(roster, there + [student for student, _ in best])
         _same_but_for_case(taken, {student for student, _ in best})
         for (student, assignment), (_, found, kept) in sorted(best.items()):
             _store(submitted, replaced, student, assignment, found, kept, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if not taken.students:
-        raise ClassError(f"No notebook was found in {path}. " + " ".join(taken.problems[:5]))
+        problems = "".join(f"\n  {problem}" for problem in taken.problems[:5])
+        raise ClassError(
+            f"No notebook (.ipynb) was found in {path}; is it the right file? Nothing was taken.{problems}"
+        )
     return taken
 
 
@@ -464,6 +517,10 @@ def find_jobs(
     for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir() and not entry.is_symlink()):
         if student.name.startswith("."):
             continue
+        if not student.name.isprintable():
+            raise ClassError(
+                f"Rename the folder {os.fsencode(student)!r}: its name can't be read. Nothing was changed."
+            )
         for name, assignment in assignments.items():
             folder = student / name
             if not folder.is_dir() or folder.is_symlink():
@@ -527,8 +584,10 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ClassError(f"There is no roster at {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClassError(f"The roster {path} can't be read ({error}). Save it as CSV in UTF-8.") from error
+    except UnicodeDecodeError:
+        raise ClassError(f"The roster {path} is no CSV in UTF-8. Save it as such: in Excel, as “CSV UTF-8”.") from None
+    except OSError as error:
+        raise ClassError(f"The roster {path} can't be read: {error.strerror}.") from error
     rows = list(csv.reader(text.splitlines(), dialect=_dialect(text)))
     if not rows:
         raise ClassError(f"The roster {path} is empty.")
@@ -562,7 +621,8 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
         )
     if unknown:
         lines = ", ".join(f"{name!r} (line {line})" for name, line in unknown.items())
-        raise ClassError(f"The roster names sessions that the timetable lacks: {lines}. It has: {'; '.join(sessions)}.")
+        there = "; ".join(f"{i} {session}" for i, session in enumerate(sessions, 1))
+        raise ClassError(f"The roster {path} names sessions that the timetable lacks: {lines}. It has: {there}.")
     return roster
 
 
@@ -592,8 +652,8 @@ def check_roster(roster: Mapping[str, Enrolled], students: Iterable[str]) -> Non
     """Raise a ClassError naming those who handed in but are not on the roster."""
     strangers = sorted(set(students) - set(roster))
     if strangers:
-        shown = ", ".join(strangers[:20]) + (" and others" if len(strangers) > 20 else "")
+        shown = ", ".join(strangers[:20]) + (f" and {len(strangers) - 20} others" if len(strangers) > 20 else "")
         raise ClassError(
-            f"{len(strangers)} who handed in are not on the roster: {shown}. Add them to it, or grade them as they are "
-            "with --unknown-students. Nothing was changed."
+            f"Not on the roster, but handed in: {shown}. Add them to it, or grade them as they are with "
+            "--unknown-students. Nothing was changed."
         )

@@ -360,17 +360,17 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         cells = ["…" if by_name[q.name].waiting else number(by_name[q.name].score) for q in questions]
         total = f"{number(row.score):>6}" + (" + hand marks" if row.marked.waiting else "")
         lines.append(line(row.student, cells, total))
-    lines += ["", "What went wrong"]
+    wrong: list[str] = []
     for row in rows:
         said = [f"note: {note}" for note in folded(row.notes)]
         for question in row.questions:
             for text in _told(question):
                 said.append(text)
         if said:
-            lines.append(f"  {row.student}")
+            wrong.append(f"  {row.student}")
             for text in said:
-                lines += ["    " + piece for piece in _wrapped(text, 110, "    ")]
-    return "\n".join(lines) + "\n"
+                wrong += ["    " + piece for piece in _wrapped(text, 110, "    ")]
+    return "\n".join([*lines, *(["", "What went wrong", *wrong] if wrong else [])]) + "\n"
 
 
 def _told(question: Question) -> list[str]:
@@ -612,6 +612,7 @@ class Summary:
             "mean": statistics.fmean(row.score for row in rows),
             "median": statistics.median(row.score for row in rows),
             "waiting": sum(bool(row.marked.waiting) for row in rows),
+            "absent": sorted(set(self.session_of) - {row.student for row in rows}),
             "by_question": by_question_picture(_shares(rows)),
             "totals": totals_picture([row.score for row in rows], most),
             "by_session": by_session_picture(rows, self.sessions, most) if self.session_of else "",
@@ -702,11 +703,10 @@ def _session_rows(rows: Sequence[Row], sessions: Sequence[str]) -> list[tuple[st
         if not mine:
             found.append((session or "no session", 0, 0.0, 0.0, ""))
             continue
-        worst = min(((statistics.fmean(s), q) for q, s in _scores(mine).items()), default=(1.0, ""))
+        share, worst = min(((statistics.fmean(s), q) for q, s in _scores(mine).items()), default=(1.0, ""))
         scores = [row.score for row in mine]
-        found.append(
-            (session or "no session", len(mine), statistics.fmean(scores), statistics.median(scores), worst[1])
-        )
+        hardest = worst if share < 1 else "none"
+        found.append((session or "no session", len(mine), statistics.fmean(scores), statistics.median(scores), hardest))
     return found
 
 
@@ -788,16 +788,19 @@ def by_session_picture(rows: Sequence[Row], sessions: Sequence[str], most: float
         orientation="horizontal",
         showfliers=False,
         widths=0.55,
+        boxprops={"color": "#9aa5b1"},
+        whiskerprops={"color": "#9aa5b1"},
+        capprops={"color": "#9aa5b1"},
         medianprops={"color": "#d55e00", "linewidth": 2},
     )
     for i, some in enumerate(scores, 1):
         offsets = [i + 0.32 * ((k * 0.618034) % 1 - 0.5) for k in range(len(some))]
-        axes.plot(sorted(some), offsets, ".", color="#0072b2", alpha=0.45, markersize=5)
+        axes.plot(sorted(some), offsets, ".", color="#0072b2", alpha=0.6, markersize=8, markeredgewidth=0, zorder=3)
     axes.set_yticks(
         range(1, len(names) + 1), [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)]
     )
     axes.invert_yaxis()
     axes.set_xlim(-0.5, most + 0.5)
-    axes.set_xlabel(f"marks of {number(most)}")
+    axes.set_xlabel(f"marks of {number(most)}, without what waits for a person")
     figure.tight_layout()
     return _svg(figure, "Marks by session: " + ", ".join(names))
