@@ -76,7 +76,17 @@ class _Renderer(IPythonRenderer):
 
 def markdown_to_html(text: str, trusted: bool = False) -> str:
     """Markdown with maths as HTML; raw HTML in it is shown as text unless the text is our own (`trusted`)."""
+    if len(text) > LONGEST_TEXT and not trusted:
+        return f"<pre>{_cut_and_escaped(text)}</pre>"
     return str(MarkdownWithMath(renderer=_Renderer(escape=not trusted, allow_harmful_protocols=trusted)).render(text))
+
+
+LONGEST_TEXT = 20_000  # characters of one cell; to set more of them well could take minutes, if somebody means it to
+
+
+def _cut_and_escaped(text: str) -> str:
+    rest = len(text) - LONGEST_TEXT
+    return html.escape(text[:LONGEST_TEXT]) + (f"\n… ({rest:,} more characters)" if rest > 0 else "")
 
 
 def safe_markdown(source: str) -> str:
@@ -91,6 +101,8 @@ def _trusted_html(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _python_html(source: str) -> str:
+    if len(source) > LONGEST_TEXT:
+        return _cut_and_escaped(source)
     return str(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
 
 
@@ -639,11 +651,14 @@ def _unnamed(message: str) -> str:
 
 @lru_cache(maxsize=65536)
 def shape_of(source: str) -> str:
-    """Python code without comments, docstrings, layout and the author's names, hashed; "" where too short to tell."""
+    """Python code without comments, docstrings, layout and the author's names, hashed; "" where there is no telling."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _shape_of(ast.parse(source)) if len(source) <= LONGEST_TEXT else ""
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a sum of a thousand terms can be too deep to walk
         return ""
+
+
+def _shape_of(tree: ast.Module) -> str:
     own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     names: dict[str, str] = {}
