@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from examiner.cli import main
+from examiner.cli import main, no_formula
 from mini_course import answered, hand_in, make_course
 
 COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
@@ -38,6 +38,11 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["grade", "--course", str(root), "--from", str(root / "class.zip"), "--roster", str(root / "roster.csv")]
     assert main(command) == 0
     return root
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-rf", "@SUM(A1)", "\t=1"])
+def test_no_spreadsheet_computes_what_a_student_wrote(text: str) -> None:
+    assert no_formula(text) == "'" + text and no_formula("Lee-Bruce = 1") == "Lee-Bruce = 1"
 
 
 def test_ids_and_names_come_out_as_they_came_in(course: Path) -> None:

@@ -505,7 +505,8 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
         most = sum(cell.points for cell in assignment.graded)
         for student in people:
             row = by_key.get((name, student.id))
-            who = [student.id, student.last_name or "", student.first_name or "", student.email or ""]
+            about = (student.last_name, student.first_name, student.email)
+            who = [student.id, *[no_formula(text or "") for text in about]]
             session = summary.session_of.get(student.id, "")
             if row is None:
                 writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, "nothing handed in"])
@@ -514,9 +515,14 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
             raw = sum(marked.scores.values())
             when = [marked.duedate or "", marked.timestamp or ""]
             marks = [raw, marked.late_penalty, marked.score, most, session, len(marked.waiting)]
-            writer.writerow([name, *when, *who, *marks, " ".join(folded(row.notes))])
+            writer.writerow([name, *when, *who, *marks, no_formula(" ".join(folded(row.notes)))])
     gradebook.db().rollback()
     return text.getvalue()
+
+
+def no_formula(text: str) -> str:
+    """Text that a spreadsheet does not compute."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def marks_csv(rows: Iterable[Any]) -> str:
@@ -530,7 +536,15 @@ def marks_csv(rows: Iterable[Any]) -> str:
         for line in row.lines:
             score = "" if line.score is None else line.score
             state = "waiting" if line.score is None else "by hand" if not line.auto_message else "automatic"
-            details = [line.question, line.grade_id, score, line.points, state, line.mistake or "", line.message]
+            details = [
+                line.question,
+                line.grade_id,
+                score,
+                line.points,
+                state,
+                line.mistake or "",
+                no_formula(line.message),
+            ]
             writer.writerow([row.assignment, row.student, *details])
     return text.getvalue()
 

@@ -143,11 +143,13 @@ _ATTRIBUTES = {
     "fremovexattr": (199, 16),
     "inotify_add_watch": (254, 27),
 }
-# Calls that are allowed where one argument, masked, is one value: (x86-64, arm64), which argument, mask, value.
+# Calls that are allowed where one argument, masked, is (or is not) one value: (x86-64, arm64), which argument, mask,
+# whether it is to be that value, the value.
 _GUARDED = {
-    "clone": ((56, 220), 0, _CLONE_THREAD, _CLONE_THREAD),  # threads, no processes
-    "socketpair": ((53, 199), 1, 0xF, socket.SOCK_STREAM),  # one for datagrams could be pointed at another's address
-    "prlimit64": ((302, 261), 0, 0xFFFFFFFF, 0),  # its own limits, no other process's
+    "clone": ((56, 220), 0, _CLONE_THREAD, True, _CLONE_THREAD),  # threads, no processes
+    "socketpair": ((53, 199), 1, 0xF, True, socket.SOCK_STREAM),  # not datagrams, which any address could be sent
+    "prlimit64": ((302, 261), 0, 0xFFFFFFFF, True, 0),  # its own limits, no other process's
+    "prctl": ((157, 167), 0, 0xFFFFFFFF, False, _PR_SET_PDEATHSIG),  # it ends with its keeper
 }
 _CLONE3 = 435
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -190,9 +192,9 @@ def _filter_system_calls(rung: str) -> None:
         if (number := numbers[column]) is not None:
             program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
     program += [(equal, 0, 1, _CLONE3), (give, 0, 0, absent)]
-    for numbers, argument, bits, value in _GUARDED.values():
+    for numbers, argument, bits, same, value in _GUARDED.values():
         program += [(equal, 0, 5, numbers[column]), (load, 0, 0, 16 + 8 * argument), (mask, 0, 0, bits)]
-        program += [(equal, 0, 1, value), (give, 0, 0, allow), (give, 0, 0, refuse)]
+        program += [(equal, not same, same, value), (give, 0, 0, allow), (give, 0, 0, refuse)]
     program += [(give, 0, 0, allow)]
     raw = b"".join(struct.pack("<HBBI", *line) for line in program)
     code = ctypes.create_string_buffer(raw, len(raw))
