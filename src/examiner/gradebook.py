@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -294,7 +295,8 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
         nodes.append(node)
         guide = _guide(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
         if guide:
-            about = _new_cell("markdown", f"**Marking guide** (students never see this)\n\n{guide}", None)
+            text = f"**Marking guide** (students never see this)\n\n{guide}"
+            about = _new_cell("markdown", textwrap.indent(text, "> ", lambda line: True), None)
             about["metadata"]["workshop"] = {"kind": "guide"}
             nodes.append(about)
     for index, node in enumerate(nodes):

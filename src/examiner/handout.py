@@ -199,7 +199,9 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
         nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)
         nb.cells = [_shown(cell) for cell in nb.cells]
         with tempfile.TemporaryDirectory() as folder:
-            NotebookClient(nb, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+            quiet = ["--IPKernelApp.log_level=ERROR"]
+            where = {"metadata": {"path": folder}}
+            NotebookClient(nb, timeout=120, kernel_name="python3", extra_arguments=quiet, resources=where).execute()
         nb.metadata.pop("widgets", None)
         for cell in nb.cells:
             cell.metadata.pop("execution", None)
@@ -243,6 +245,6 @@ def solution_page(nb: Any, name: str) -> str:
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
-        f"<title>{title}: solutions</title>\n<style>\n{style}\n.jp-InputPrompt, .jp-OutputPrompt {{ display: none; }}\n"
+        f"<title>{title}: solutions</title>\n<style>\n{style}\n.prompt, pre:empty {{ display: none; }}\n"
         f"</style></head><body>\n{body}\n</body></html>\n"
     )
