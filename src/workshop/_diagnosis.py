@@ -69,14 +69,21 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
             return Finding(mistake, sentence)
     if not got.any():
         asked = got.size > 1 and facts.sizes.get("N") != 1 and not np.all((want > 0) & (want < 1))
+        if np.all((want > 0) & (want < 0.5)):
+            return Finding("all zero", "It is 0: is a probability rounded, or never filled in?")
         return Finding("all zero", "Every entry is 0: is the result ever filled in?" if asked else "It is 0.")
     with np.errstate(all="ignore"):
         for rules in (_ratios, _penalties, _single_point, _values, _other_parts, _orders, _shifts):
             for rule in rules(want, facts):
-                telling = np.abs(rule.predicted).max() > 1e-5 * np.abs(want).max()
-                if rule.predicted.shape == want.shape and telling and _meets(got, rule.predicted):
+                if rule.predicted.shape == want.shape and _telling(rule, want) and _meets(got, rule.predicted):
                     return Finding(rule.mistake, rule.sentence)
         return _pattern(got, want, facts)
+
+
+def _telling(rule: Rule, want: Floats) -> bool:
+    """Whether a rule's prediction is neither next to nothing nor next to the right values."""
+    small = np.abs(want).max()
+    return bool(np.abs(rule.predicted).max() > 1e-5 * small and np.abs(rule.predicted - want).max() > 1e-3 * small)
 
 
 def _meets(got: Floats, predicted: Floats) -> bool:
@@ -185,7 +192,7 @@ def _penalties(want: Floats, facts: Facts) -> Iterator[Rule]:
             return
         for mistake, amount, sentence in amounts:
             yield Rule(mistake, want + amount * lam * theta, sentence)
-        if np.abs(want - lam * theta).max() < 0.02 * np.abs(want).max():
+        if np.abs(want - lam * theta).max() < 0.1 * np.abs(want).max():
             return  # next to such a penalty, the data's part can't be told apart
         for mistake, factor, question in _factors(facts):
             sentence = f"The part that comes from the data is {_number(factor)} times what it should be. {question}"
@@ -214,13 +221,11 @@ def _single_point(want: Floats, facts: Facts) -> Iterator[Rule]:
     )
     if label:
         yield Rule("label left out", want * y_hat / delta, "It is what ŷ alone would give: is the label y left out?")
-    else:
-        sentence = "It is what the label −1 would give: labels are 0 and 1 here."
-        yield Rule("labels as −1 and 1", want * (y_hat + 1) / delta, sentence)
     rounded = round(y_hat) - label
     if rounded:
-        sentence = "It is what ŷ − y = ±1 would give: is ŷ rounded to 0 or 1, or the factor ŷ − y left out?"
+        sentence = "It is what ŷ rounded to 0 or 1 would give: use the probability itself."
         yield Rule("rounded probability", want * rounded / delta, sentence)
+    yield Rule("residual left out", want / delta, "The factor ŷ − y, the slope of the loss by s, seems to be left out.")
     if "H" not in facts.sizes or "w" not in facts.others or facts.of not in ("V", "c"):
         return
     h, w = facts.others["w"] / delta, facts.parameters["w"]
@@ -310,12 +315,15 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     right = np.abs(got - want) <= 1e-6 + 1e-5 * np.abs(want)
     if got.size < 2:
         return (_cut_off(got, want, right) if facts.of else None) or NOTHING
+    if _meets(got, want):  # off by a hair: it would look like many things
+        return NOTHING
     if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
         return Finding("reordered", "The numbers are right, but they stand in another order.")
     if _meets(np.abs(got), np.abs(want)):
         return Finding("some signs", "Every entry has the right size, but some have the wrong sign.")
     y = facts.parameters.get("y")
-    if y is not None and y.shape == got.shape[:1] and right.any():
+    grossly = np.abs(got - want)[~right] > 1e-3 * np.abs(want)[~right]
+    if y is not None and y.shape == got.shape[:1] and len(y) > 6 and right.any() and grossly.all():
         points = right.reshape(len(y), -1).all(axis=1)
         for label in (0, 1):
             if np.array_equal(~points, y == label):
@@ -323,7 +331,6 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     finding = _cut_off(got, want, right) or _partly_penalised(got, want, right, facts)
     if finding:
         return finding
-    grossly = np.abs(got - want)[~right] > 1e-3 * np.abs(want)[~right]
     if right.any() and not grossly.all():
         return NOTHING
     if right.any():
@@ -369,8 +376,12 @@ def _lines(right: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def _cut_off(got: Floats, want: Floats, right: NDArray[np.bool_]) -> Finding | None:
     """Whether all that is wrong should be larger than a round number, and comes out as that number, with its sign."""
     cut, whole = got[~right], want[~right]
+    if np.all((want > 0) & (want < 1)):
+        edge, nearer = np.minimum(cut, 1 - cut), np.minimum(whole, 1 - whole)
+        if np.ptp(edge) < 1e-12 and abs(edge[0] - round(edge[0], 3)) < 1e-12 and np.all(nearer < 0.99 * edge):
+            return Finding("clipped", f"Where it is wrong it comes out {edge[0]:g} from 0 or 1: is it cut off there?")
     bound = float(np.abs(cut).max())
-    if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > bound**2):
+    if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > 1.001 * bound**2):
         return None
     return Finding("clipped", f"Where it is wrong it comes out as {bound:g}, and should be larger: is it cut off?")
 
