@@ -20,7 +20,7 @@ from nbgrader.api import Gradebook
 
 from examiner import class_, cli, gradebook
 from examiner.class_ import Journal
-from examiner.grade import Assignment, Limits, Result, nursery
+from examiner.grade import Assignment, GraderFailed, Limits, Result, nursery
 from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
 
 
@@ -105,6 +105,39 @@ def test_hand_marks_and_comments_survive_a_regrade(tmp_path: Path) -> None:
     with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
         assert book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade  # a person should look again
         assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Well put: $2x$."
+
+
+def test_a_changed_test_sends_no_hand_mark_back(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    assert grade(root) == 0
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
+        row = book.find_grade("explain", "mini", "mini", "ada")
+        row.manual_score, row.needs_manual_grade = 1.5, False
+        book.db.commit()
+    source = source_notebook()
+    source.cells[6].source = TEST_SHIFT_LEFT.replace("== -1", "== 3").rstrip()
+    make_course(root, source)
+    assert grade(root) == 0
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
+        assert not book.find_grade("explain", "mini", "mini", "ada").needs_manual_grade
+
+
+def test_what_the_grader_fails_on_is_said_and_graded_in_the_next_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+
+    def fails(*_: object) -> Result:
+        raise GraderFailed("no student's process came up")
+
+    monkeypatch.setattr(class_, "grade", fails)
+    assert grade(root) == 1
+    assert "failed on 1 of these" in says(capsys)
+    monkeypatch.undo()
+    assert grade(root) == 0
+    assert scores(root)["ada"]["test_double"] == 2
 
 
 def test_the_late_penalty_is_nbgraders_own(tmp_path: Path) -> None:

@@ -258,6 +258,7 @@ class Grading:
         self.executor: _Local | _Cluster | None = None
         self.waiting: dict[str, _Task] = {}
         self.ready: deque[Graded] = deque()
+        self.failed = 0  # how many the grader itself could not grade
         self._fill()
 
     def _fill(self) -> None:
@@ -318,7 +319,9 @@ class Grading:
             task.again = True
             self.executor.submit(key, task.submission, task.assignment, task.known)
             return
-        if not failed:  # else it is tried again in the next run
+        if failed:  # it is tried again in the next run
+            self.failed += len(task.jobs)
+        else:
             self.journal.put(task.submission, task.assignment, result)
         del self.waiting[key]
         for job in task.jobs:

@@ -213,6 +213,11 @@ def grade_command(options: argparse.Namespace) -> int:
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
             class_.write(grading)
             class_.finish(report=not options.no_report)
+        if grading.failed:
+            raise ClassError(
+                f"The grader itself failed on {grading.failed} of these; they have no mark, and the report lists them. "
+                "Run again: only they are graded."
+            )
     say(
         f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
     )
@@ -399,7 +404,8 @@ class _Class:
             paths.append(path)
             stamps.append("" if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
             when = intake.read_timestamp(self.course.submitted / job.student / name)
-            entries.append(books.Entry(job.student, result, when, bool(stamps[-1])))
+            before = books.read_sources(path) if stamps[-1] else {}
+            entries.append(books.Entry(job.student, result, when, bool(stamps[-1]), before))
         books.save(self.gradebook, assignment, entries, self.late)
         marks = books.read_marks(self.gradebook, name, [job.student for job, _, _ in batch])
         for (job, key, result), path, stamp in zip(batch, paths, stamps, strict=True):

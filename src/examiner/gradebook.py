@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -377,6 +377,17 @@ def _guide(cell: Any) -> str:
     return str(cell.source) if cell.metadata.get("solution") else ""
 
 
+def read_sources(path: Path) -> dict[str, str]:
+    """What the cells held in a marked notebook of an earlier run, by grade_id; nothing where it can't be read."""
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        return {
+            cell["metadata"]["nbgrader"]["grade_id"]: cell["source"] for cell in cells if "nbgrader" in cell["metadata"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def notebook_text(nb: NotebookNode) -> str:
     """A notebook as JSON, a line for each cell, its metadata first, so that its key is found without reading it all."""
     head = {name: nb[name] for name in ("metadata", "nbformat", "nbformat_minor")}
@@ -395,6 +406,7 @@ class Entry:
     result: Result
     timestamp: datetime | None
     changed: bool
+    before: Mapping[str, str] = field(default_factory=dict)  # what the cells held that were marked last
 
 
 def save(
@@ -426,6 +438,7 @@ def save(
         for entry in entries:
             where = submitted[entry.student]
             marks = {mark.grade_id: mark for mark in entry.result.marks}
+            theirs = {cell.grade_id: cell.source for cell in entry.result.cells}
             for name, cell_id in graded.items():
                 mark = marks.get(name)
                 score = mark.score if mark else 0.0
@@ -441,7 +454,7 @@ def save(
                 by_hand = row.manual_score is not None
                 if by_hand:
                     needs = True if entry.changed and row.auto_score != score else row.needs_manual_grade
-                    if entry.changed and score is None:
+                    if entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""):
                         needs = True
                 else:
                     needs = score is None
