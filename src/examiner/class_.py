@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -493,6 +494,7 @@ class _Cluster:
                 "as in tcp://10.0.0.5:8786, and see that this machine may connect to it."
             ) from error
         self.arguments, self.versions = arguments, grader_versions()
+        self.numbers = itertools.count()
         self.running: dict[Any, tuple[str, bytes, Assignment]] = {}
         self.finished: Any = as_completed(loop=self.client.loop)
         try:
@@ -521,7 +523,8 @@ class _Cluster:
 
     def submit(self, key: str, submission: bytes, assignment: Assignment, known: Result | None) -> None:
         what = (submission, assignment, *self.arguments, known)
-        future = self.client.submit(_grade_on_worker, what, self.versions, key=f"grade-{key}", retries=2)
+        name = f"grade-{key}-{next(self.numbers)}"  # a second try is no old result
+        future = self.client.submit(_grade_on_worker, what, self.versions, key=name, retries=2)
         self.running[future] = (key, submission, assignment)
         self.finished.add(future)
 
