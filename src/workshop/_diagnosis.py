@@ -350,7 +350,7 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
         if np.ptp(ratio) <= 1e-5 * abs(ratio.flat[0]):
             sentence = f"Every entry is {ratio.flat[0]:.6g} times the {_noun(facts)}: a constant factor is wrong."
             return Finding("constant factor", sentence)
-        for axis, what in ((1, "row"), (0, "column")):
+        for axis, what in ((1, "row"), (0, "column")) if np.ptp(ratio) > 1e-3 else ():
             if want.ndim == 2 and min(want.shape) > 1 and np.all(np.ptp(ratio, axis) <= 1e-4 * np.abs(ratio).min(axis)):
                 return Finding(f"factor by {what}", f"Each {what} is right but for a factor of its own.")
     difference = got - want
