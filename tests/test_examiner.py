@@ -290,6 +290,33 @@ def test_warnings_prints_and_figures_cost_nothing() -> None:
     )
 
 
+def test_warnings_that_a_cell_made_errors_cost_nothing() -> None:
+    passes(
+        """
+        import warnings, numpy as np
+        warnings.simplefilter("error"); np.seterr(all="raise")
+        def q(x):
+            warnings.warn("careful")
+            return 1 / np.exp(x)
+        """,
+        "import numpy as np\nassert q(np.array([1000.0])) == 0",
+    )
+
+
+def test_a_sequence_without_an_iterator_is_one() -> None:
+    passes(
+        """
+        class Batches:
+            def __len__(self): return 2
+            def __getitem__(self, i):
+                if i > 1: raise IndexError
+                return [i, i + 1]
+        def q(): return Batches()
+        """,
+        "assert [list(batch) for batch in q()] == [[0, 1], [1, 2]]",
+    )
+
+
 def test_cells_may_await_and_use_magics() -> None:
     passes(
         "%%capture out\nimport asyncio\nprint('x')",

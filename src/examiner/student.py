@@ -155,8 +155,11 @@ class Student:
         try:
             self.names.update(given)
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            value = self._target(target)(*args, **dict(pairs))
-            return b"R", encoder.message(value, before)
+            # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                value = self._target(target)(*args, **dict(pairs))
+                return b"R", encoder.message(value, before)
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 1.0)
             described = self._described(error)

@@ -215,7 +215,7 @@ class Encoder:
         if isinstance(x, Complex):
             number = complex(x)
             return b"c" + _C128.pack(number.real, number.imag)
-        if hasattr(type(x), "__iter__"):
+        if hasattr(type(x), "__iter__") or hasattr(type(x), "__getitem__"):
             return self._iterator(iter(x), depth)
         return self._opaque(x)
 
