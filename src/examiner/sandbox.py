@@ -597,7 +597,7 @@ def serve_students(control: socket.socket, sandbox: str, student: Callable[..., 
     if "landlock" in rung:
         importlib.import_module("sandlock")  # once, not in each student
     control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
-    _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student))
+    _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student), {examiners})
     _remove(os.getcwd())
     os._exit(0)
 
@@ -613,32 +613,43 @@ def serve_examiners(
             _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
         examine(socket.socket(fileno=handed[0]))
 
-    _serve(control, work, learn)
+    _serve(control, work, set(), learn)
     os._exit(0)
 
 
 def _serve(
-    control: socket.socket, work: Callable[[Any, list[int]], None], learn: Callable[[str], object] | None = None
+    control: socket.socket,
+    work: Callable[[Any, list[int]], None],
+    children: set[int],
+    learn: Callable[[str], object] = lambda test: None,
 ) -> None:
-    """Do each request's work in a forked process of its own."""
+    """Do each request's work in a forked process of its own, and wait in the end for these children and all others."""
     while True:
         length, handed, _, _ = socket.recv_fds(control, 4, 4)
         body = control.recv(struct.unpack("<I", length)[0], socket.MSG_WAITALL) if length else b""
-        _bury()
+        _bury(children)
         if not body:
-            return
+            break
         request = json.loads(body)
-        if learn is not None:
-            for test in request["tests"]:
-                with contextlib.suppress(Exception):  # the examiner meets it again, and tells
-                    learn(test)
+        for test in request.get("tests", ()):
+            with contextlib.suppress(Exception):  # the examiner meets it again, and tells
+                learn(test)
         gc.freeze()  # what is here now is shared with the child, and stays so while its collector leaves it alone
         with contextlib.suppress(OSError):  # no room for a process: whoever asked finds the line closed
-            if not os.fork():
+            pid = os.fork()
+            if not pid:
                 control.close()
                 _work(work, request, handed)
+            children.add(pid)
         for descriptor in handed:
             os.close(descriptor)
+    deadline = time.monotonic() + 1
+    while children and time.monotonic() < deadline:
+        time.sleep(0.01)
+        _bury(children)
+    for pid in children:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int]) -> NoReturn:
@@ -655,11 +666,11 @@ def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int
     os._exit(0)
 
 
-def _bury() -> None:
+def _bury(children: set[int]) -> None:
     """Take note of the children that have ended, and of the time they used."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            children.discard(pid)
 
 
 def _keep(request: Any, handed: list[int], rung: str, readable: list[str], student: Callable[..., None]) -> None:
