@@ -348,7 +348,7 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Prog
             running.pop(job, None)
             bar.update()
         now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
-        bar.set_postfix_str(now, refresh=event == "start")
+        bar.set_postfix_str(now, refresh=event == "start" and sys.stderr.isatty())
         if bar.n == len(jobs):
             bar.close()
 
