@@ -359,6 +359,12 @@ def test_a_cell_that_fails_costs_no_other_cell() -> None:
     assert grade(json.dumps(notebook).encode(), ASSIGNMENT, KEY).score == 7
 
 
+def test_a_cell_that_is_no_python_is_told_why_though_tests_came_before() -> None:
+    notebook = json.dumps(handed_in("def double(x):\n    return 2 * x", "def shift(x, by:\n    return x + by"))
+    mark = grade(notebook.encode(), ASSIGNMENT, KEY).marks[-1]
+    assert "SyntaxError: '(' was never closed" in mark.message or "SyntaxError: invalid syntax" in mark.message
+
+
 def test_an_answer_that_ends_the_process_costs_its_own_marks() -> None:
     result = examine(
         "import os\ndef good(x): return x\ndef bad(x): os._exit(1)",

@@ -599,7 +599,7 @@ class _Examination:
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             outputs, error = self.pupil.run(number, step["source"], seconds, self.limits.output)
-            told = "" if error is None else self._told(error)
+            told = "" if error is None else self._told(error, step["source"])
             if self.tested:  # it may print what the tests handed it
                 outputs = ()
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
@@ -611,10 +611,12 @@ class _Examination:
             return {"outputs": [], "error": f"Running this cell, {failure}."}
         return {"outputs": [list(pair) for pair in outputs], "error": told}
 
-    def _told(self, error: Any) -> str:
+    def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
         shown = standard(message) if self.tested else message[:2000]
+        if kind in ("SyntaxError", "IndentationError", "TabError"):
+            shown = _syntax_error(source) or shown
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, step: dict[str, Any]) -> dict[str, Any]:
@@ -660,6 +662,17 @@ class _Examination:
 
 
 _TEST = "<test>"
+
+
+def _syntax_error(source: str) -> str:
+    """What Python says of a cell that is no Python, by our own reading of it."""
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return error.msg
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return ""
 
 
 def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str]:

@@ -33,6 +33,7 @@ _STANDARD = r"""
     assignment destination is read-only
     name 'W' is not defined
     cannot access (local|free) variable 'W' where it is not associated with a value( in enclosing scope)?
+    No module named 'T'
     module 'T' has no attribute 'W'
     (type object )?'T' object has no attribute 'W'
     'T' object is not (callable|iterable|subscriptable)
