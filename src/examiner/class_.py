@@ -208,9 +208,23 @@ class _Task:
 
     submission: bytes
     assignment: Assignment
-    known: Result | None  # of an earlier run: the marks of its tests stand, but for those that are other ones since
     jobs: list[Job]
+    before: Result | None = None  # of an earlier run
+    changed: tuple[str, ...] = ()  # the tests that are other ones since; the marks of all others stand
     again: bool = False  # whether the grader itself failed on it once
+
+    @property
+    def known(self) -> Result | None:
+        """What of the earlier result stands."""
+        if self.before is None:
+            return None
+        return replace(self.before, marks=tuple(m for m in self.before.marks if m.grade_id not in self.changed))
+
+    def turned(self, result: Result) -> bool:
+        """Whether a changed test went the other way than before: a later test may then excuse what it did not, or not."""
+        old = {mark.grade_id: mark.score == mark.points for mark in self.before.marks} if self.before else {}
+        new = {mark.grade_id: mark.score == mark.points for mark in result.marks}
+        return any(old.get(name) != new.get(name) for name in self.changed)
 
 
 Graded = tuple[Job, str, Result]
@@ -278,8 +292,6 @@ class Grading:
         submission = job.read()
         key = self.journal.key(submission, assignment)
         known, changed = self.journal.get(submission, assignment)
-        if known is not None and changed:
-            known = replace(known, marks=tuple(mark for mark in known.marks if mark.grade_id not in changed))
         if known is not None and not changed:
             self._done(job, key, known)
         elif key in self.waiting:
@@ -287,9 +299,9 @@ class Grading:
         else:
             if self.executor is None:
                 self.executor = self.start()
-            self.waiting[key] = _Task(submission, assignment, known, [job])
+            task = self.waiting[key] = _Task(submission, assignment, [job], known, tuple(changed))
             self.progress("start", job)
-            self.executor.submit(key, submission, assignment, known)
+            self.executor.submit(key, submission, assignment, task.known)
 
     def _done(self, job: Job, key: str, result: Result) -> None:
         self.progress("done", job)
@@ -319,6 +331,10 @@ class Grading:
         if failed and not task.again and self.executor is not None:
             task.again = True
             self.executor.submit(key, task.submission, task.assignment, task.known)
+            return
+        if task.before is not None and task.turned(result) and not failed and self.executor is not None:
+            task.before = None  # all of it anew
+            self.executor.submit(key, task.submission, task.assignment, None)
             return
         if failed:  # it is tried again in the next run
             self.failed += len(task.jobs)
