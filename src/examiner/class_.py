@@ -221,7 +221,7 @@ class _Task:
         return replace(self.before, marks=tuple(m for m in self.before.marks if m.grade_id not in self.changed))
 
     def turned(self, result: Result) -> bool:
-        """Whether a changed test went the other way than before: a later test may then excuse what it did not, or not."""
+        """Whether a changed test went the other way than before: what later tests excuse may then be another."""
         old = {mark.grade_id: mark.score == mark.points for mark in self.before.marks} if self.before else {}
         new = {mark.grade_id: mark.score == mark.points for mark in result.marks}
         return any(old.get(name) != new.get(name) for name in self.changed)
