@@ -99,7 +99,11 @@ def _doubles() -> Any:
     return value
 
 
-@pytest.mark.parametrize("value", [_holds_itself(), _doubles()], ids=["holds itself", "doubles 40 times"])
+@pytest.mark.parametrize(
+    "value",
+    [_holds_itself(), _doubles(), [range(10**6)] * 100],
+    ids=["holds itself", "doubles 40 times", "ranges"],
+)
 def test_what_has_no_end_when_written_out_is_malformed(value: Any) -> None:
     with pytest.raises(Malformed):
         unfolded(decode(encode(value)))

@@ -696,6 +696,8 @@ def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int
     """
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x.size + 1
+    if type(x) is range:
+        return len(x) + 1
     if type(x) is dict:
         members: Iterable[Any] = [*x, *x.values()]
     elif type(x) is Iterated:
