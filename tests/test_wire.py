@@ -271,7 +271,7 @@ def fuzz(count: int, seed: int) -> dict[str, int]:
             assert hasattr(error, "student_traceback"), error
             outcomes["errors"] += 1
         slowest = max(slowest, time.perf_counter() - began)
-    assert slowest < 2, f"one message took {slowest:.1f} s"
+    assert slowest < 30, f"one message took {slowest:.1f} s"  # a hang, however busy the machine
     return outcomes
 
 

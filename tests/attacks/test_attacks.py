@@ -25,11 +25,11 @@ PATIENT |= {"takes the processor from its neighbour", "five thousand cells witho
 FOLDERS = [attack for attack in RESOURCES if "folder" in attack.name]
 
 
-TIME = "took too long"  # which depends on what else the machine does: `make attacks` judges it
+TIME = ("took too long", "held the report up")  # it depends on what else the machine does: `make attacks` judges it
 
 
 def _faults(outcome: Outcome) -> list[str]:
-    return [fault for fault in outcome.faults if fault != TIME]
+    return [fault for fault in outcome.faults if fault not in TIME]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_each_rung_repels(attack: Attack, rung: str, stage: Stage) -> None:
 
 @pytest.mark.parametrize("fraud", [pytest.param(fraud, id=fraud.name) for fraud in FRAUDS])
 def test_wrong_answers_earn_nothing(fraud: Fraud) -> None:
-    assert [fault for fault in play_fraud(fraud)[0] if fault != TIME] == []
+    assert [fault for fault in play_fraud(fraud)[0] if fault not in TIME] == []
 
 
 @pytest.mark.parametrize(
