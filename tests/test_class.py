@@ -277,6 +277,18 @@ def broken_runs(tmp_path: Path, kills: int, students: int) -> None:
     assert outcome(courses[1]) == outcome(courses[0])
 
 
+def test_what_a_killed_run_was_about_to_write_goes(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    left = root / "feedback" / "ada" / ".mini.html.1.2.part"
+    left.parent.mkdir(parents=True)
+    left.write_text("half a page")
+    (root / ".workshop").mkdir()
+    (root / ".workshop" / "unfinished").touch()
+    assert grade(root) == 0
+    assert not left.exists() and not (root / ".workshop" / "unfinished").exists()
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     broken_runs(tmp_path, kills=4, students=6)
 

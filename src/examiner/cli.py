@@ -7,6 +7,7 @@ import csv
 import errno
 import hashlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -175,7 +176,7 @@ def grade_command(options: argparse.Namespace) -> int:
         *([course.submitted] if options.origin else []),
     ):
         _must_be_writable(folder)
-    with one_run(course.state):
+    with one_run(course.state, course.autograded, course.feedback):
         names: dict[str, str] = {}
         if options.origin:
             names = _take_in(options, course, every, {} if options.unknown_students else roster)
@@ -256,8 +257,11 @@ def _must_be_writable(folder: Path) -> None:
 
 
 @contextmanager
-def one_run(state: Path) -> Iterator[None]:
-    """Hold the course's lock: two runs at once would write over each other. The lock goes with the process."""
+def one_run(state: Path, *written: Path) -> Iterator[None]:
+    """Hold the course's lock: two runs at once would write over each other. The lock goes with the process.
+
+    What a killed run was about to write in the folders `written` is removed.
+    """
     state.mkdir(parents=True, exist_ok=True)
     with open(state / "lock", "a+") as file:
         try:
@@ -269,7 +273,15 @@ def one_run(state: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ClassError("Another `workshop grade` is at work in this course. Wait for it, or stop it.") from None
-        yield
+        unfinished = state / "unfinished"  # it stays where a run was killed
+        if unfinished.exists():
+            for left in itertools.chain(state.parent.glob(".*.part"), *(f.rglob(".*.part") for f in (state, *written))):
+                left.unlink(missing_ok=True)
+        unfinished.touch()
+        try:
+            yield
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def _take_in(
