@@ -530,7 +530,8 @@ class Nursery:
 
     def alive(self) -> bool:
         """Whether both processes are there, and answer to this very one."""
-        return self.owner == os.getpid() and self._process.poll() is None and not _has_hung_up(self._examiners)
+        there = self.owner == os.getpid() and self._process.poll() is None
+        return there and not any(map(_has_hung_up, (self._students, self._examiners)))
 
     def close(self) -> None:
         """End it and all that it started."""
