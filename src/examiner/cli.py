@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
+from .intake import FORMULA
 from .messages import printable
 from .sandbox import NoSandbox
 
@@ -540,7 +541,7 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
 
 def no_formula(text: str) -> str:
     """Text that a spreadsheet does not compute."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.startswith((*FORMULA, "\t")) else text
 
 
 def marks_csv(rows: Iterable[Any]) -> str:

@@ -119,11 +119,14 @@ def make_database(db_url: str) -> None:
         with engine.begin() as connection:
             if not sa.inspect(connection).get_table_names():
                 tables.Base.metadata.create_all(connection)
-                connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
-                version = {"version": newest_schema()}
-                connection.execute(sa.text("INSERT INTO alembic_version (version_num) VALUES (:version)"), version)
+                _write_version(connection)
     finally:
         engine.dispose()
+
+
+def _write_version(connection: Any) -> None:
+    connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest_schema()})
 
 
 def check_database(db_url: str) -> None:
@@ -146,8 +149,7 @@ def check_database(db_url: str) -> None:
             if "alembic_version" in names:
                 version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
             if version is None and _is_newest(connection):  # nbgrader was stopped before it wrote the version
-                connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))"))
-                connection.execute(sa.text(f"INSERT INTO alembic_version VALUES ('{newest_schema()}')"))
+                _write_version(connection)
                 connection.commit()
                 return
     except ModuleNotFoundError as error:

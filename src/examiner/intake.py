@@ -22,7 +22,6 @@ from pathlib import Path, PurePosixPath
 
 from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
 from .grade import Assignment
-from .messages import printable
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
@@ -161,7 +160,7 @@ def valid_id(student: str) -> bool:
         and student not in (".", "..")
         and not student.startswith(".")
         and not re.search(r'[/\\*?\[\]<>|":]', student)
-        and printable(student) == student.replace("\n", "").replace("\t", "")
+        and student.isprintable()
         and student[0] not in FORMULA
     )
 
