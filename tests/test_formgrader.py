@@ -92,11 +92,11 @@ def test_marks_given_by_hand_stay_through_a_regrade(page: Page, server: tuple[st
     assert "Marking guide" in page.inner_text("body")
     assert page.title() != "stolen"  # a student's HTML is shown, not run
     assert "WrongAnswer" not in page.inner_text("body")
-    page.fill("#explain", "1.5")
-    page.press("#explain", "Tab")
-    page.fill("#explain-comment", "Say it in words, too.")
-    page.press("#explain-comment", "Tab")
-    page.wait_for_timeout(1500)
+    page.wait_for_load_state("networkidle")  # the page fills in the marks that there are
+    for field, text in (("#explain", "1.5"), ("#explain-comment", "Say it in words, too.")):
+        with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
+            page.fill(field, text)
+            page.press(field, "Tab")
     hand_in(course, "ada", answered(explain=EXPLAINED + " And so on."))
     assert cli.main(["grade", "--course", str(course)]) == 0
     with Gradebook(f"sqlite:///{course}/gradebook.db", "comp90051") as book:
