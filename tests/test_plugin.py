@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,6 +103,18 @@ def test_a_second_run_changes_nothing_and_force_gives_the_same(course: Path) -> 
     assert "Skipping existing" in nbgrader(course, "autograde", "mini")
     nbgrader(course, "autograde", "mini", "--student=right", "--force")
     assert scores(course) == before
+
+
+def test_force_grades_anew_what_a_broken_run_would_take_from_the_journal(course: Path) -> None:
+    def journal() -> set[tuple[Path, int]]:
+        return {(path, path.stat().st_mtime_ns) for path in (course / ".workshop" / "journal").rglob("*.json")}
+
+    before = journal()
+    shutil.rmtree(course / "autograded" / "right")
+    nbgrader(course, "autograde", "mini")
+    assert journal() == before
+    nbgrader(course, "autograde", "mini", "--student=right", "--force")
+    assert len(journal() - before) == 1
 
 
 def test_the_api_and_so_formgraders_button_grade_the_same_way(course: Path) -> None:

@@ -167,6 +167,10 @@ class Journal:
         check = hashlib.sha256(f"{path.stem}{tests}{text}".encode()).hexdigest()
         write_atomically(path, json.dumps({"check": check, "tests": tests, "result": text}))
 
+    def forget(self, submission: bytes, assignment: Assignment) -> None:
+        """Have it graded anew."""
+        self._path(submission, assignment).unlink(missing_ok=True)
+
 
 def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result:
     """The result of a submission that the grader could not grade: no marks, and a person must look."""
@@ -327,7 +331,7 @@ class Grading:
 
     def _take(self, key: str, result: Result) -> None:
         task = self.waiting[key]
-        failed = _failed_in_the_machinery(result)
+        failed = grader_failed(result)
         if failed and not task.again and self.executor is not None:
             task.again = True
             self.executor.submit(key, task.submission, task.assignment, task.known)
@@ -348,7 +352,8 @@ class Grading:
 AHEAD = 64  # results that may wait to be taken
 
 
-def _failed_in_the_machinery(result: Result) -> bool:
+def grader_failed(result: Result) -> bool:
+    """Whether it is the result of the grader's own failure, and no mark of the student's."""
     return not result.sandbox or any("the examiner's process" in why for why in result.needs_eye)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,24 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import rmtree
 from traitlets import Unicode
 
-from examiner.class_ import course_secret
-from examiner.grade import Assignment, Result, grade, restored
+from examiner.class_ import Graded, Job, Journal, course_secret, grade_class, grader_failed
+from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
 from examiner.gradebook import Entry, marked_notebook, save
 
 
 class LenientExporter(NotebookExporter):
     """Reads any file: what is no notebook becomes an empty one, so that its author gets a mark of zero and a reason."""
 
+    jobs: tuple[Job, ...] = ()  # what `nbgrader autograde` is going to grade
+    force = False  # whether it is told to grade anew what is graded already
+    ahead: dict[str, _Ahead]  # by the source notebook's digest
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.ahead = {}
         if isinstance(self.parent, Autograde):
             _forget_unfinished(self.parent)
+            self.jobs, self.force = tuple(_to_be_graded(self.parent)), self.parent.force
 
     def from_filename(self, filename: str, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         """The notebook at `filename`, preprocessed."""
@@ -49,18 +57,35 @@ class LenientExporter(NotebookExporter):
             return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
-def _forget_unfinished(converter: Any) -> None:
+def _submissions(converter: Autograde) -> Iterator[tuple[Job, Path]]:
+    """The notebooks that nbgrader has found, in its order, and where each will lie when it is marked."""
+    pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+    for folder in sorted(converter.assignments):
+        if found := re.match(pattern, folder):
+            marked = Path(converter._format_dest(found["assignment"], found["student"]))
+            for notebook in map(Path, sorted(converter.assignments[folder])):
+                yield Job(found["student"], found["assignment"], notebook.absolute()), marked / notebook.name
+
+
+def _notebook(job: Job) -> tuple[str, str]:
+    assert job.path is not None
+    return job.assignment, job.path.name
+
+
+def _forget_unfinished(converter: Autograde) -> None:
     """Remove what a killed run left in autograded/, which nbgrader would take for graded."""
-    for folder in getattr(converter, "assignments", {}):
-        pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
-        found = re.match(pattern, folder)
-        if found is None:
-            continue
-        marked = Path(converter._format_dest(found["assignment"], found["student"]))
-        notebooks = [marked / Path(notebook).name for notebook in converter.assignments[folder]]
-        if marked.is_dir() and not all(map(_is_finished, notebooks)):
-            converter.log.warning("%s was left unfinished; it is graded again", marked)
-            rmtree(str(marked))
+    for _, marked in _submissions(converter):
+        if marked.parent.is_dir() and not _is_finished(marked):
+            converter.log.warning("%s was left unfinished; it is graded again", marked.parent)
+            rmtree(str(marked.parent))
+
+
+def _to_be_graded(converter: Autograde) -> Iterator[Job]:
+    """What nbgrader has found and has not marked yet."""
+    excluded = converter.coursedir.student_id_exclude.split(",")
+    for job, marked in _submissions(converter):
+        if job.student not in excluded and (converter.force or not marked.exists()):
+            yield job
 
 
 def _is_finished(notebook: Path) -> bool:
@@ -72,20 +97,25 @@ def _is_finished(notebook: Path) -> bool:
     return about is None or bool(about.get("sandbox"))
 
 
+@lru_cache(8)
+def _assignment(source: bytes, name: str) -> Assignment:
+    return Assignment.from_notebook(source, name)
+
+
 class _OfSubmission(NbGraderPreprocessor):
-    """What both passes of `nbgrader autograde` know: the submission's bytes as handed in, and the assignment."""
+    """What both passes of `nbgrader autograde` know: the submission as handed in, and the assignment."""
 
     def _course(self) -> Any:
         converter = getattr(self.parent, "parent", None)
         return getattr(converter, "coursedir", None) or CourseDirectory(parent=self)
 
-    def _read(self, resources: Any) -> tuple[Any, bytes, Assignment]:
+    def _read(self, resources: Any) -> tuple[Any, Job, Assignment]:
         about, course = resources["nbgrader"], self._course()
         name, notebook = about["assignment"], about["notebook"]
         handed_in = course.format_path(course.submitted_directory, about["student"], name)
         source = course.format_path(course.source_directory, ".", name)
-        submission = (Path(handed_in) / f"{notebook}.ipynb").read_bytes()
-        return course, submission, Assignment.from_notebook((Path(source) / f"{notebook}.ipynb").read_bytes(), name)
+        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute())
+        return course, job, _assignment(Path(source, f"{notebook}.ipynb").read_bytes(), name)
 
 
 class Restore(_OfSubmission):
@@ -93,10 +123,10 @@ class Restore(_OfSubmission):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The restored notebook, with nothing run."""
-        _, submission, assignment = self._read(resources)
-        result = restored(submission, assignment)
+        _, job, assignment = self._read(resources)
+        result = restored(job.read(), assignment)
         for note in result.notes:
-            self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
+            self.log.warning("%s: %s", job.student, note)
         return marked_notebook(assignment, result), resources
 
 
@@ -107,18 +137,67 @@ class Grade(_OfSubmission):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The marked notebook, for formgrader and feedback."""
-        course, submission, assignment = self._read(resources)
-        about = resources["nbgrader"]
-        secret = course_secret(Path(course.root) / ".workshop")
-        result = grade(submission, assignment, secret, sandbox=self.sandbox)
-        handed_in = course.format_path(course.submitted_directory, about["student"], about["assignment"])
-        entry = Entry(about["student"], result, course.get_existing_timestamp(handed_in), changed=True)
-        with Gradebook(about["db_url"], course.course_id) as gradebook:
-            save(gradebook, assignment, [entry])
-        self._tell(about["student"], result)
-        return marked_notebook(assignment, result, student=about["student"]), resources
+        course, job, assignment = self._read(resources)
+        result = self._graded(course, job, assignment)
+        timestamp = course.get_existing_timestamp(str(job.path.parent)) if job.path else None
+        with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
+            save(gradebook, assignment, [Entry(job.student, result, timestamp, changed=True)])
+        self._tell(job.student, result)
+        return marked_notebook(assignment, result, student=job.student), resources
+
+    def _graded(self, course: Any, job: Job, assignment: Assignment) -> Result:
+        """This submission's result; the ones that nbgrader comes to next are graded meanwhile."""
+        exporter = self.parent if isinstance(self.parent, LenientExporter) else None
+        known = exporter.ahead if exporter else {}
+        if assignment.digest not in known:
+            alike = [other for other in exporter.jobs if _notebook(other) == _notebook(job)] if exporter else []
+            force = bool(exporter and exporter.force)
+            known[assignment.digest] = _Ahead(alike, assignment, Path(course.root), self.sandbox, force)
+        return known[assignment.digest].result(job)
 
     def _tell(self, student: str, result: Result) -> None:
         for note in result.needs_eye:
             self.log.warning("%s: a person should look: %s", student, note)
         self.log.info("%s: %g marks, student code in %s", student, result.score, result.sandbox)
+
+
+class _Ahead:
+    """The submissions of one notebook in a run of `nbgrader autograde`, graded side by side before it asks for them."""
+
+    def __init__(self, jobs: Iterable[Job], assignment: Assignment, root: Path, sandbox: str, force: bool) -> None:
+        self.assignment, self.sandbox, self.force = assignment, sandbox, force
+        state = root / ".workshop"
+        self.secret = course_secret(state)
+        self.journal = Journal(state / "journal", self.secret, Limits())
+        self.planned = dict.fromkeys(jobs)
+        self.results = self._grade(self.planned)
+        self.found: dict[Job, Result] = {}
+
+    def result(self, job: Job) -> Result:
+        """The result of one submission; GraderFailed where the grader itself could not grade it."""
+        while job in self.planned and job not in self.found:
+            graded = next(self.results, None)
+            if graded is None:  # it was broken off
+                break
+            self.found[graded[0]] = graded[2]
+        if job not in self.found:
+            ((_, _, self.found[job]),) = self._grade([job])
+        result = self.found.pop(job)
+        if grader_failed(result):
+            raise GraderFailed("; ".join(result.notes))
+        return result
+
+    def _grade(self, jobs: Iterable[Job]) -> Iterator[Graded]:
+        yield from grade_class(
+            map(self._anew, jobs),
+            {self.assignment.name: self.assignment},
+            self.secret,
+            self.journal,
+            sandbox=self.sandbox,
+        )
+
+    def _anew(self, job: Job) -> Job:
+        """The job; where all is to be graded anew, without its earlier result."""
+        if self.force:
+            self.journal.forget(job.read(), self.assignment)
+        return job
