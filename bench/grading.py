@@ -124,19 +124,21 @@ def _memory(pid: int) -> int:
     return 0
 
 
-def pure(count: int) -> Cost:
+GRADED = ("setup", "solution", "test")
+
+
+def pure(count: int, *kinds: str) -> Cost:
     """The cells of `count` submissions of each notebook run in warm processes, and nothing else: the floor.
 
     As in grading, each process computes on one core, and the cells are compiled beforehand.
     """
-    command = [sys.executable, __file__, "--cells-alone", str(count)]
+    command = [sys.executable, __file__, "--cells-alone", str(count), *kinds]
     done = subprocess.run(command, env=os.environ | ENVIRONMENT, check=True, capture_output=True, text=True)
     return Cost(*json.loads(done.stdout))
 
 
-def cells_alone(count: int) -> Cost:
+def cells_alone(count: int, kinds: list[str]) -> Cost:
     """What `pure` measures, in the process that it starts."""
-    kinds = ("setup", "solution", "test")
     cells = [
         [compile(cell.source, cell.grade_id, "exec") for cell in one.cells if cell.kind in kinds]
         for one in assignments().values()
@@ -192,10 +194,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--submissions", type=int, default=40, help="of each notebook (default 40)")
     parser.add_argument("--scale", type=int, nargs="*", default=[], help="class sizes for `workshop grade`")
-    parser.add_argument("--cells-alone", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--cells-alone", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cells_alone:
-        alone = cells_alone(options.cells_alone)
+        alone = cells_alone(int(options.cells_alone[0]), options.cells_alone[1:])
         print(json.dumps([alone.wall, alone.cpu, alone.memory]))
         return
     count = options.submissions
@@ -210,16 +212,17 @@ def main() -> None:
             course = make_course(home / f"course{len(rows)}", count, settings)
             rows[label] = cost(lambda commands=commands, course=course: [_run(c, course) for c in commands])
             print(f"{label}: {rows[label].wall:.1f} s", file=sys.stderr, flush=True)
-        rows["the cells alone"] = pure(count)
+        rows["the graded cells alone"] = pure(count, *GRADED)
+        rows["all cells alone, as stock's"] = pure(count, *GRADED, "ungraded")
         load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
         print(f"{count} submissions of each of {' and '.join(NAMES)}; {load}\n")
-        stock, floor = rows["stock nbgrader autograde"], rows["the cells alone"]
-        heads = f"{'wall':>10}{'CPU':>10}{'memory':>10}{'wall/stock':>12}{'CPU/stock':>11}{'wall/cells':>12}"
+        stock, floor = rows["stock nbgrader autograde"], rows["the graded cells alone"]
+        heads = f"{'wall':>10}{'CPU':>10}{'memory':>10}{'wall/stock':>12}{'CPU/stock':>11}{'wall/graded':>13}"
         print(f"{'':<30}{heads}")
         for label, run in rows.items():
             print(
                 f"{label:<30}{run.wall:>8.1f} s{run.cpu:>8.1f} s{run.memory / 2**20:>6.0f} MiB"
-                f"{run.wall / stock.wall:>12.3f}{run.cpu / stock.cpu:>11.3f}{run.wall / floor.wall:>12.2f}"
+                f"{run.wall / stock.wall:>12.3f}{run.cpu / stock.cpu:>11.3f}{run.wall / floor.wall:>13.2f}"
             )
         across, here = one_call()
         print(f"\na call with small arrays: {across:.0f} µs across the processes, {here:.1f} µs in one")
