@@ -88,6 +88,15 @@ def was_wrong(name: str) -> bool:
     return name in _wrong_answers
 
 
+def apart(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """``answer`` where no other answer has been called, so that it can't say again what another has just said.
+
+    For tests that take what follows from an answer found wrong. In the student's own notebook it is the answer itself.
+    """
+    elsewhere = getattr(type(answer), "__apart__", None)
+    return answer if elsewhere is None else elsewhere(answer)
+
+
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
     """Run ``test`` on the student's ``answers``; raise :class:`WrongAnswer` where it fails.
 
