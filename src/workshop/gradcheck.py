@@ -293,6 +293,19 @@ def stands(own: Floats, N: int, H: int = 1) -> bool:
     return N == 1 or bool(np.any(own) and len(np.unique(own)) >= min(H, 2))
 
 
+def values_of(answer: Callable[..., Any], x: Floats) -> Floats:
+    """The values of a wrong answer at ``x``, one for each entry, where a later answer may follow from them.
+
+    It may not where they do not depend on the numbers: from these, anything would follow.
+    """
+    probe = fresh_rng("values_of").uniform(1, 3, 6) * [-1, 1, 1, -1, -1, 1]
+    here, there, turned = (as_array("an earlier answer", answer(at)) for at in (x, probe, probe[::-1]))
+    shapes_fit = here.shape == x.shape and there.shape == turned.shape == probe.shape
+    if not shapes_fit or len(np.unique(there)) < 2 or not np.allclose(there, turned[::-1], equal_nan=True):
+        fail("An earlier answer does not give each number its own value.")
+    return here
+
+
 def as_array(name: str, value: Any) -> Floats:
     """``value`` as an array of floats: a number, an array, or nested lists and tuples of numbers."""
     if value is None:
