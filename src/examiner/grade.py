@@ -147,7 +147,7 @@ class Limits:
     memory: int = 2 << 30
     file_size: int = 32 << 20
     open_files: int = 128
-    output: int = 100_000  # characters kept of one cell's printed output
+    output: int = 100_000  # characters kept of one cell's printed output, and ten times as many of all cells'
     submission: int = 20 << 20  # a larger notebook is not read
 
     def to_json(self) -> str:
@@ -558,6 +558,7 @@ class _Examination:
         self.twin_for: Any = None  # the function that is called in the twin, and what has run there
         self.ran: dict[int, str] = {}  # what a fresh process must run again
         self.until = time.monotonic() + limits.total_seconds
+        self.room = 10 * limits.output  # characters of output of all cells together
         self.spare = limits.total_seconds  # for what must run again through no fault of the student's
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
@@ -635,7 +636,8 @@ class _Examination:
         self.ran[number] = step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
-            outputs, error = self.pupil.run(number, step["source"], seconds, self.limits.output)
+            outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
+            self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
             if self.tested:  # it may print what the tests handed it
                 outputs = ()
