@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from multiprocessing.util import Finalize
@@ -345,8 +345,9 @@ def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed],
     stands before and after them. Copies of a test cell go, missing cells come back.
     """
     notes: list[str] = []
-    match = _by_id(cells, assignment, notes)
-    _by_text(cells, assignment, match, notes)
+    defined = _definitions(cells)
+    match = _by_id(cells, assignment, defined, notes)
+    _by_text(cells, assignment, match, defined, notes)
     at: dict[int, int] = {number: index for index, number in match.items() if number >= 0}
     placed = [
         Placed(i, assignment.cells[match[i]] if match.get(i, -1) >= 0 else None, cell)
@@ -379,7 +380,29 @@ def _question_at(placed: list[Placed], test: Cell) -> int:
     return max((i for i, p in enumerate(placed) if p.cell and p.cell.grade_id == test.question), default=-1)
 
 
-def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> dict[int, int]:
+MOST_READ = 500_000  # characters of a submission in which answers are looked for
+
+
+Defined = Callable[[int], set[str]]
+
+
+def _definitions(cells: list[Submitted]) -> Defined:
+    """What the code cell of a number defines; nothing once too much has been read."""
+    known: dict[int, set[str]] = {}
+    left = MOST_READ
+
+    def defined(index: int) -> set[str]:
+        nonlocal left
+        if index not in known:
+            code = cells[index].cell_type == "code"
+            left -= len(cells[index].source) if code else 0
+            known[index] = set(_top_level_names(cells[index].source)) if code and left >= 0 else set()
+        return known[index]
+
+    return defined
+
+
+def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, notes: list[str]) -> dict[int, int]:
     """Which submitted cell is which source cell, by the grade_id it claims: {index: number, or _COPY}."""
     numbers = {cell.grade_id: number for number, cell in enumerate(assignment.cells) if cell.grade_id}
     answers = {name for cell in assignment.cells for name in cell.defines}
@@ -390,7 +413,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> 
             cell = assignment.cells[number]
             locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
             changed = locked and submitted.source != cell.release_source
-            if changed and answers & set(_top_level_names(submitted.source)):
+            if changed and answers & defined(index):
                 notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
                 continue
             claimed.setdefault(number, []).append(index)
@@ -416,7 +439,9 @@ def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> 
     return match
 
 
-def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, int], notes: list[str]) -> None:
+def _by_text(
+    cells: list[Submitted], assignment: Assignment, match: dict[int, int], defined: Defined, notes: list[str]
+) -> None:
     """Find the source cells that no grade_id led to, and add them to `match`."""
     taken = {number for number in match.values() if number >= 0}
     missing = [n for n, cell in enumerate(assignment.cells) if n not in taken]
@@ -424,7 +449,6 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
     if not missing or not free:
         return
     texts = {i: _normal(cells[i].source) for i in free}
-    defined = {i: set(_top_level_names(cells[i].source)) for i in free if cells[i].cell_type == "code"}
 
     def pair(number: int, index: int, how: str = "") -> None:
         match[index] = number
@@ -442,7 +466,7 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
     for number in list(missing):
         cell = assignment.cells[number]
         if cell.kind == "solution":
-            defining = [i for i in free if defined.get(i, set()) & set(cell.defines)]
+            defining = [i for i in free if defined(i) & set(cell.defines)]
             if defining:
                 pair(number, defining[0], f"its `{cell.defines[0]}`")
     for number in list(missing):

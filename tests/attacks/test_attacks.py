@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
-from attacks.stage import Outcome, Stage, graded, play, play_fraud
-from examiner.grade import Limits
+from attacks.stage import ASSIGNMENT, Outcome, Stage, graded, play, play_fraud
+from examiner.grade import Limits, Submitted, place
 from examiner.intake import Taken, owner_of, read_source, valid_id
 from examiner.sandbox import best_rung, readable_paths
 
@@ -121,6 +121,14 @@ def predict_proba(X, w, b):
 def test_no_hidden_input_is_told_in_words(name: str, answers: dict[str, str]) -> None:
     result = graded(name, answers)
     assert "hidden_input" not in result.to_json()
+
+
+@pytest.mark.parametrize("claims", [None, "setup", "test_double"])
+def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr("examiner.grade._top_level_names", lambda source: read.append(len(source)) or ())
+    place([Submitted("code", "a;" * 49_000, claims)] * 200, ASSIGNMENT)
+    assert 0 < sum(read) <= 1_000_000
 
 
 def test_what_is_given_back_does_not_hold_the_tests_up() -> None:
