@@ -74,15 +74,14 @@ class _Renderer(IPythonRenderer):
         return f"<em>[picture: {html.escape(text or url)}]</em>"
 
 
-def markdown_to_html(text: str, trusted: bool = False, plain: bool = False) -> str:
+def markdown_to_html(text: str, trusted: bool = False) -> str:
     """Markdown with maths as HTML; raw HTML in it is shown as text unless the text is our own (`trusted`)."""
-    if plain or (len(text) > LONGEST_TEXT and not trusted):
+    if len(text) > LONGEST_TEXT and not trusted:
         return f"<pre>{_cut_and_escaped(text)}</pre>"
     return str(MarkdownWithMath(renderer=_Renderer(escape=not trusted, allow_harmful_protocols=trusted)).render(text))
 
 
 LONGEST_TEXT = 20_000  # characters of one cell; to set more of them well could take minutes, if somebody means it to
-LONGEST_PAGE = 200_000  # characters of all of a student's cells together; what comes after them is shown as it is
 
 
 def _cut_and_escaped(text: str) -> str:
@@ -213,7 +212,6 @@ def questions_of(nb: NotebookNode) -> list[Question]:
 def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
     """The notebook's cells as the template wants them. Test cells give their verdict, never their code."""
     lines = {line.grade_id: line for question in questions_of(nb) for line in question.lines}
-    room = LONGEST_PAGE
     for cell in nb.cells:
         info, own = cell.metadata.get("nbgrader", {}), cell.metadata.get("workshop", {})
         if own.get("kind") == "guide":
@@ -225,16 +223,13 @@ def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
             yield piece | {"kind": "verdict"}
         elif cell.cell_type == "markdown":
             ours = bool(info.get("locked")) or own.get("kind") == "text"
-            room -= 0 if ours else len(cell.source)
-            body = _trusted_html(cell.source) if ours else markdown_to_html(cell.source, plain=room < 0)
+            body = _trusted_html(cell.source) if ours else markdown_to_html(cell.source)
             yield piece | {"kind": "text", "html": body, "mine": solution}
         elif cell.cell_type == "code":
             outputs = [_output_text(output) for output in cell.get("outputs", [])]
-            room -= len(cell.source)
-            source = HIDDEN.sub("", cell.source)
             yield piece | {
                 "kind": "code",
-                "html": _python_html(source) if room >= 0 else _cut_and_escaped(source),
+                "html": _python_html(HIDDEN.sub("", cell.source)),
                 "outputs": [text for text in outputs if text],
                 "mine": not info.get("locked"),
             }
