@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import zipfile
@@ -16,7 +17,8 @@ import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
 from attacks.stage import ASSIGNMENT, Outcome, Stage, graded, play, play_fraud
-from examiner.grade import Limits, Submitted, place
+from examiner.grade import Limits, Submitted, place, restored
+from examiner.gradebook import marked_notebook
 from examiner.intake import Taken, owner_of, read_source, valid_id
 from examiner.sandbox import best_rung, readable_paths
 
@@ -129,6 +131,13 @@ def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch:
     monkeypatch.setattr("examiner.grade._top_level_names", lambda source: read.append(len(source)) or ())
     place([Submitted("code", "a;" * 49_000, claims)] * 200, ASSIGNMENT)
     assert 0 < sum(read) <= 1_000_000
+
+
+def test_hundreds_of_texts_are_not_all_set() -> None:
+    own = {"cell_type": "markdown", "source": "$x$ " * 2000}
+    notebook = marked_notebook(ASSIGNMENT, restored(json.dumps({"cells": [own] * 400}).encode(), ASSIGNMENT))
+    theirs = [cell for cell in notebook.cells if cell.source == own["source"]]
+    assert len(theirs) == 400 and sum(cell.cell_type == "markdown" for cell in theirs) <= 12
 
 
 def test_what_is_given_back_does_not_hold_the_tests_up() -> None:
