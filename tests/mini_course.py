@@ -27,7 +27,8 @@ TEST_DOUBLE = """import numpy as np
 assert double(2) == 4, "double(2) is not 4. Did you forget to double?"
 ### BEGIN HIDDEN TESTS
 SECRET_OF_THE_TEST = np.arange(3.0)
-assert np.allclose(double(SECRET_OF_THE_TEST), [0, 2, 4]), "double is wrong for arrays"
+answer = np.asarray(double(SECRET_OF_THE_TEST))
+assert answer.shape == (3,) and np.allclose(answer, [0, 2, 4]), "double is wrong for arrays"
 ### END HIDDEN TESTS
 """
 TEST_SHIFT_RIGHT = 'assert shift(1, 2) == 3, "shift goes the wrong way to the right"\n'

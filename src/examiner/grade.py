@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from multiprocessing.util import Finalize
@@ -24,7 +24,7 @@ from typing import Any
 
 from examiner import sandbox as sandboxes
 from examiner import stand_ins
-from examiner.messages import printable, standard, without_numbers
+from examiner.messages import kind_of, only_known, printable, standard, without_numbers
 from workshop import gradcheck
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -44,6 +44,7 @@ class Cell:
     release_source: str  # what the student was given
     cell_type: str = "code"
     defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
+    variables: tuple[str, ...] = ()  # those of them that are no functions
     metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
 
 
@@ -146,7 +147,7 @@ class Limits:
     memory: int = 2 << 30
     file_size: int = 32 << 20
     open_files: int = 128
-    output: int = 100_000  # characters kept of one cell's printed output
+    output: int = 100_000  # characters kept of one cell's printed output, and ten times as many of all cells'
     submission: int = 20 << 20  # a larger notebook is not read
 
     def to_json(self) -> str:
@@ -187,6 +188,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
         defines=_top_level_names(source) if kind == "solution" else (),
+        variables=_top_level_names(source, functions=False) if kind == "solution" else (),
         metadata=dict(meta),
     )
 
@@ -235,7 +237,7 @@ def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
 LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
 
 
-def _top_level_names(source: str) -> tuple[str, ...]:
+def _top_level_names(source: str, functions: bool = True) -> tuple[str, ...]:
     if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
         return ()
     try:
@@ -245,8 +247,8 @@ def _top_level_names(source: str) -> tuple[str, ...]:
     names: list[str] = []
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names.append(node.name)
-        elif isinstance(node, ast.Assign):
+            names += [node.name] * functions
+        elif isinstance(node, ast.Assign) and (functions or not isinstance(node.value, ast.Lambda)):
             names += [target.id for target in node.targets if isinstance(target, ast.Name)]
     return tuple(dict.fromkeys(names))
 
@@ -343,8 +345,9 @@ def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed],
     stands before and after them. Copies of a test cell go, missing cells come back.
     """
     notes: list[str] = []
-    match = _by_id(cells, assignment, notes)
-    _by_text(cells, assignment, match, notes)
+    defined = _definitions(cells)
+    match = _by_id(cells, assignment, defined, notes)
+    _by_text(cells, assignment, match, defined, notes)
     at: dict[int, int] = {number: index for index, number in match.items() if number >= 0}
     placed = [
         Placed(i, assignment.cells[match[i]] if match.get(i, -1) >= 0 else None, cell)
@@ -377,7 +380,29 @@ def _question_at(placed: list[Placed], test: Cell) -> int:
     return max((i for i, p in enumerate(placed) if p.cell and p.cell.grade_id == test.question), default=-1)
 
 
-def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> dict[int, int]:
+MOST_READ = 500_000  # characters of a submission in which answers are looked for
+
+
+Defined = Callable[[int], set[str]]
+
+
+def _definitions(cells: list[Submitted]) -> Defined:
+    """What the code cell of a number defines; nothing once too much has been read."""
+    known: dict[int, set[str]] = {}
+    left = MOST_READ
+
+    def defined(index: int) -> set[str]:
+        nonlocal left
+        if index not in known:
+            code = cells[index].cell_type == "code"
+            left -= len(cells[index].source) if code else 0
+            known[index] = set(_top_level_names(cells[index].source)) if code and left >= 0 else set()
+        return known[index]
+
+    return defined
+
+
+def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, notes: list[str]) -> dict[int, int]:
     """Which submitted cell is which source cell, by the grade_id it claims: {index: number, or _COPY}."""
     numbers = {cell.grade_id: number for number, cell in enumerate(assignment.cells) if cell.grade_id}
     answers = {name for cell in assignment.cells for name in cell.defines}
@@ -388,7 +413,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> 
             cell = assignment.cells[number]
             locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
             changed = locked and submitted.source != cell.release_source
-            if changed and answers & set(_top_level_names(submitted.source)):
+            if changed and answers & defined(index):
                 notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
                 continue
             claimed.setdefault(number, []).append(index)
@@ -414,7 +439,9 @@ def _by_id(cells: list[Submitted], assignment: Assignment, notes: list[str]) -> 
     return match
 
 
-def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, int], notes: list[str]) -> None:
+def _by_text(
+    cells: list[Submitted], assignment: Assignment, match: dict[int, int], defined: Defined, notes: list[str]
+) -> None:
     """Find the source cells that no grade_id led to, and add them to `match`."""
     taken = {number for number in match.values() if number >= 0}
     missing = [n for n, cell in enumerate(assignment.cells) if n not in taken]
@@ -422,7 +449,6 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
     if not missing or not free:
         return
     texts = {i: _normal(cells[i].source) for i in free}
-    defined = {i: set(_top_level_names(cells[i].source)) for i in free if cells[i].cell_type == "code"}
 
     def pair(number: int, index: int, how: str = "") -> None:
         match[index] = number
@@ -440,7 +466,7 @@ def _by_text(cells: list[Submitted], assignment: Assignment, match: dict[int, in
     for number in list(missing):
         cell = assignment.cells[number]
         if cell.kind == "solution":
-            defining = [i for i in free if defined.get(i, set()) & set(cell.defines)]
+            defining = [i for i in free if defined(i) & set(cell.defines)]
             if defining:
                 pair(number, defining[0], f"its `{cell.defines[0]}`")
     for number in list(missing):
@@ -515,7 +541,8 @@ def examine(line: socket.socket) -> None:
     limits = Limits(**job["limits"])
     import signal
 
-    signal.setitimer(signal.ITIMER_REAL, limits.total_seconds + 60)  # whatever happens, this process ends
+    signal.setitimer(signal.ITIMER_REAL, 2 * limits.total_seconds + 25)  # this process ends before it is given up
+    signal.signal(signal.SIGPROF, _test_too_long)
     sandboxes.limit_memory(limits.memory)  # and takes no more than a student's may
 
     def start() -> tuple[socket.socket, ...]:
@@ -528,7 +555,7 @@ def examine(line: socket.socket) -> None:
     def tell(**message: Any) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
-    examination = _Examination(job["steps"], limits, start)
+    examination = _Examination(job["steps"], limits, start, job["variables"])
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
     gradcheck.note_wrong(*job["wrong"])
@@ -546,11 +573,17 @@ def examine(line: socket.socket) -> None:
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
-        self.steps, self.limits = steps, limits
-        self.pupil = stand_ins.Pupil(start, self.line_text)
+    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any, variables: Iterable[str] = ()) -> None:
+        self.steps, self.limits, self.variables = steps, limits, set(variables)
+        told = [_cut(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
+        self.words = {word for source in told for word in re.findall(r"\w+", source)}
+        self.pupil = stand_ins.Pupil(start, self.line_text, self.words, self.apart)
+        self.twin = stand_ins.Pupil(start, self.line_text, self.words)
+        self.twin_for: Any = None  # the function that is called in the twin, and what has run there
         self.ran: dict[int, str] = {}  # what a fresh process must run again
         self.until = time.monotonic() + limits.total_seconds
+        self.room = 10 * limits.output  # characters of output of all cells together
+        self.spare = limits.total_seconds  # for what must run again through no fault of the student's
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
@@ -568,16 +601,20 @@ class _Examination:
         """Seconds left for the whole submission."""
         return self.until - time.monotonic()
 
-    def ready(self) -> bool:
+    def ready(self, pupil: stand_ins.Pupil | None = None) -> bool:
         """Have a student's process in which all has run that came before; False if there is none to be had."""
-        while not self.pupil.alive:
+        pupil = pupil or self.pupil
+        while not pupil.alive:
             self.starts += 1
             if self.starts > 30 or self.left() <= 0:
                 return False
-            self.pupil.start()
+            pupil.start()
             for number, source in list(self.ran.items()):
+                if self.left() <= 0:
+                    pupil.stop()
+                    return False
                 try:
-                    self.pupil.run(number, source, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                    pupil.run(number, source, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
                 except stand_ins.StudentFailed:
                     self._guilty(number, source)
                     break
@@ -591,14 +628,40 @@ class _Examination:
         else:
             self.ran.pop(number, None)
 
+    def refresh(self) -> bool:
+        """Have a process in which no test has called anything: a value is not to come from what a test lent."""
+        if not self.pupil.called:
+            return True
+        self.pupil.stop()
+        began, spare = time.monotonic(), self.spare
+        self.until += spare
+        there = self.ready()
+        took = min(time.monotonic() - began, spare)
+        self.spare -= took
+        self.until += took - spare
+        return there
+
+    def apart(self, name: str) -> Any:
+        """The student's function of this name in a second process, in which no other is called."""
+        if self.twin_for != (name, self.ran):
+            self.twin.stop()
+            self.twin_for = name, dict(self.ran)
+        if not self.ready(self.twin):
+            raise stand_ins.StudentFailed("the time for this notebook was up")
+        self.twin.begin_test(self.pupil.call_seconds, max(self.pupil.budget, 0.1))
+        return self.twin.look_up([name])[name]
+
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a cell of the student's, or a locked one: {"outputs", "error"}."""
-        if step["kind"] == "skip" or not self.ready():
+        if step.get("fresh"):
+            self.refresh()
+        if step["kind"] == "skip" or self.left() <= 0 or not self.ready():
             return {"outputs": [], "error": ""}
         self.ran[number] = step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
-            outputs, error = self.pupil.run(number, step["source"], seconds, self.limits.output)
+            outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
+            self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
             if self.tested:  # it may print what the tests handed it
                 outputs = ()
@@ -614,7 +677,9 @@ class _Examination:
     def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
-        shown = standard(message) if self.tested else message[:2000]
+        if self.tested:
+            kind, message = kind_of(kind), only_known(standard(message), self.words)
+        shown = message[:2000]
         if kind in ("SyntaxError", "IndentationError", "TabError"):
             shown = _syntax_error(source) or shown
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
@@ -628,10 +693,10 @@ class _Examination:
         return {
             "grade_id": step["grade_id"],
             "right": message is None,
-            "message": printable(message or "")[:6000],
+            "message": printable(self.pupil.tellable((message or "")[:6000])),
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
-            "eye": eye,
+            "eye": self.pupil.tellable(eye),
         }
 
     def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
@@ -648,8 +713,17 @@ class _Examination:
         try:
             test = learn(step["source"])
             hidden = test.hidden
-            exec(test.code, {"__name__": "__main__", **self.pupil.look_up(test.names)})
+            if self.variables.intersection(test.names) and not self.refresh():
+                return "The time for this notebook was up.", "no time", ""
+            names = self.pupil.look_up(test.names)
+            with _own_work(self.limits.test_seconds):
+                exec(test.code, {"__name__": "__main__", **names})
             self.pupil.end_test()
+            self.twin.end_test()
+        except _TooLong:
+            self.pupil.stop()  # it may have been in the middle of a message
+            self.twin.stop()
+            return "What your code gave takes too long to look at.", "too slow", ""
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
         except stand_ins.StudentFailed as failure:
@@ -662,6 +736,27 @@ class _Examination:
 
 
 _TEST = "<test>"
+
+
+class _TooLong(BaseException):
+    """A test has worked for too long on what a student's code gave it."""
+
+
+def _test_too_long(*_: Any) -> None:
+    raise _TooLong
+
+
+@contextlib.contextmanager
+def _own_work(seconds: float) -> Iterator[None]:
+    """Let this process work for so long; waiting for a student's process is not counted."""
+    import signal
+
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(_TooLong):
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _syntax_error(source: str) -> str:
@@ -782,6 +877,7 @@ def grade(
         "limits": asdict(limits),
         "seed": seed,
         "wrong": [name for cell in assignment.cells if cell.grade_id in wrong for name in cell.defines],
+        "variables": [name for cell in assignment.cells for name in cell.variables],
     }
     told, outcome = _outcome(job, limits, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome, stand)
@@ -830,7 +926,7 @@ def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mar
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
-            yield {"kind": "run", "source": submitted.source, "name": name}
+            yield {"kind": "run", "source": submitted.source, "name": name, "fresh": bool(cell and cell.variables)}
         else:
             yield {"kind": "skip", "source": "", "name": name}
 
@@ -852,7 +948,7 @@ def _outcome(
                 sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
             line.sendall(data[sent:])
 
-        deadline = time.monotonic() + limits.total_seconds + 30
+        deadline = time.monotonic() + 2 * limits.total_seconds + 30
         line = home.examiner(tests, core)
         try:
             line.settimeout(30)

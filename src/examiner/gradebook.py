@@ -267,6 +267,8 @@ def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
 
 # --- the marked notebook ---
 
+MOST_OF_THEIR_OWN = 100_000  # characters of a student's own cells; to set those after them well could take minutes
+
 
 def marked_notebook(assignment: Assignment, result: Result, key: str = "", student: str = "") -> NotebookNode:
     """The notebook that goes to autograded/: every cell of the assignment once, the student's answers and own cells.
@@ -277,10 +279,12 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     known = {cell.grade_id: cell for cell in assignment.cells if cell.grade_id}
     marks = {mark.grade_id: mark for mark in result.marks}
     cells: list[tuple[str | None, dict[str, Any]]] = []
+    room = MOST_OF_THEIR_OWN
     for submitted in result.cells:
         cell = known.pop(submitted.grade_id, None) if submitted.grade_id else None
         if cell is None:
-            cells.append((None, _new_cell(submitted.cell_type, submitted.source, submitted)))
+            room -= min(len(submitted.source), 20_000)  # a longer cell is shown as it is
+            cells.append((None, _new_cell(submitted.cell_type if room >= 0 else "raw", submitted.source, submitted)))
         else:
             cells.append((cell.grade_id, _own_cell(cell, submitted, marks.get(cell.grade_id))))
     position = 0

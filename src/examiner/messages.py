@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import re
+import types
 import unicodedata
+from collections.abc import Container
+
+import numpy as np
 
 _NUMBER = re.compile(r"-?\d+\.\d*(e[+-]?\d+)?|-?\d{5,}")
 
@@ -74,6 +79,24 @@ _SHOWN = re.compile(
         for line in _STANDARD.strip().split("\n")
     )
 )
+
+_KINDS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
+_TYPES = [*vars(types).values(), *map(type, ({}.keys(), {}.values(), {}.items(), iter([]), iter(()), iter("")))]
+PYTHONS_WORDS = frozenset(
+    {*re.findall(r"\w+", _STANDARD), *dir(builtins), *dir(np), *dir(np.ndarray), *dir(np.linalg), *dir(np.random)}
+    | {kind.__name__ for kind in _TYPES if isinstance(kind, type)}
+)
+"""What a message of Python's or NumPy's own may have in it, beside the words of the notebook."""
+
+
+def kind_of(name: str) -> str:
+    """The name of an error's kind: a student's process can send any text as such."""
+    return name if name in _KINDS else "Exception"
+
+
+def only_known(text: str, words: Container[str]) -> str:
+    """The text without the words that are neither Python's nor among `words`: an input may be spelt out in a name."""
+    return re.sub(r"[^\W\d]\w*", lambda w: w[0] if w[0] in PYTHONS_WORDS or w[0] in words else "…", text)
 
 
 def without_numbers(text: str) -> str:

@@ -710,7 +710,9 @@ def _keep(request: Any, handed: list[int], rung: str, readable: list[str], stude
 def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
     """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all."""
     try:
-        size = sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(scratch) for name in names)
+        size = 0
+        for at, folders, files in os.walk(scratch):  # an empty file takes room too
+            size += sum(max(os.lstat(os.path.join(at, name)).st_size, 4096) for name in [*folders, *files])
         status = os.open(f"{pid}/status", os.O_RDONLY, dir_fd=processes)
         with open(status) as file:
             threads = next(int(line.split()[1]) for line in file if line.startswith("Threads:"))

@@ -12,17 +12,19 @@ import contextlib
 import inspect
 import json
 import os
+import re
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from examiner import wire
-from examiner.messages import standard
+from examiner.messages import PYTHONS_WORDS, kind_of, only_known, standard
 from examiner.student import CALLBACK_GONE, revive
 
 GRACE = 2.0  # seconds between the alarm in the student's process and its end
+LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
 class StudentFailed(Exception):
@@ -61,6 +63,10 @@ class StandIn:
         """Call it with `names` in place of the student's own for this one call."""
         return self._pupil.call(self, names, args, kwargs)
 
+    def __apart__(self) -> Any:
+        """The same function in a process of its own, where no other answer is called."""
+        return self._pupil.apart(self.__name__)
+
     def __repr__(self) -> str:
         return f"<the student's {self.__name__}>"
 
@@ -69,14 +75,22 @@ class Pupil:
     """The examiner's end of the line to a student's process, which it starts again when it has ended.
 
     `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
-    `line_text(cell, line)` is a line of what the student handed in.
+    `line_text(cell, line)` is a line of what the student handed in, and `words` are the notebook's: no other may be
+    told. `apart(name)` finds a function in a second process.
     """
 
-    def __init__(self, start: Callable[[], tuple[socket.socket, socket.socket]], line_text: Callable[..., str]) -> None:
-        self._start, self._line_text = start, line_text
+    def __init__(
+        self,
+        start: Callable[[], tuple[socket.socket, socket.socket]],
+        line_text: Callable[..., str],
+        words: Set[str] = frozenset(),
+        apart: Callable[[str], Any] = lambda name: None,
+    ) -> None:
+        self._start, self._line_text, self.words, self.apart = start, line_text, words, apart
         self._line: wire.Line | None = None
         self._leash: socket.socket | None = None
         self.generation = 0
+        self.called = False  # whether a test has called anything in this process
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
@@ -102,6 +116,7 @@ class Pupil:
         except (OSError, EOFError) as error:
             raise NotStarted("a student's process did not start") from error
         self.generation += 1
+        self.called = False
         self._bound = None
 
     def stop(self) -> None:
@@ -147,6 +162,8 @@ class Pupil:
         self.call_seconds, self.budget = call_seconds, test_seconds
         self.broken = None
         self.hung = False
+        self.heard: list[str] = []  # the texts that came back
+        self.heard_characters = 0
         self._lent.clear()
         self._lent_numbers.clear()
         self._bound = None
@@ -180,7 +197,9 @@ class Pupil:
                 raise self._lost("malformed")
             if message:
                 try:
-                    values[name], parameters = wire.decode(message, adopt=self._adopter(name), revive=revive)
+                    decoder = wire.Decoder(message, adopt=self._adopter(name), revive=self._revived)
+                    values[name], parameters = decoder.message()
+                    self._hear(decoder.texts)
                     wire.unfolded(values[name])
                     if isinstance(values[name], StandIn) and parameters:
                         plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -192,6 +211,7 @@ class Pupil:
 
     def call(self, target: StandIn, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions."""
+        self.called = True
         if self.broken is not None:
             raise self.broken
         if target._generation != self.generation or self._line is None:
@@ -228,8 +248,10 @@ class Pupil:
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)
-            decoder = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=revive)
+            decoder = wire.Decoder(data, adopt=self._adopter(name), known=objects, revive=self._revived)
             value = decoder.message()
+            if asked == b"c" and answer == b"R":
+                self._hear(decoder.texts)
             if decoder.folded:
                 wire.unfolded([value, *objects])
         except TimeoutError:
@@ -254,15 +276,37 @@ class Pupil:
             return self._lent[number]
         if described[0] == "TimeoutError":
             self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
-        error = revive((described[0], standard(described[1])))
+        error = self._revived(described)
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
         error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"  # type: ignore[attr-defined]
         return error
 
+    def _revived(self, described: Any) -> BaseException:
+        """The student's exception, with no word in it that may not be told."""
+        kind, message = described[:2]
+        if not type(kind) is type(message) is str:
+            raise wire.Malformed("no description")
+        error = revive((kind_of(kind), only_known(standard(message), self.words)))
+        error.student_traceback = ""  # type: ignore[attr-defined]
+        return error
+
+    def _hear(self, texts: list[str]) -> None:
+        self.heard_characters += sum(map(len, texts))
+        if self.heard_characters <= LONGEST_HEARD:
+            self.heard += texts
+
+    def tellable(self, message: str) -> str:
+        """A test's message without the words that only the student's process can have put there."""
+        if self.heard_characters > LONGEST_HEARD:
+            return "The answer is wrong, and gave back too much text to tell of."
+        heard = {word for text in self.heard for word in re.findall(r"\w+", f"{text} {text!r}")}
+        heard -= PYTHONS_WORDS | self.words
+        return re.sub(r"\w+", lambda word: "…" if word[0] in heard else word[0], message)
+
     # Functions lent to the student for the length of a call
 
     def _lend(self, thing: Any) -> tuple[int, int]:
-        if type(thing) is StandIn:
+        if type(thing) is StandIn and thing._pupil is self:
             return 1, thing._number
         number = self._lent_numbers.get(id(thing))
         if number is None:
@@ -284,8 +328,9 @@ class Pupil:
 
     def _serve(self, data: bytes) -> tuple[bytes, bytes]:
         """Call a lent function for the student: the frame that answers."""
-        decoder = wire.Decoder(data, adopt=self._adopter(""), revive=revive)
+        decoder = wire.Decoder(data, adopt=self._adopter(""), revive=self._revived)
         request = decoder.message()
+        self._hear(decoder.texts)
         if decoder.folded:
             wire.unfolded(request)
         if not (isinstance(request, tuple) and len(request) == 3):

@@ -271,7 +271,9 @@ def cell_number(filename: Any) -> int | None:
 
 def revive(described: Any) -> BaseException:
     """An exception of the built-in kind that a description names."""
-    kind, message = str(described[0]), str(described[1])
+    kind, message = described[:2]
+    if not type(kind) is type(message) is str:  # the text of lists that share may have no end
+        raise TypeError("no description")
     found = getattr(builtins, kind, None)
     plain = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
     try:

@@ -379,6 +379,7 @@ class Decoder:
         self.items = self.keys = 0
         self.adopted = False  # whether anything in it changes its bytes by travelling
         self.folded = False  # whether anything new in it can hold another thing twice
+        self.texts: list[str] = []  # every text in it
         self._bodies: list[tuple[int, int]] = []
 
     @property
@@ -456,7 +457,8 @@ class Decoder:
         return n
 
     def _string(self) -> str:
-        return self._take(self._u32()).decode("utf-8", "replace")
+        self.texts.append(self._take(self._u32()).decode("utf-8", "replace"))
+        return self.texts[-1]
 
     def _name(self) -> str:
         return self._take(self._take(1)[0]).decode("ascii")

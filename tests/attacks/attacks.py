@@ -58,6 +58,15 @@ def shift(x, by):
 
 FORGES = "import examiner.student as s\nfrom examiner import wire\n"
 
+KINDS = """
+import builtins
+import numpy as np
+def kind(x):
+    name = f'Error of {np.ravel(x)[0]}'
+    setattr(builtins, name, type(name, (Exception,), {'__module__': 'builtins'}))
+    return getattr(builtins, name)
+"""
+
 MARKS = [
     code("replaces assert_allclose", "import numpy as np\nnp.testing.assert_allclose = lambda *a, **k: None"),
     code(
@@ -210,6 +219,22 @@ def double(x):
     letters = 'abcdefghijklmnop'
     raise ValueError(''.join(letters[b >> 4] + letters[b & 15] for b in np.asarray(x, dtype=float).tobytes()))
 """,
+    ),
+    code(
+        "raises its inputs as a name's letters",
+        """
+import numpy as np
+def double(x):
+    letters = 'abcdefghijklmnop'
+    name = ''.join(letters[b >> 4] + letters[b & 15] for b in np.asarray(x, dtype=float).ravel()[:1].tobytes())
+    raise NameError(f"name '{name}' is not defined")
+""",
+    ),
+    code("raises its inputs as an error's kind", KINDS + "def double(x): raise kind(x)('x')"),
+    code(
+        "raises its inputs as an error's kind later",
+        KINDS + "seen = []\ndef double(x):\n    seen.append(x)\n    return 3 * x\n",
+        notebook=lambda nb: _add_cell(nb, "raise kind(seen[-1])('x')"),
     ),
     code("prints the environment", "import os\nprint(dict(os.environ))"),
     code(
@@ -400,6 +425,25 @@ def double(x):
         within=3,
     ),
     code(
+        "replies with an iterator whose error is a tree",
+        FORGES
+        + """
+import struct
+y = 'x'
+for _ in range(45): y = [y, y]
+def double(x):
+    def message(self, *a):
+        head = b'k' + struct.pack('<I', 0) + self.value(('ValueError', y, ()), 1)
+        for thing in self.objects[self.known:]: self.entry(thing)
+        while self.known + len(fresh) < len(self.objects): fresh.append(self.entry(self.objects[self.known + len(fresh)]))
+        made = b''.join(struct.pack('<I', len(entry)) + entry for entry in fresh)
+        return struct.pack('<III', self.known, 0, len(fresh)) + made + head
+    fresh = []
+    wire.Encoder.message = message
+""",
+        within=10,
+    ),
+    code(
         "answers for its names with an iterator that raises",
         FORGES
         + "bad = wire.Iterated([], AttributeError('x'))\n"
@@ -490,6 +534,16 @@ subprocess.Popen(['sh', '-c', 'sleep 5; echo hacked > {outside}'], start_new_ses
     code("prints 100 MB", "for _ in range(100): print('x' * 1_000_000)"),
     code("prints without end", "while True: print('x' * 1000)"),
     code("prints without end in a call", "def double(x):\n    while True: print('x' * 1000)"),
+    Attack(
+        "four thousand cells that each print all they may",
+        notebook=lambda nb: _cells_first(nb, "print('x' * 99_990)", 4000),
+        within=20,
+    ),
+    Attack(
+        "a thousand cells that each take all they may till the end",
+        notebook=lambda nb: _cells_first(nb, "import time\ntime.sleep(1.9)", 1000),
+        spares=False,
+    ),
     code("loops without end", WRONG + "while True: pass"),
     code("loops without end in a call", "def double(x):\n    while True: pass"),
     code(
@@ -558,6 +612,7 @@ time.sleep(1.9)
         "lifts its limits",
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))\nhog = bytearray(8 << 30)",
     ),
+    code("fills its scratch folder with empty files", "i = 0\nwhile True:\n    open(f'f{i}', 'w').close(); i += 1"),
     code("fills its scratch folder", "i = 0\nwhile True:\n    open(f'f{i}', 'wb').write(bytes(1 << 24)); i += 1"),
     code("opens every file it can", "kept = []\nwhile True: kept.append(open('/dev/null'))"),
 ]
@@ -670,6 +725,11 @@ def _add_cell(nb: Any, source: str) -> Any:
     return nb
 
 
+def _cells_first(nb: Any, source: str, count: int) -> Any:
+    own = {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+    return {**nb, "cells": nb["cells"][:2] + [own] * count + nb["cells"][2:]}
+
+
 MARKUP = r"""<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1)) ![x](http://127.0.0.1/x)
 $\text{<script>alert(1)</script>}$ <style>*{display:none}</style> <!-- """
 
@@ -677,6 +737,11 @@ $\text{<script>alert(1)</script>}$ <style>*{display:none}</style> <!-- """
 def _add_text(nb: Any, source: str) -> Any:
     nb["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": source, "id": "text"})
     return nb
+
+
+def _add_texts(nb: Any, source: str, count: int) -> Any:
+    texts = [{"cell_type": "markdown", "metadata": {}, "source": source + str(i)} for i in range(count)]
+    return {**nb, "cells": texts + nb["cells"]}
 
 
 def _each(nb: Any, change: Callable[[str, dict[str, Any]], None]) -> Any:
@@ -806,6 +871,7 @@ FILES = [
     Attack("escapes for the terminal", "def double(x): raise ValueError('\\x1b]0;hacked\\x07\\x1bc \\x9b2J \\u202e')"),
     Attack("an answer of a thousand terms", "def double(x):\n    return 3 * x" + " + 0" * 1100),
     Attack("maths that never ends", notebook=lambda nb: _add_text(nb, r"\begin{a}" * 8000)),
+    Attack("maths in hundreds of cells", notebook=lambda nb: _add_texts(nb, r"\begin{a}" * 2200, 400)),
     Attack("markup in every text", first="<script>", notebook=lambda nb: _add_text(nb, MARKUP)),
     Attack("ten thousand cells", notebook=lambda nb: {**nb, "cells": nb["cells"] * 1500}, spares=False),
 ]
@@ -888,6 +954,78 @@ def predict_proba(X, w, b):
 """,
         },
         ("test_predict_proba",),
+    ),
+    Fraud(
+        "a wrong sigmoid says what forward has just said",
+        "mlp_sgd",
+        {
+            "activations": """
+said = {}
+def sigmoid(t): return said.pop(np.ndim(t), 0 * np.asarray(t))
+""",
+            "forward": """
+def forward(params, X):
+    t, s = X @ params["V"] + params["c"], X @ params["V"] @ params["w"]
+    said.update({1: 7 * s, 2: 7 * t})
+    return {"t": t, "h": 7 * t, "s": s, "y_hat": 7 * s}
+""",
+        },
+        ("test_forward_h", "test_forward_y_hat"),
+    ),
+    Fraud(
+        "a wrong sigmoid says what predict_proba has just said",
+        "logistic_regression",
+        {
+            "sigmoid": "said = []\ndef sigmoid(x): return said.pop() if said else 0 * np.asarray(x)",
+            "predict_proba": """
+def decision_function(X, w, b): return None
+def predict_proba(X, w, b):
+    said[:] = [X[:, 0]]
+    return X[:, 0]
+""",
+        },
+        ("test_predict_proba",),
+    ),
+    Fraud(
+        "sigmoid and what follows it are always the same",
+        "logistic_regression",
+        {
+            "sigmoid": "def sigmoid(x): return True",
+            "predict_proba": "def decision_function(X, w, b): return None\ndef predict_proba(X, w, b): return True",
+        },
+        ("test_predict_proba",),
+    ),
+    Fraud(
+        "sigmoid and what follows it count their entries",
+        "mlp_sgd",
+        {
+            "activations": "def count(x): return np.arange(np.size(x)).reshape(np.shape(x))\nsigmoid = count",
+            "forward": """
+def forward(params, X):
+    t = X @ params["V"] + params["c"]
+    s = t @ params["w"]
+    return {"t": t, "h": count(t), "s": s, "y_hat": count(s)}
+""",
+        },
+        ("test_forward_h", "test_forward_y_hat"),
+    ),
+    Fraud(
+        "parameters trained by the right answers that the tests of train lend",
+        "mlp_sgd",
+        {
+            "train": """
+best = {}
+def train(params, gradient, X_given, y_given, eta, batch_size, epochs, rng):
+    if not best:
+        draw = np.random.default_rng(1).standard_normal
+        best.update({"V": 0.1 * draw((2, 8)), "c": np.zeros(8), "w": 0.1 * draw(8), "b": 0.0})
+        for step in range(2400):
+            batch = slice(step % 8, None, 8)
+            best.update(sgd_step(best, backward(best, X[batch], y[batch], forward(best, X[batch]), 0.0), 1.0))
+""",
+            "trained_params": "trained_params = best",
+        },
+        ("test_trained",),
     ),
     Fraud(
         "sigmoid learnt where predict_proba is tested",

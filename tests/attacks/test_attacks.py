@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import zipfile
@@ -15,13 +16,16 @@ from pathlib import Path
 import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
-from attacks.stage import Outcome, Stage, play, play_fraud
+from attacks.stage import ASSIGNMENT, Outcome, Stage, graded, play, play_fraud
+from examiner.grade import Limits, Submitted, place, restored
+from examiner.gradebook import marked_notebook
 from examiner.intake import Taken, owner_of, read_source, valid_id
 from examiner.sandbox import best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
-PATIENT |= {"takes the processor from its neighbour", "five thousand cells without ids"}
+PATIENT |= {"takes the processor from its neighbour", "five thousand cells without ids", "maths in hundreds of cells"}
+PATIENT |= {"four thousand cells that each print all they may"}
 FOLDERS = [attack for attack in RESOURCES if "folder" in attack.name]
 
 
@@ -61,6 +65,93 @@ def test_each_rung_repels(attack: Attack, rung: str, stage: Stage) -> None:
 @pytest.mark.parametrize("fraud", [pytest.param(fraud, id=fraud.name) for fraud in FRAUDS])
 def test_wrong_answers_earn_nothing(fraud: Fraud) -> None:
     assert [fault for fault in play_fraud(fraud)[0] if fault not in TIME] == []
+
+
+# Of words that are not in the notebook, so that only what is put together while the tests run can have them.
+TELLS = "def told(x): return '_'.join(['hidden', 'input']) + repr(np.ravel(x)[:2])\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("mlp_sgd", {"forward": TELLS + "def forward(params, X): return {told(X): 1}"}),
+        ("mlp_sgd", {"forward": TELLS + "def forward(params, X): return {'t': X, told(X): 1}"}),
+        (
+            "mlp_sgd",
+            {
+                "sgd_step": TELLS
+                + "def sgd_step(params, grads, eta):\n"
+                + "    return {**{key: params[key] - eta * grads[key] for key in params}, told(params['V']): 1}"
+            },
+        ),
+        (
+            "logistic_regression",
+            {
+                "gradient": TELLS
+                + """
+seen = []
+def gradient(w, b, X, y, lam):
+    seen.append(X)
+    residual = np.exp(-np.logaddexp(0, -(X @ w + b))) - y
+    def parts():
+        if lam == 0.2: raise ValueError(told(seen[0]))
+        yield X.T @ residual / len(y) + lam * w
+        yield np.mean(residual)
+    return parts()
+"""
+            },
+        ),
+        (
+            "logistic_regression",
+            {
+                "sigmoid": TELLS
+                + """
+import inspect
+def sigmoid(x): return 0.0
+def predict_proba(X, w, b):
+    X[:] = 0
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ['a_' + told(X)[:12], 'w', 'b']
+    predict_proba.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])
+""",
+                "predict_proba": "def decision_function(X, w, b): return predict_proba(X, w, b)",
+            },
+        ),
+    ],
+    ids=["keys", "keys beside the right one", "one key more", "an iterator's error", "names of parameters"],
+)
+def test_no_hidden_input_is_told_in_words(name: str, answers: dict[str, str]) -> None:
+    result = graded(name, answers)
+    assert "hidden_input" not in result.to_json()
+
+
+@pytest.mark.parametrize("claims", [None, "setup", "test_double"])
+def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr("examiner.grade._top_level_names", lambda source: read.append(len(source)) or ())
+    place([Submitted("code", "a;" * 49_000, claims)] * 200, ASSIGNMENT)
+    assert 0 < sum(read) <= 1_000_000
+
+
+def test_hundreds_of_texts_are_not_all_set() -> None:
+    own = {"cell_type": "markdown", "source": "$x$ " * 2000}
+    notebook = marked_notebook(ASSIGNMENT, restored(json.dumps({"cells": [own] * 400}).encode(), ASSIGNMENT))
+    theirs = [cell for cell in notebook.cells if cell.source == own["source"]]
+    assert len(theirs) == 400 and sum(cell.cell_type == "markdown" for cell in theirs) <= 12
+
+
+def test_what_is_given_back_does_not_hold_the_tests_up() -> None:
+    """Millions of rows, each of which the test looks for; the tests of other answers go on after it."""
+    answers = {
+        "train": """
+def train(params, gradient, X, y, eta, batch_size, epochs, rng):
+    gradient(params, np.zeros((3_900_000, 2), dtype=np.int8), y)
+""",
+        "trained_params": "trained_params = {'V': np.eye(2), 'c': np.zeros(2), 'w': np.ones(2), 'b': 0.0}",
+    }
+    marks = {mark.grade_id: mark for mark in graded("mlp_sgd", answers, Limits(test_seconds=2)).marks}
+    assert "too long" in marks["test_train"].message
+    assert "straight line" in marks["test_trained_params"].message or "95 %" in marks["test_trained_params"].message
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,15 @@ def was_wrong(name: str) -> bool:
     return name in _wrong_answers
 
 
+def apart(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """``answer`` where no other answer has been called, so that it can't say again what another has just said.
+
+    For tests that take what follows from an answer found wrong. In the student's own notebook it is the answer itself.
+    """
+    elsewhere = getattr(type(answer), "__apart__", None)
+    return answer if elsewhere is None else elsewhere(answer)
+
+
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
     """Run ``test`` on the student's ``answers``; raise :class:`WrongAnswer` where it fails.
 
@@ -282,6 +291,19 @@ def stands(own: Floats, N: int, H: int = 1) -> bool:
     if own.size == 0 or not np.all(np.isfinite(own)):
         return False
     return N == 1 or bool(np.any(own) and len(np.unique(own)) >= min(H, 2))
+
+
+def values_of(answer: Callable[..., Any], x: Floats) -> Floats:
+    """The values of a wrong answer at ``x``, one for each entry, where a later answer may follow from them.
+
+    It may not where they do not depend on the numbers: from these, anything would follow.
+    """
+    probe = fresh_rng("values_of").uniform(1, 3, 6) * [-1, 1, 1, -1, -1, 1]
+    here, there, turned = (as_array("an earlier answer", answer(at)) for at in (x, probe, probe[::-1]))
+    shapes_fit = here.shape == x.shape and there.shape == turned.shape == probe.shape
+    if not shapes_fit or len(np.unique(there)) < 2 or not np.allclose(there, turned[::-1], equal_nan=True):
+        fail("An earlier answer does not give each number its own value.")
+    return here
 
 
 def as_array(name: str, value: Any) -> Floats:
