@@ -86,7 +86,7 @@ def _is_database(error: Exception) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="workshop", description=__doc__)
+    top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     grade = commands.add_parser(
@@ -118,29 +118,49 @@ def parser() -> argparse.ArgumentParser:
         "none accepts the risk of running it unconfined",
     )
     grade.add_argument("--no-report", action="store_true", help="leave out the class report")
+    grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(grade)
     grade.set_defaults(run=grade_command)
 
-    bundle = commands.add_parser("student-bundle", help="a folder and a zip to hand out: no answers in it")
-    bundle.add_argument("--to", type=Path, default=Path("build/student-bundle"), metavar="FOLDER")
+    bundle = commands.add_parser(
+        "student-bundle",
+        help="a folder and a zip to hand out: no answers in it",
+        description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
+        "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
+    )
+    _where_to(bundle, "build/student-bundle")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
 
-    lite = commands.add_parser("lite", help="the bundle's notebooks as a static JupyterLite site (optional)")
-    lite.add_argument("--to", type=Path, default=Path("build/lite"), metavar="FOLDER")
+    lite = commands.add_parser(
+        "lite",
+        help="the bundle's notebooks as a static JupyterLite site (optional)",
+        description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
+        "browser.",
+    )
+    _where_to(lite, "build/lite")
     _common(lite)
     lite.set_defaults(run=lite_command)
 
-    solutions = commands.add_parser("solutions", help="the notebooks with answers, executed, as notebooks and HTML")
-    solutions.add_argument("--to", type=Path, default=Path("build/solutions"), metavar="FOLDER")
+    solutions = commands.add_parser(
+        "solutions",
+        help="the notebooks with answers, executed, as notebooks and HTML",
+        description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
+    )
+    _where_to(solutions, "build/solutions")
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
 
 
+def _where_to(command: argparse.ArgumentParser, folder: str) -> None:
+    command.add_argument(
+        "--to", type=Path, default=Path(folder), metavar="FOLDER", help="where to write it (default: %(default)s)"
+    )
+
+
 def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--course", type=Path, default=Path("."), metavar="FOLDER", help="the course (default: here)")
-    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
 
 
 def say(text: str, to: Any = None) -> None:
