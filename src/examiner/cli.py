@@ -188,7 +188,10 @@ def grade_command(options: argparse.Namespace) -> int:
         raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
-    roster = intake.read_roster(options.roster, sessions) if options.roster else {}
+    given_last = course.state / "roster.csv"  # sessions and names stay when the next run is given no roster
+    latest = options.roster or (given_last if given_last.exists() else None)
+    roster = intake.read_roster(latest, sessions) if latest else {}
+    strict = options.roster and not options.unknown_students
     for folder in (
         course.root,
         course.state,
@@ -200,15 +203,18 @@ def grade_command(options: argparse.Namespace) -> int:
     with one_run(course.state, course.autograded, course.feedback):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every, {} if options.unknown_students else roster)
+            names = _take_in(options, course, every, roster if strict else {})
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
         jobs, odd = intake.find_jobs(course.submitted, assignments)
         if not jobs:
             raise ClassError(_nothing_to_grade(course))
-        if roster and not options.unknown_students:
+        if strict:
             intake.check_roster(roster, [job.student for job in jobs])
-        for key, notes in _remembered_notes(course).items():
+        if options.roster:
+            write_atomically(given_last, options.roster.read_bytes())
+        remembered = _remembered_notes(course)
+        for key, notes in remembered.items():
             odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
         limits = Limits()
         secret = course_secret(course.state)
@@ -233,6 +239,7 @@ def grade_command(options: argparse.Namespace) -> int:
                     tqdm.write(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
+            class_.summary.ungraded = _ungraded(remembered, jobs, assignments)
             class_.write(grading)
             class_.finish(report=not options.no_report)
         if grading.failed:
@@ -326,6 +333,8 @@ def _take_in(
     remembered = _remembered_notes(course)
     for key, notes in taken.notes.items():
         remembered[key] = notes
+    for student, notes in taken.ungraded.items():
+        remembered[student, ""] = notes  # a note on the student: it belongs to no assignment
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
@@ -337,6 +346,18 @@ def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
         return {(student, assignment): list(notes) for student, assignment, notes in lines}
     except (OSError, ValueError):
         return {}
+
+
+def _ungraded(
+    remembered: Mapping[tuple[str, str], list[str]], jobs: Iterable[Job], assignments: Iterable[str]
+) -> dict[str, list[str]]:
+    """By student, what came that can't be graded, while an assignment of theirs is still missing."""
+    there = {(job.student, job.assignment) for job in jobs}
+    return {
+        student: notes
+        for (student, about), notes in sorted(remembered.items())
+        if not about and any((student, name) not in there for name in assignments)
+    }
 
 
 def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str, str]) -> None:
@@ -491,6 +512,8 @@ class _Class:
                 say(pages.table(assignment, [row for row in rows if row.assignment == name]))
         for name in self.assignments:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
+        if self.summary.ungraded:
+            say(f"{len(self.summary.ungraded)} students handed in what can't be graded; class_report.html lists them.")
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
@@ -548,7 +571,8 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
             who = [student.id, *[no_formula(text or "") for text in about]]
             session = summary.session_of.get(student.id, "")
             if row is None:
-                writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, "nothing handed in"])
+                said = no_formula(" ".join(summary.ungraded.get(student.id, ["nothing handed in"])))
+                writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, said])
                 continue
             marked = row.marked
             raw = sum(marked.scores.values())
