@@ -80,6 +80,28 @@ def test_the_report_has_the_sessions(course: Path) -> None:
     assert "Tuesday 12–1 A" in page and "Friday 2–3 B" in page
 
 
+def test_the_roster_is_remembered(course: Path) -> None:
+    assert main(["grade", "--course", str(course)]) == 0
+    found = {row["student_id"]: row["session"] for row in rows(course / "grades.csv")}
+    assert found["007"] == "Tuesday 12–1 A"
+    assert "Friday 2–3 B" in (course / "class_report.html").read_text(encoding="utf-8")
+
+
+def test_who_handed_in_no_notebook_is_in_the_marks_and_the_report(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    with zipfile.ZipFile(root / "class.zip", "w") as archive:
+        archive.writestr("bondjames_007_11_mini.ipynb", json.dumps(answered()))
+        archive.writestr("leebruce_008_12_essay.pdf", "%PDF")
+    assert main(["grade", "--course", str(root), "--from", str(root / "class.zip")]) == 0
+    assert main(["grade", "--course", str(root)]) == 0
+    (row,) = [row for row in rows(root / "grades.csv") if row["student_id"] == "008"]
+    assert row["notes"] == "handed in no notebook, but leebruce_008_12_essay.pdf."
+    assert "essay.pdf" in (root / "class_report.html").read_text(encoding="utf-8")
+    hand_in(root, "008", answered())
+    assert main(["grade", "--course", str(root)]) == 0
+    assert "essay.pdf" not in (root / "class_report.html").read_text(encoding="utf-8")
+
+
 def test_a_stranger_to_the_roster_stops_it_unless_allowed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(course, "eve", answered())
     command = ["grade", "--course", str(course), "--roster", str(course / "roster.csv")]

@@ -105,7 +105,46 @@ def test_a_folder_named_in_another_encoding_is_taken_in(tmp_path: Path) -> None:
 def test_who_handed_in_no_notebook_is_told(tmp_path: Path) -> None:
     essay = "Ada L_7_assignsubmission_file_/essay.pdf"
     taken, _ = take(tmp_path, {essay: "", "Bob_8_assignsubmission_file_/mini.ipynb": ANSWER, "readme.txt": ""})
-    assert taken.problems == [f"7 handed in no notebook, but {essay}."]
+    assert taken.problems == [f"7: handed in no notebook, but {essay}."]
+    assert taken.ungraded == {"7": [f"handed in no notebook, but {essay}."]} and taken.names == {
+        "7": "Ada L",
+        "8": "Bob",
+    }
+
+
+@pytest.mark.parametrize("junk", [{}, {"essay.pdf": b"%PDF"}, {"inner.zip": b""}])
+def test_a_zip_without_a_notebook_is_told(tmp_path: Path, junk: dict[str, str | bytes]) -> None:
+    name = "Ada L_7_assignsubmission_file_/work.zip"
+    inner = zipped(tmp_path / "work.zip", junk).read_bytes()
+    taken, _ = take(tmp_path, {name: inner, "Bob_8_assignsubmission_file_/mini.ipynb": ANSWER})
+    assert list(taken.ungraded) == ["7"] and name in taken.ungraded["7"][0]
+
+
+def test_a_zip_in_the_zip_of_a_student_is_opened_but_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = zipped(tmp_path / "in.zip", {"mini.ipynb": ANSWER}).read_bytes()
+    outer = zipped(tmp_path / "out.zip", {"in.zip": deep}).read_bytes()
+    _, submitted = take(tmp_path, {"ada/out.zip": outer, "bob/mini.ipynb": ANSWER})
+    assert (submitted / "ada" / "mini" / "mini.ipynb").exists()
+    monkeypatch.setattr(intake, "MOST_MEMBERS_INNER", 1)
+    taken, _ = take(tmp_path, {"ada/out.zip": outer, "bob/mini.ipynb": ANSWER})
+    assert "far too large" in taken.ungraded["ada"][0]
+
+
+@pytest.mark.parametrize("name", ["mini.ipynb.txt", "mini.ipynb.json", "MINI.IPYNB"])
+def test_a_notebook_as_browsers_save_it_is_taken(tmp_path: Path, name: str) -> None:
+    _, submitted = take(tmp_path, {f"ada/{name}": ANSWER, "bob/mini.ipynb": ANSWER})
+    assert (submitted / "ada" / "mini" / "mini.ipynb").read_text() == ANSWER
+
+
+def test_the_worked_notebook_counts_and_not_the_fresh_copy_beside_it(tmp_path: Path) -> None:
+    handed_out = answered()
+    for cell, known in zip(handed_out.cells, MINI["mini"].cells, strict=True):
+        cell.source = known.release_source
+    fresh = json.dumps(handed_out)
+    folders: dict[str, str | bytes] = {"ada/1.ipynb": fresh, "ada/2.ipynb": ANSWER}
+    _, submitted = take(tmp_path, folders | {"bob/1.ipynb": ANSWER, "bob/2.ipynb": fresh})
+    for student in ("ada", "bob"):
+        assert (submitted / student / "mini" / "mini.ipynb").read_text() == ANSWER
 
 
 def test_a_stranger_to_the_roster_leaves_all_as_it_was(tmp_path: Path) -> None:
@@ -211,6 +250,31 @@ def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says:
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(ClassError, match=says):
         intake.read_roster(tmp_path / "roster.csv", ["Tuesday"])
+
+
+@pytest.mark.parametrize(
+    ("text", "student", "first"),
+    [
+        ('Student,ID,SIS User ID,Section\n"Lovelace, Ada",123,u1,Tue 12:00-13:00 AH108\n', "123", "Ada"),
+        ("Identifier,Full name,Groups\nParticipant 123,Ada Lovelace,2\n", "123", "Ada"),
+        ("sep=;\nstudent_id;first name;session\n123;Ada;2.0\n", "123", "Ada"),
+        (
+            '"Last Name","First Name","Username","Student ID","Class"\nL,Ada,al1,99,Tuesday 12:00–13:00 AH108 *\n',
+            "al1",
+            "Ada",
+        ),
+    ],
+)
+def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, student: str, first: str) -> None:
+    (tmp_path / "roster.csv").write_text(text)
+    sessions = ["Tuesday 12:00–13:00 AH211", "Tuesday 12:00–13:00 AH108"]
+    (row,) = intake.read_roster(tmp_path / "roster.csv", sessions).values()
+    assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
+
+
+def test_a_roster_with_another_kind_of_id_is_hinted_at() -> None:
+    with pytest.raises(ClassError, match="99 is the first id on it; are these the same kind"):
+        intake.check_roster({"99": intake.Enrolled("99")}, ["ada", "bob"])
 
 
 def test_a_roster_in_another_encoding_is_refused_in_plain_words(tmp_path: Path) -> None:

@@ -203,7 +203,11 @@ def test_the_nudge_travels_downstream_only(page: Page) -> None:
     names = panel.locator(".quantity").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
     moved = {name.split()[0] for name in names if "moved by" in name}
     assert moved == {"w₁", "s", "ŷ"}
-    assert panel.locator(".quantity.picked").count() == 1
+    picked = panel.locator(".quantity.picked")
+    assert picked.count() == 1
+    words, box = (picked.locator(part).bounding_box() for part in (".symbol", ".box"))
+    assert words and box and box["x"] <= words["x"], "what it moved by stands outside its box"
+    assert words["x"] + words["width"] <= box["x"] + box["width"]
 
 
 def test_running_a_cell_again_leaves_one_demo_and_no_error(page: Page) -> None:

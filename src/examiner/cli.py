@@ -86,7 +86,7 @@ def _is_database(error: Exception) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="workshop", description=__doc__)
+    top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     grade = commands.add_parser(
@@ -118,29 +118,49 @@ def parser() -> argparse.ArgumentParser:
         "none accepts the risk of running it unconfined",
     )
     grade.add_argument("--no-report", action="store_true", help="leave out the class report")
+    grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(grade)
     grade.set_defaults(run=grade_command)
 
-    bundle = commands.add_parser("student-bundle", help="a folder and a zip to hand out: no answers in it")
-    bundle.add_argument("--to", type=Path, default=Path("build/student-bundle"), metavar="FOLDER")
+    bundle = commands.add_parser(
+        "student-bundle",
+        help="a folder and a zip to hand out: no answers in it",
+        description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
+        "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
+    )
+    _where_to(bundle, "build/student-bundle")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
 
-    lite = commands.add_parser("lite", help="the bundle's notebooks as a static JupyterLite site (optional)")
-    lite.add_argument("--to", type=Path, default=Path("build/lite"), metavar="FOLDER")
+    lite = commands.add_parser(
+        "lite",
+        help="the bundle's notebooks as a static JupyterLite site (optional)",
+        description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
+        "browser.",
+    )
+    _where_to(lite, "build/lite")
     _common(lite)
     lite.set_defaults(run=lite_command)
 
-    solutions = commands.add_parser("solutions", help="the notebooks with answers, executed, as notebooks and HTML")
-    solutions.add_argument("--to", type=Path, default=Path("build/solutions"), metavar="FOLDER")
+    solutions = commands.add_parser(
+        "solutions",
+        help="the notebooks with answers, executed, as notebooks and HTML",
+        description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
+    )
+    _where_to(solutions, "build/solutions")
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
 
 
+def _where_to(command: argparse.ArgumentParser, folder: str) -> None:
+    command.add_argument(
+        "--to", type=Path, default=Path(folder), metavar="FOLDER", help="where to write it (default: %(default)s)"
+    )
+
+
 def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--course", type=Path, default=Path("."), metavar="FOLDER", help="the course (default: here)")
-    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
 
 
 def say(text: str, to: Any = None) -> None:
@@ -168,7 +188,10 @@ def grade_command(options: argparse.Namespace) -> int:
         raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
-    roster = intake.read_roster(options.roster, sessions) if options.roster else {}
+    given_last = course.state / "roster.csv"  # sessions and names stay when the next run is given no roster
+    latest = options.roster or (given_last if given_last.exists() else None)
+    roster = intake.read_roster(latest, sessions) if latest else {}
+    strict = options.roster and not options.unknown_students
     for folder in (
         course.root,
         course.state,
@@ -180,15 +203,18 @@ def grade_command(options: argparse.Namespace) -> int:
     with one_run(course.state, course.autograded, course.feedback):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every, {} if options.unknown_students else roster)
+            names = _take_in(options, course, every, roster if strict else {})
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
         jobs, odd = intake.find_jobs(course.submitted, assignments)
         if not jobs:
             raise ClassError(_nothing_to_grade(course))
-        if roster and not options.unknown_students:
+        if strict:
             intake.check_roster(roster, [job.student for job in jobs])
-        for key, notes in _remembered_notes(course).items():
+        if options.roster:
+            write_atomically(given_last, options.roster.read_bytes())
+        remembered = _remembered_notes(course)
+        for key, notes in remembered.items():
             odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
         limits = Limits()
         secret = course_secret(course.state)
@@ -213,6 +239,7 @@ def grade_command(options: argparse.Namespace) -> int:
                     tqdm.write(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
             class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
+            class_.summary.ungraded = _ungraded(remembered, jobs, assignments)
             class_.write(grading)
             class_.finish(report=not options.no_report)
         if grading.failed:
@@ -306,6 +333,8 @@ def _take_in(
     remembered = _remembered_notes(course)
     for key, notes in taken.notes.items():
         remembered[key] = notes
+    for student, notes in taken.ungraded.items():
+        remembered[student, ""] = notes  # a note on the student: it belongs to no assignment
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
@@ -317,6 +346,18 @@ def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
         return {(student, assignment): list(notes) for student, assignment, notes in lines}
     except (OSError, ValueError):
         return {}
+
+
+def _ungraded(
+    remembered: Mapping[tuple[str, str], list[str]], jobs: Iterable[Job], assignments: Iterable[str]
+) -> dict[str, list[str]]:
+    """By student, what came that can't be graded, while an assignment of theirs is still missing."""
+    there = {(job.student, job.assignment) for job in jobs}
+    return {
+        student: notes
+        for (student, about), notes in sorted(remembered.items())
+        if not about and any((student, name) not in there for name in assignments)
+    }
 
 
 def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str, str]) -> None:
@@ -471,6 +512,8 @@ class _Class:
                 say(pages.table(assignment, [row for row in rows if row.assignment == name]))
         for name in self.assignments:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
+        if self.summary.ungraded:
+            say(f"{len(self.summary.ungraded)} students handed in what can't be graded; class_report.html lists them.")
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
@@ -528,7 +571,8 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
             who = [student.id, *[no_formula(text or "") for text in about]]
             session = summary.session_of.get(student.id, "")
             if row is None:
-                writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, "nothing handed in"])
+                said = no_formula(" ".join(summary.ungraded.get(student.id, ["nothing handed in"])))
+                writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, said])
                 continue
             marked = row.marked
             raw = sum(marked.scores.values())

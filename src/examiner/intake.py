@@ -7,6 +7,7 @@ Names inside a zip are never used as paths.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
@@ -25,7 +26,8 @@ from .grade import Assignment
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
-MOST_BYTES_INNER = 256 << 20  # of a zip that one student handed in
+MOST_BYTES_INNER = 256 << 20  # of a zip that one student handed in, with the zips within it
+MOST_MEMBERS_INNER = 1000
 SMALL_RATIO = 200  # a notebook that shrinks by more than this is no notebook
 
 SKIP = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|node_modules)(/|$)|(^|/)\._")
@@ -54,18 +56,23 @@ class Taken:
     unchanged: int = 0
     notes: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by (student, assignment)
     problems: list[str] = field(default_factory=list)
+    ungraded: dict[str, list[str]] = field(default_factory=dict)  # what a student handed in and can't be graded
     names: dict[str, str] = field(default_factory=dict)
 
     def note(self, student: str, assignment: str, text: str) -> None:
         self.notes.setdefault((student, assignment), []).append(text)
+
+    def leave(self, student: str, text: str) -> None:
+        self.ungraded.setdefault(student, []).append(text)
+        self.problems.append(f"{student}: {text}")
 
 
 # --- whose notebook is it? the names that systems give ---
 
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
 BLACKBOARD = re.compile(
-    r"^(?P<assignment>.+?)_(?P<id>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*))?$"
-)
+    r"^(?P<assignment>.+?)_(?P<id>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*)|\.txt)?$"
+)  # the .txt is Blackboard's own, about who handed in
 BLACKBOARDS_END = re.compile(r"attempt_\d{4}-\d\d-")
 CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<rest>.+)$")
 EXCHANGE = re.compile(r"^(?P<id>[^+]+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+.*)?$")
@@ -236,9 +243,11 @@ def _name_those_without(
         owner = owner_of(path, assignments, level)
         if owner and (owner.name or owner.timestamp or "/" in path) and "__MACOSX" not in name:
             files.setdefault(owner.student, []).append(name)
+            if (owner.name or owner.timestamp) and valid_id(owner.student):
+                taken.names.setdefault(owner.student, owner.name)  # a system knows them: they get a row in grades.csv
     for student, theirs in files.items():
         if not any(_kind(name) and not SKIP.search(name) for name in theirs):
-            taken.problems.append(f"{student} handed in no notebook, but {', '.join(theirs[:5])}.")
+            taken.leave(student, f"handed in no notebook, but {', '.join(theirs[:5])}.")
 
 
 def _wrapper(names: Sequence[str], assignments: Sequence[str]) -> str:
@@ -282,8 +291,9 @@ def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[
 
 
 def _kind(name: str) -> str:
-    suffix = PurePosixPath(name).suffix.lower()
-    return suffix if suffix in (".ipynb", ".zip") else ""
+    """.ipynb or .zip, or nothing. Browsers that know no notebooks save them as x.ipynb.txt or x.ipynb.json."""
+    match = re.search(r"(\.ipynb|\.zip)$|(\.ipynb)\.(txt|json)$", name.lower())
+    return (match[1] or match[2]) if match else ""
 
 
 def _refuse_bombs(name: str, members: Sequence[zipfile.ZipInfo]) -> None:
@@ -337,18 +347,38 @@ def _found(
     if _kind(name) == ".ipynb":
         yield found(name, content)
         return
+    count = 0
     try:
-        import io
-
-        with zipfile.ZipFile(io.BytesIO(content)) as inner:
-            members = [m for m in inner.infolist() if _kind(m.filename) == ".ipynb" and not SKIP.search(m.filename)]
-            if sum(member.file_size for member in members) > MOST_BYTES_INNER or len(members) > 1000:
-                taken.problems.append(f"{name}: {owner.student}'s zip is far too large when unpacked; not taken.")
-                return
-            for member in members:
-                yield found(f"{name}/{member.filename}", _member(inner, member, name))
+        for origin, data in _unpacked(name, content):
+            count += 1
+            yield found(origin, data)
+    except ClassError as error:
+        taken.leave(owner.student, f"{name} {error}; not taken.")
     except Exception as error:  # a spoilt stream fails in as many ways as there are packers
-        taken.problems.append(f"{name}: {owner.student}'s zip can't be read ({error}); not taken.")
+        taken.leave(owner.student, f"{name} can't be read ({error}); not taken.")
+    else:
+        if not count:
+            taken.leave(owner.student, f"{name} holds no notebook.")
+
+
+def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """The notebooks in a zip that a student handed in, and in the zips within it: where each lay, and its bytes."""
+    waiting = [(name, content)]
+    files = size = 0
+    while waiting:
+        place, data = waiting.pop(0)
+        with zipfile.ZipFile(io.BytesIO(data)) as inner:
+            members = [m for m in inner.infolist() if _kind(m.filename) and not SKIP.search(m.filename)]
+            files += len(members)
+            size += sum(member.file_size for member in members)
+            if size > MOST_BYTES_INNER or files > MOST_MEMBERS_INNER:
+                raise ClassError("is far too large when unpacked")
+            for member in members:
+                origin, data = f"{place}/{member.filename}", _member(inner, member, place)
+                if _kind(member.filename) == ".zip":
+                    waiting.append((origin, data))
+                else:
+                    yield origin, data
 
 
 # --- which assignment is it? ---
@@ -356,17 +386,7 @@ def _found(
 
 def likeness(content: bytes, assignment: Assignment) -> float:
     """How much a notebook is a copy of an assignment's release: the share of its cells that are found, 0 to 1."""
-    try:
-        cells = json.loads(content)["cells"]
-        ids, texts = set(), set()
-        for cell in cells:
-            about = cell.get("metadata", {}).get("nbgrader", {})
-            if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
-                ids.add(about["grade_id"])
-            source = cell.get("source", "")
-            texts.add(_squeezed(source if isinstance(source, str) else "".join(source)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return 0.0
+    ids, texts = _ids_and_texts(content)
     known = [cell for cell in assignment.cells if cell.kind != "text"]
     if not known:
         return 0.0
@@ -380,6 +400,33 @@ def likeness(content: bytes, assignment: Assignment) -> float:
     return hits / len(known)
 
 
+SURE = 0.15  # a notebook less like an assignment's release is not known by its cells
+
+
+def worked_on(content: bytes, assignment: Assignment) -> int:
+    """How many answers are no longer as they were handed out: 0 for a fresh copy, and for what is no copy."""
+    if likeness(content, assignment) < SURE:
+        return 0
+    _, texts = _ids_and_texts(content)
+    asked = [cell for cell in assignment.cells if cell.kind in ("solution", "written")]
+    return sum(_squeezed(cell.release_source) not in texts for cell in asked)
+
+
+def _ids_and_texts(content: bytes) -> tuple[set[str], set[str]]:
+    """The grade_ids and the texts without spaces of a notebook's cells; none where it is no notebook."""
+    ids, texts = set(), set()
+    try:
+        for cell in json.loads(content)["cells"]:
+            about = cell.get("metadata", {}).get("nbgrader", {})
+            if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
+                ids.add(about["grade_id"])
+            source = cell.get("source", "")
+            texts.add(_squeezed(source if isinstance(source, str) else "".join(source)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return set(), set()
+    return ids, texts
+
+
 def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
@@ -388,7 +435,7 @@ def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tup
     """The assignment that a notebook answers, and how sure that is: by content first, by name where content fails."""
     scores = {name: likeness(found.content, assignment) for name, assignment in assignments.items()}
     best = max(scores, key=lambda name: scores[name])
-    if scores[best] >= 0.15:
+    if scores[best] >= SURE:
         return best, scores[best]
     if found.declared in assignments:
         return found.declared, 0.0
@@ -413,8 +460,8 @@ def take_in(
     """Bring the submissions at `path` into `submitted`.
 
     Either all can be read, there is room, and everyone is on the roster if one is given, or nothing is changed.
-    Of several notebooks of one student for one assignment the newest counts (then the one most like the release, then
-    the largest). What was there before and differs is kept in `replaced`.
+    Of several notebooks of one student for one assignment the newest counts (then the one with most answers, then the
+    largest). What was there before and differs is kept in `replaced`.
     """
     taken = Taken()
     submitted.mkdir(parents=True, exist_ok=True)
@@ -427,12 +474,11 @@ def take_in(
             assignment, likely = which_assignment(found, assignments)
             taken.students.add(found.student)
             if assignment is None:
-                taken.problems.append(
-                    f"{found.origin}: {found.student} handed in a notebook that is none of the assignments."
-                )
+                taken.leave(found.student, f"{found.origin} is a notebook, but none of the assignments.")
                 continue
             when = found.timestamp.timestamp() if found.timestamp else 0.0
-            rank = (when, float(found.attempt), round(likely, 3), float(len(found.content)))
+            answers = worked_on(found.content, assignments[assignment])
+            rank = (when, found.attempt, likely >= SURE, answers, len(found.content))
             key = (found.student, assignment)
             if key in best:
                 loser = found.origin if rank <= best[key][0] else best[key][1].origin
@@ -549,7 +595,12 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
         return None, ["The notebook is a link to another file, which is not followed."]
     if not candidates:
         return None, ["No notebook was handed in."]
-    best = max(candidates, key=lambda path: (likeness(path.read_bytes()[:LARGEST_SUBMISSION], assignment), str(path)))
+
+    def rank(path: Path) -> tuple[bool, int, str]:
+        content = path.read_bytes()[:LARGEST_SUBMISSION]
+        return likeness(content, assignment) >= SURE, worked_on(content, assignment), str(path)
+
+    best = max(candidates, key=rank)
     return best, [f"The notebook was renamed: {best.relative_to(folder).as_posix()} is taken for {name}.ipynb."]
 
 
@@ -567,13 +618,16 @@ class Enrolled:
     email: str = ""
 
 
-COLUMNS = {
-    "student": ("student_id", "student", "id", "sis user id", "username", "student id", "id number", "lms_id"),
-    "session": ("session", "workshop", "class", "section", "tutorial", "group"),
+COLUMNS = {  # the first that is there; of what systems export, the one that stands in their zips' names comes first
+    "student": (
+        *("student_id", "id", "username", "identifier", "student id", "id number"),
+        *("sis user id", "lms_id", "student"),
+    ),
+    "session": ("session", "workshop", "class", "section", "tutorial", "group", "groups"),
     "first_name": ("first_name", "first name", "given name"),
     "last_name": ("last_name", "last name", "surname", "family name"),
     "email": ("email", "e-mail", "email address"),
-    "name": ("name", "full name"),
+    "name": ("name", "full name", "student"),
 }
 
 
@@ -587,7 +641,9 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
         raise ClassError(f"The roster {path} is no CSV in UTF-8. Save it as such: in Excel, as “CSV UTF-8”.") from None
     except OSError as error:
         raise ClassError(f"The roster {path} can't be read: {error.strerror}.") from error
-    rows = list(csv.reader(text.splitlines(), dialect=_dialect(text)))
+    whole = text.splitlines()
+    above = 1 if whole and whole[0].startswith("sep=") else 0  # a hint for Excel
+    rows = list(csv.reader(whole[above:], dialect=_dialect(whole[above:])))
     if not rows:
         raise ClassError(f"The roster {path} is empty.")
     header = [column.strip().lower() for column in rows[0]]
@@ -597,7 +653,7 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
         raise ClassError(f"The roster {path} has no column student_id; its columns are: {', '.join(rows[0])}.")
     roster: dict[str, Enrolled] = {}
     unknown: dict[str, int] = {}
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in enumerate(rows[1:], start=2 + above):
         if not any(cell.strip() for cell in row):
             continue
 
@@ -605,12 +661,12 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
             index = at[role]
             return row[index].strip() if index is not None and index < len(row) else ""
 
-        student = cell("student")
+        student = cell("student").removeprefix("Participant ")  # as Moodle's grading worksheet has it
         if not student:
             raise ClassError(f"The roster {path} has no student id in line {line}.")
         if student in roster:
             raise ClassError(f"The roster {path} has {student} twice, the second time in line {line}.")
-        first, _, last = cell("name").rpartition(" ")
+        first, last = _first_and_last(cell("name"))
         session = _session(cell("session"), sessions)
         if session is None:
             unknown[cell("session")] = line
@@ -625,21 +681,31 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
     return roster
 
 
+def _first_and_last(name: str) -> tuple[str, str]:
+    """A whole name taken apart: `Ada Lovelace`, or `Lovelace, Ada`."""
+    last, comma, first = name.partition(", ")
+    if not comma:
+        first, _, last = name.rpartition(" ")
+    return first, last
+
+
 def _session(name: str, sessions: Sequence[str]) -> str | None:
     """The session of the timetable that a roster means: by its number or its name; any where there is no timetable."""
     if not name or not sessions:
         return name
-    if name.isdigit() and 1 <= int(name) <= len(sessions):
-        return sessions[int(name) - 1]
+    number = name.removesuffix(".0")  # as spreadsheets may write it
+    if number.isdigit() and 1 <= int(number) <= len(sessions):
+        return sessions[int(number) - 1]
 
     def plain(text: str) -> str:
-        return re.sub(r"[\s–—\-*·,]+", "", text).casefold()
+        text = re.sub(r"\b(mon|tue|wed|thu|fri|sat|sun)[a-z]*", r"\1", text.casefold())  # Tue, Tues, Tuesday
+        return re.sub(r"[\s–—\-*·,]+", "", text)
 
     return next((session for session in sessions if plain(session) == plain(name)), None)
 
 
-def _dialect(text: str) -> type[csv.Dialect] | str:
-    first = text.splitlines()[0] if text else ""
+def _dialect(lines: Sequence[str]) -> type[csv.Dialect] | str:
+    first = lines[0] if lines else ""
     return max((csv.excel, csv.excel_tab, _Semicolon), key=lambda dialect: first.count(dialect.delimiter))
 
 
@@ -647,12 +713,14 @@ class _Semicolon(csv.excel):
     delimiter = ";"
 
 
-def check_roster(roster: Mapping[str, Enrolled], students: Iterable[str]) -> None:
+def check_roster(roster: Mapping[str, Enrolled], students: Collection[str]) -> None:
     """Raise a ClassError naming those who handed in but are not on the roster."""
     strangers = sorted(set(students) - set(roster))
     if strangers:
+        nobody = bool(roster) and not set(students) & set(roster)
         shown = ", ".join(strangers[:20]) + (f" and {len(strangers) - 20} others" if len(strangers) > 20 else "")
+        hint = f" ({next(iter(roster))} is the first id on it; are these the same kind of id?)" if nobody else ""
         raise ClassError(
-            f"Not on the roster, but handed in: {shown}. Add them to it, or grade them as they are with "
+            f"Not on the roster, but handed in: {shown}{hint}. Add them to it, or grade them as they are with "
             "--unknown-students. Nothing was changed."
         )

@@ -374,10 +374,16 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         lines.append(line(row.student, cells, total))
     wrong: list[str] = []
     for row in rows:
-        said = [f"note: {note}" for note in folded(row.notes)]
+        notes = folded(row.notes)
+        said = [f"note: {note}" for note in notes]
+        alike: dict[str, list[str]] = {}
         for question in row.questions:
-            for text in _told(question):
-                said.append(text)
+            for message in _told(question):
+                if message not in notes:
+                    alike.setdefault(message, []).append(
+                        f"{question.name} {number(question.score)}/{number(question.points)}"
+                    )
+        said += [f"{', '.join(asked)}: {message}" for message, asked in alike.items()]
         if said:
             wrong.append(f"  {row.student}")
             for text in said:
@@ -388,8 +394,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
 def _told(question: Question) -> list[str]:
     """What was said of a question's lost marks, each message once."""
     lost = [line for line in question.lines if line.state in ("part", "none") and line.message]
-    messages = dict.fromkeys(first_lines(line.message) for line in lost)
-    return [f"{question.name} {number(question.score)}/{number(question.points)}: {message}" for message in messages]
+    return list(dict.fromkeys(first_lines(line.message) for line in lost))
 
 
 def first_lines(message: str) -> str:
@@ -462,6 +467,7 @@ class Summary:
         self.assignments = assignments
         self.session_of = dict(session_of or {})
         self.sessions = list(sessions)
+        self.ungraded: dict[str, list[str]] = {}  # by student, what came that can't be graded
         self._rows: list[Row] = []
         self._work: dict[tuple[str, str], dict[str, str]] = {}  # by (assignment, student), the answers
         self._once: dict[str, str] = {}  # each text of an answer is kept once
@@ -591,7 +597,9 @@ class Summary:
 
     def stamp(self) -> str:
         """A hash of all that the page shows, but for the seconds that grading took."""
-        digest = hashlib.sha256(f"{look()}\0{self.sessions}\0{sorted(self.session_of.items())}".encode())
+        digest = hashlib.sha256(
+            f"{look()}\0{self.sessions}\0{sorted(self.session_of.items())}\0{self.ungraded}".encode()
+        )
         for row in self.rows():
             digest.update(repr((row.student, row.assignment, row.lines, row.notes, row.needs_eye, row.score)).encode())
             digest.update(repr(sorted(self._work[row.assignment, row.student].items())).encode())
@@ -607,6 +615,7 @@ class Summary:
             .render(
                 parts=[self._part(name, mine) for name, mine in by_assignment.items() if mine],
                 students=len({row.student for row in rows}),
+                ungraded=self.ungraded,
                 shown_answers=SHOWN_ANSWERS,
                 pygments=HtmlFormatter().get_style_defs(".code"),
             )

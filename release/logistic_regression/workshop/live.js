@@ -275,11 +275,14 @@ function plot(title, more, square) {
   return { element, canvas, small, context: canvas.getContext("2d", { alpha: false }) };
 }
 
+// Canvas pixels for each CSS pixel. A frame does not know how far the page around it, say a slide, is enlarged.
+const fineness = () => Math.max(window.devicePixelRatio || 1, window.top === window ? 1 : 2);
+
 // Make the canvas as fine as the screen and clear it; returns its size in CSS pixels, measured anew with each new `look`.
 function fitted(plot, look) {
   const { canvas, context } = plot;
   if (plot.look !== look) {
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = fineness();
     Object.assign(plot, { look, size: [canvas.clientWidth, canvas.clientHeight] });
     const [w, h] = plot.size.map((length) => Math.round(length * ratio));
     if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
@@ -377,13 +380,13 @@ function paintField(context, [width, height], demo, look, cache) {
 
 // The points, painted once for each set, size and theme.
 function pointsImage(demo, size, radius, look, cache) {
-  const key = `${demo.have.points} ${size} ${radius} ${look.theme} ${devicePixelRatio}`;
+  const key = `${demo.have.points} ${size} ${radius} ${look.theme} ${fineness()}`;
   if (cache.pointsKey !== key) {
-    const scale = (size * devicePixelRatio) / (2 * radius);
-    const side = Math.max(1, Math.round(size * devicePixelRatio));
+    const scale = (size * fineness()) / (2 * radius);
+    const side = Math.max(1, Math.round(size * fineness()));
     cache.points ??= document.createElement("canvas");
     Object.assign(cache.points, { width: side, height: side });
-    const r = Math.max(0.3 * look.em, size / 80) * devicePixelRatio;
+    const r = Math.max(0.3 * look.em, size / 80) * fineness();
     paintPoints(cache.points.getContext("2d"), demo.points, (x, y) => [(x + radius) * scale, (radius - y) * scale], r, look);
     cache.pointsKey = key;
   }
@@ -613,11 +616,11 @@ function dot(context, [x, y], r) {
 
 // The contours, painted once for each set of them. They lie closer to each other near the minimum, where the path ends.
 function contoursImage({ contours, wide }, size, look, cache) {
-  const key = `${JSON.stringify(contours.now)} ${size} ${wide} ${look.theme} ${devicePixelRatio}`;
+  const key = `${JSON.stringify(contours.now)} ${size} ${wide} ${look.theme} ${fineness()}`;
   if (cache.contoursKey === key) return cache.contours;
   cache.contoursKey = key;
   cache.contours ??= document.createElement("canvas");
-  const pixels = Math.max(1, Math.round(size * devicePixelRatio));
+  const pixels = Math.max(1, Math.round(size * fineness()));
   Object.assign(cache.contours, { width: pixels, height: pixels });
   const context = cache.contours.getContext("2d");
   const { side, values } = contours;
@@ -625,7 +628,7 @@ function contoursImage({ contours, wide }, size, look, cache) {
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
   const place = (k) => ((1 + (contours.wide * ((2 * k) / (side - 1) - 1)) / wide) * pixels) / 2;
   context.strokeStyle = COLOURS[look.theme].points[0];
-  context.lineWidth = (look.em / 14) * devicePixelRatio;
+  context.lineWidth = (look.em / 14) * fineness();
   for (let k = 1; k <= 14; k++) {
     context.globalAlpha = 0.95 - 0.045 * k;
     context.beginPath();
@@ -774,6 +777,7 @@ class DescentView extends View {
   summary() {
     const demo = this.asker;
     if (demo.words) return demo.words;
+    if (demo.step == null) return ""; // nothing has come yet
     const words = `Step ${demo.step}, epoch ${demo.epoch?.toFixed(1)}, objective ${short(demo.objective, 4)}, accuracy ${percent(demo.accuracy)} on training points, ${percent(demo.fresh)} on fresh points.`;
     this.plane.canvas.setAttribute("aria-label", `The points and the decision boundary. ${words} Space plays or pauses, right arrow takes a step, R restarts.`);
     this.curve.canvas.setAttribute("aria-label", `The objective over the epochs, now ${short(demo.objective, 4)}.`);
@@ -873,8 +877,9 @@ class NudgeView extends View {
     const named = words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol");
     const by = kind === "weight" ? draw("tspan", { class: "by", dx: 3 }) : words(x, y + h + 11, "", "by");
     if (kind === "weight") named.append(by);
+    const rect = draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 });
     const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" },
-      draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 }), named, value);
+      rect, named, value);
     if (name === "one") value.remove(); // its name is its value
     if (!fixed) {
       group.addEventListener("click", () => this.asker.set(name, this.asker.delta));
@@ -885,7 +890,12 @@ class NudgeView extends View {
       });
     }
     this.svg.append(group);
-    this.parts[name] = { group, value, by, symbol, fixed };
+    const fit = () => { // a weight's box holds what it moved by, too
+      const half = kind === "weight" && by.textContent ? 40 : w;
+      rect.setAttribute("x", x - half);
+      rect.setAttribute("width", 2 * half);
+    };
+    this.parts[name] = { group, value, by, symbol, fixed, fit };
   }
 
   showControls() {
@@ -899,11 +909,12 @@ class NudgeView extends View {
     const nudge = this.asker;
     const told = nudge.told;
     const picked = told?.name ?? nudge.name;
-    for (const [name, { group, value, by, symbol, fixed }] of Object.entries(this.parts)) {
+    for (const [name, { group, value, by, symbol, fixed, fit }] of Object.entries(this.parts)) {
       const now = nudge.now[name];
       const moved = told && (name === picked || nudge.downstream.includes(name)) && now !== nudge.before[name];
       value.textContent = now == null ? "undefined" : short(now, 2);
       by.textContent = moved ? signed(now == null ? null : now - nudge.before[name]) : "";
+      fit();
       if (!fixed) {
         group.classList.toggle("picked", name === picked);
         group.setAttribute("aria-pressed", name === picked);
