@@ -121,7 +121,7 @@ class Student:
         return tuple(_joined(parts)), None if error is None else self._described(error)
 
     def _look_up(self, names: list[str], seconds: float) -> bytes:
-        """Of each name a message: its value and its parameters' names; no bytes where there is no such name."""
+        """Of each name a message: its value and its parameters; no bytes where there is no such name."""
         found: list[bytes] = []
         for name in names:
             if name not in self.names:
@@ -252,14 +252,19 @@ class Student:
         return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
 
 
-def _parameters(value: Any) -> tuple[str, ...]:
-    """The names of a function's plain parameters, for messages."""
+def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
+    """A function's plain parameters: the name; where there is a default, that too, None for what is no plain number."""
     try:
         parameters = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):
         return ()
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-    return tuple(p.name for p in parameters) if plain else ()
+    if not plain:
+        return ()
+    defaults = [
+        () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
+    ]
+    return tuple((p.name, *default) for p, default in zip(parameters, defaults, strict=True))
 
 
 def cell_number(filename: Any) -> int | None:

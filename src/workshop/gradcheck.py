@@ -113,6 +113,16 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
         raise wrong.with_traceback(None) from None
 
 
+def default(answer: Callable[..., Any], parameter: str) -> float | None:
+    """The number that the answer's head gives a parameter by default; None where it gives none, or no number."""
+    function = answer.function if isinstance(answer, _Guarded) else answer
+    try:
+        value = inspect.signature(function).parameters[parameter].default
+    except (TypeError, ValueError, KeyError):
+        return None
+    return float(value) if type(value) in (int, float) else None
+
+
 def over(problems: Iterable[tuple[Any, ...]], test: Callable[..., None]) -> None:
     """Run ``test(*problem)`` on every problem. Of the failures, raise the first that names a cause, else the first."""
     failures = []
