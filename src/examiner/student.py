@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from examiner import wire
+from workshop.gradcheck import standing_in
 
 CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
 
@@ -150,10 +151,10 @@ class Student:
             before = wire.Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        kept = {name: self.names[name] for name in given if name in self.names}
+        stand_ins = contextlib.ExitStack()
         outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
         try:
-            self.names.update(given)
+            stand_ins.enter_context(standing_in(given, self.names, self._target(target)))
             signal.setitimer(signal.ITIMER_REAL, seconds)
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -169,9 +170,7 @@ class Student:
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
             self._disarm()
-            for name in given:
-                self.names.pop(name, None)
-            self.names.update(kept)
+            stand_ins.close()
             sys.stdout, sys.stderr = streams
             signal.setitimer(signal.ITIMER_REAL, outer)
 

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from decimal import Decimal
 from fractions import Fraction
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -183,15 +184,48 @@ def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Seq
     elsewhere = getattr(type(function), "__call_with__", None)
     if elsewhere is not None:  # the function lives in another process, and so does its namespace
         return elsewhere(function, dict(given), tuple(args), {})
-    namespace = _namespace(function)
-    kept = {name: namespace[name] for name in given if name in namespace}
-    namespace.update(given)
-    try:
+    with standing_in(given, _namespace(function), function):
         return function(*args)
+
+
+@contextlib.contextmanager
+def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any) -> Iterator[None]:
+    """For as long as it lasts, ``given`` stands in the place of the namespace's own answers while one is ``called``.
+
+    That is so under their names, and wherever else an answer is kept: as a default, in a closure, under another name.
+    """
+    kept = {name: namespace[name] for name in given if name in namespace}
+    codes: list[tuple[FunctionType, CodeType]] = []
+    try:
+        for name, own in kept.items():
+            if type(own) is FunctionType and own is not called and own is not given[name] and _may_lead(own.__code__):
+                codes.append((own, own.__code__))
+                own.__code__ = _leading_to(given[name])
+        namespace.update(given)
+        yield
     finally:
+        for own, code in reversed(codes):
+            own.__code__ = code
         for name in given:
-            del namespace[name]
+            namespace.pop(name, None)
         namespace.update(kept)
+
+
+def _may_lead(code: CodeType) -> bool:
+    """Whether a function's code may be changed for that of a plain function without free variables."""
+    unlike = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
+    return not code.co_freevars and not code.co_flags & unlike
+
+
+def _leading_to(function: Any) -> CodeType:
+    """The code of a function that hands its arguments on to another."""
+
+    def leads(*args: Any, **kwargs: Any) -> Any:
+        to: Any = "function"
+        return to(*args, **kwargs)
+
+    code = leads.__code__
+    return code.replace(co_consts=tuple(function if const == "function" else const for const in code.co_consts))
 
 
 def _namespace(function: Any) -> dict[str, Any]:
