@@ -203,8 +203,12 @@ class Pupil:
                     wire.unfolded(values[name])
                     if isinstance(values[name], StandIn) and parameters:
                         plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
-                        signature = inspect.Signature([inspect.Parameter(p, plain) for p in parameters])
-                        values[name].__signature__ = signature
+                        values[name].__signature__ = inspect.Signature(
+                            [
+                                inspect.Parameter(p, plain, default=d[0] if d else inspect.Parameter.empty)
+                                for p, *d in parameters
+                            ]
+                        )
                 except (wire.WireError, TypeError, ValueError):
                     raise self._lost("malformed") from None
         return values

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from examiner import wire
+from workshop.gradcheck import standing_in
 
 CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
 
@@ -121,7 +122,7 @@ class Student:
         return tuple(_joined(parts)), None if error is None else self._described(error)
 
     def _look_up(self, names: list[str], seconds: float) -> bytes:
-        """Of each name a message: its value and its parameters' names; no bytes where there is no such name."""
+        """Of each name a message: its value and its parameters; no bytes where there is no such name."""
         found: list[bytes] = []
         for name in names:
             if name not in self.names:
@@ -150,10 +151,10 @@ class Student:
             before = wire.Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        kept = {name: self.names[name] for name in given if name in self.names}
+        stand_ins = contextlib.ExitStack()
         outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
         try:
-            self.names.update(given)
+            stand_ins.enter_context(standing_in(given, self.names, self._target(target)))
             signal.setitimer(signal.ITIMER_REAL, seconds)
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -169,9 +170,7 @@ class Student:
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
             self._disarm()
-            for name in given:
-                self.names.pop(name, None)
-            self.names.update(kept)
+            stand_ins.close()
             sys.stdout, sys.stderr = streams
             signal.setitimer(signal.ITIMER_REAL, outer)
 
@@ -252,14 +251,19 @@ class Student:
         return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
 
 
-def _parameters(value: Any) -> tuple[str, ...]:
-    """The names of a function's plain parameters, for messages."""
+def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
+    """A function's plain parameters: the name; where there is a default, that too, None for what is no plain number."""
     try:
         parameters = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):
         return ()
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-    return tuple(p.name for p in parameters) if plain else ()
+    if not plain:
+        return ()
+    defaults = [
+        () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
+    ]
+    return tuple((p.name, *default) for p, default in zip(parameters, defaults, strict=True))
 
 
 def cell_number(filename: Any) -> int | None:

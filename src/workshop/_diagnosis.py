@@ -277,8 +277,9 @@ def _orders(want: Floats, facts: Facts) -> Iterator[Rule]:
 
 
 def _values(want: Floats, facts: Facts) -> Iterator[Rule]:
-    if want.size > 1:
+    if np.sum(want < 0) > 1:  # of one entry, the sign alone may be wrong
         yield Rule("absolute value", np.abs(want), "Every entry is the absolute value of what it should be.")
+    if want.size > 1:
         yield Rule("squared", want**2, "Every entry is the square of what it should be.")
     if facts.truth == "finite difference":
         return

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from decimal import Decimal
 from fractions import Fraction
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -122,6 +123,16 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
         raise wrong.with_traceback(None) from None
 
 
+def default(answer: Callable[..., Any], parameter: str) -> float | None:
+    """The number that the answer's head gives a parameter by default; None where it gives none, or no number."""
+    function = answer.function if isinstance(answer, _Guarded) else answer
+    try:
+        value = inspect.signature(function).parameters[parameter].default
+    except (TypeError, ValueError, KeyError):
+        return None
+    return float(value) if type(value) in (int, float) else None
+
+
 def over(problems: Iterable[tuple[Any, ...]], test: Callable[..., None]) -> None:
     """Run ``test(*problem)`` on every problem. Of the failures, raise the first that names a cause, else the first."""
     failures = []
@@ -182,15 +193,48 @@ def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Seq
     elsewhere = getattr(type(function), "__call_with__", None)
     if elsewhere is not None:  # the function lives in another process, and so does its namespace
         return elsewhere(function, dict(given), tuple(args), {})
-    namespace = _namespace(function)
-    kept = {name: namespace[name] for name in given if name in namespace}
-    namespace.update(given)
-    try:
+    with standing_in(given, _namespace(function), function):
         return function(*args)
+
+
+@contextlib.contextmanager
+def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any) -> Iterator[None]:
+    """For as long as it lasts, ``given`` stands in the place of the namespace's own answers while one is ``called``.
+
+    That is so under their names, and wherever else an answer is kept: as a default, in a closure, under another name.
+    """
+    kept = {name: namespace[name] for name in given if name in namespace}
+    codes: list[tuple[FunctionType, CodeType]] = []
+    try:
+        for name, own in kept.items():
+            if type(own) is FunctionType and own is not called and own is not given[name] and _may_lead(own.__code__):
+                codes.append((own, own.__code__))
+                own.__code__ = _leading_to(given[name])
+        namespace.update(given)
+        yield
     finally:
+        for own, code in reversed(codes):
+            own.__code__ = code
         for name in given:
-            del namespace[name]
+            namespace.pop(name, None)
         namespace.update(kept)
+
+
+def _may_lead(code: CodeType) -> bool:
+    """Whether a function's code may be changed for that of a plain function without free variables."""
+    unlike = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
+    return not code.co_freevars and not code.co_flags & unlike
+
+
+def _leading_to(function: Any) -> CodeType:
+    """The code of a function that hands its arguments on to another."""
+
+    def leads(*args: Any, **kwargs: Any) -> Any:
+        to: Any = "function"
+        return to(*args, **kwargs)
+
+    code = leads.__code__
+    return code.replace(co_consts=tuple(function if const == "function" else const for const in code.co_consts))
 
 
 def _namespace(function: Any) -> dict[str, Any]:
