@@ -751,7 +751,7 @@ def _own_work(seconds: float) -> Iterator[None]:
     """Let this process work for so long; waiting for a student's process is not counted."""
     import signal
 
-    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
