@@ -487,3 +487,14 @@ def test_what_is_no_notebook_is_unreadable(data: bytes) -> None:
         read_submission(data)
     result = grade(data, ASSIGNMENT, KEY)
     assert result.score == 0 and result.needs_eye and all("can't be read" in mark.message for mark in result.marks)
+
+
+def test_many_tests_may_take_a_value_and_call_a_function() -> None:
+    """A value comes each time from a process in which nothing was called; that is no fault of the student's."""
+    passes("value = [1]\ndef q(x): return x", *["assert value == [1] and q(2) == 2"] * 35)
+
+
+def test_a_value_is_not_what_a_test_made_of_it() -> None:
+    answer = "value = []\ndef q(x): value.append(x)"
+    result = examine(answer, "q(1)", "assert value == [1], 'nothing was added'")
+    assert [mark.score for mark in result.marks] == [1, 0]

@@ -382,7 +382,6 @@ def _question_at(placed: list[Placed], test: Cell) -> int:
 
 MOST_READ = 500_000  # characters of a submission in which answers are looked for
 
-
 Defined = Callable[[int], set[str]]
 
 
@@ -633,6 +632,7 @@ class _Examination:
         if not self.pupil.called:
             return True
         self.pupil.stop()
+        self.starts -= 1  # it is nobody's fault
         began, spare = time.monotonic(), self.spare
         self.until += spare
         there = self.ready()
@@ -645,6 +645,7 @@ class _Examination:
         """The student's function of this name in a second process, in which no other is called."""
         if self.twin_for != (name, self.ran):
             self.twin.stop()
+            self.starts -= 1
             self.twin_for = name, dict(self.ran)
         if not self.ready(self.twin):
             raise stand_ins.StudentFailed("the time for this notebook was up")
@@ -751,7 +752,7 @@ def _own_work(seconds: float) -> Iterator[None]:
     """Let this process work for so long; waiting for a student's process is not counted."""
     import signal
 
-    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:

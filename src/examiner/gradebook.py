@@ -267,7 +267,7 @@ def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
 
 # --- the marked notebook ---
 
-MOST_OF_THEIR_OWN = 100_000  # characters of a student's own cells; to set those after them well could take minutes
+MOST_OF_THEIR_OWN = 50_000  # characters of a student's own cells; to set those after them well could take minutes
 
 
 def marked_notebook(assignment: Assignment, result: Result, key: str = "", student: str = "") -> NotebookNode:
