@@ -650,7 +650,8 @@ def read_sessions(root: Path) -> list[str]:
         course = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [_session_name(session) for session in course["sessions"]]
     except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
-        raise ClassError(f"The timetable in {path} can't be read: {error!r}.") from error
+        why = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else repr(error)
+        raise ClassError(f"The timetable in {path} can't be read: {why}.") from error
 
 
 def _session_name(session: Any) -> str:
