@@ -513,7 +513,7 @@ class _Class:
         for name in self.assignments:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if self.summary.ungraded:
-            say(f"{len(self.summary.ungraded)} students handed in what can't be graded; class_report.html lists them.")
+            say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
