@@ -129,6 +129,21 @@ def test_nbgraders_exchange_is_taken_in(tmp_path: Path) -> None:
     assert (row["student_id"], float(row["score"]), row["timestamp"]) == ("ada", 4.0, "2017-08-28 11:00:00")
 
 
+@pytest.mark.parametrize(
+    ("file", "says"), [("source/mini/mini.ipynb", "its JSON is broken"), ("slides/course.yml", "timetable")]
+)
+def test_a_broken_file_of_the_course_is_named_in_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, says: str
+) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    (root / "slides").mkdir(exist_ok=True)
+    (root / file).write_text("{sessions: [")
+    assert main(["grade", "--course", str(root)]) == 1
+    said = capsys.readouterr().err
+    assert says in said and file in said and "object at" not in said
+
+
 def test_help_reads_well() -> None:
     run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
     assert run.returncode == 0

@@ -212,3 +212,12 @@ def test_the_students_own_check_reports_each_parameter(capsys: pytest.CaptureFix
     gradcheck.report({"w": WANT, "b": 2.0}, {"w": WANT, "b": 1.0}, N=N)
     told = capsys.readouterr().out
     assert "gradient of w: agrees" in told and "gradient of b is wrong" in told
+
+
+def test_the_picture_of_a_lone_number_has_no_entries() -> None:
+    with pytest.raises(gradcheck.WrongAnswer) as lone:
+        gradcheck.compare("grad_b", 4.0, 1.0)
+    with pytest.raises(gradcheck.WrongAnswer) as several:
+        gradcheck.compare("grad_w", [4.0, 1.0], [1.0, 1.0])
+    assert "entry" not in lone.value.table and "<b>grad_b</b> is wrong." in lone.value.table
+    assert "relative error by entry" in several.value.table and "in 1 of its 2 entries" in several.value.table

@@ -120,6 +120,13 @@ def test_a_zip_without_a_notebook_is_told(tmp_path: Path, junk: dict[str, str | 
     assert list(taken.ungraded) == ["7"] and name in taken.ungraded["7"][0]
 
 
+def test_a_zip_with_a_password_is_told(tmp_path: Path) -> None:
+    locked = bytearray(zipped(tmp_path / "work.zip", {"mini.ipynb": ANSWER}).read_bytes())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1  # the flag in the zip's directory
+    taken, _ = take(tmp_path, {"ada/work.zip": bytes(locked), "bob/mini.ipynb": ANSWER})
+    assert taken.ungraded == {"ada": ["ada/work.zip needs a password; not taken."]}
+
+
 def test_a_zip_in_the_zip_of_a_student_is_opened_but_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = zipped(tmp_path / "in.zip", {"mini.ipynb": ANSWER}).read_bytes()
     outer = zipped(tmp_path / "out.zip", {"in.zip": deep}).read_bytes()

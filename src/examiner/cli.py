@@ -513,7 +513,7 @@ class _Class:
         for name in self.assignments:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if self.summary.ungraded:
-            say(f"{len(self.summary.ungraded)} students handed in what can't be graded; class_report.html lists them.")
+            say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
@@ -650,7 +650,8 @@ def read_sessions(root: Path) -> list[str]:
         course = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [_session_name(session) for session in course["sessions"]]
     except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
-        raise ClassError(f"The timetable in {path} can't be read: {error!r}.") from error
+        why = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else repr(error)
+        raise ClassError(f"The timetable in {path} can't be read: {why}.") from error
 
 
 def _session_name(session: Any) -> str:

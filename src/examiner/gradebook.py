@@ -62,7 +62,10 @@ class Course:
         found = {}
         for notebook in sorted(self.source.glob("*/*.ipynb")):
             if notebook.stem == notebook.parent.name:
-                found[notebook.stem] = Assignment.from_notebook(notebook.read_bytes(), notebook.stem)
+                try:
+                    found[notebook.stem] = Assignment.from_notebook(notebook.read_bytes(), notebook.stem)
+                except json.JSONDecodeError as error:
+                    raise ClassError(f"{notebook} is no notebook: its JSON is broken ({error}).") from error
         if not found:
             raise ClassError(f"No assignment in {self.source}: there should be source/NAME/NAME.ipynb.")
         return found

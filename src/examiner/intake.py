@@ -373,6 +373,8 @@ def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
             size += sum(member.file_size for member in members)
             if size > MOST_BYTES_INNER or files > MOST_MEMBERS_INNER:
                 raise ClassError("is far too large when unpacked")
+            if any(member.flag_bits & 1 for member in members):
+                raise ClassError("needs a password")
             for member in members:
                 origin, data = f"{place}/{member.filename}", _member(inner, member, place)
                 if _kind(member.filename) == ".zip":

@@ -502,27 +502,29 @@ def report(analytic: Mapping[str, Any], numeric: Mapping[str, Any], **facts: Any
 
 
 def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -> str:
-    """HTML: the wrong entries, and a heat map of the relative error by entry."""
+    """HTML: the wrong entries, and a heat map of the relative error by entry; of a lone number just the number."""
     entries = _worst(got, want)
     cell = 'style="padding:2px 10px;text-align:right"'
-    head = "".join(f"<th {cell}>{h}</th>" for h in ("entry", "yours", truth, "ratio", "relative error"))
+    titles = [*(["entry"] if want.ndim else []), "yours", truth, "ratio", "relative error"]
+    head = "".join(f"<th {cell}>{title}</th>" for title in titles)
     rows = ""
     for e in entries[:6]:
         ratio = f"{e.got / e.want:.4g}" if abs(e.want) > 1e-9 else "–"
-        values = (list(e.at), f"{e.got:.6g}", f"{e.want:.6g}", ratio, f"{e.error:.1e}")
+        values = (*([list(e.at)] if want.ndim else []), f"{e.got:.6g}", f"{e.want:.6g}", ratio, f"{e.error:.1e}")
         rows += f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in values)}</tr>"
     errors = {e.at: e.error for e in entries}
     grid = np.array([errors[i] for i in np.ndindex(want.shape)]).reshape(len(want) if want.ndim > 1 else 1, -1)
     squares = ""
     for line in grid[:16]:
         squares += "<tr>" + "".join(f'<td title="{v:.1e}" style="{_heat(v)}"></td>' for v in line[:16]) + "</tr>"
-    wrong = int((~_agree(got, want)).sum())
-    return (
-        f"<div><b>{name}</b> is wrong in {wrong} of {got.size} entries. {finding.sentence}"
-        '<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em">'
-        f"<table><tr>{head}</tr>{rows}</table>"
+    heat = (
         '<table aria-label="relative error by entry"><caption style="caption-side:bottom;white-space:nowrap">'
-        f"relative error by entry: white agrees, dark does not</caption>{squares}</table></div></div>"
+        f"relative error by entry: white agrees, dark does not</caption>{squares}</table>"
+    )
+    return (
+        f"<div><b>{name}</b> is wrong{_how_many(~_agree(got, want))}. {finding.sentence}"
+        '<div style="display:flex;gap:2em;align-items:flex-start;flex-wrap:wrap;margin-top:.5em">'
+        f"<table><tr>{head}</tr>{rows}</table>{heat if want.size > 1 else ''}</div></div>"
     )
 
 
