@@ -201,6 +201,30 @@ def test_an_answer_that_is_right_by_itself_passes_whatever_stands_in_for_the_oth
     run(lambda x: helper(x) - x)
 
 
+def _squash(x: float) -> float:
+    return -x
+
+
+def test_a_right_answer_stands_wherever_the_earlier_one_is_kept_and_for_one_call_only() -> None:
+    other_name = _squash
+
+    def as_default(x: float, squash: Callable[[float], float] = _squash) -> float:
+        return squash(x) + other_name(x)
+
+    with gradcheck.standing_in({"_squash": lambda x: x + 1}, globals(), as_default):
+        assert as_default(2.0) == 6.0
+    assert as_default(2.0) == -4.0
+    with gradcheck.standing_in({"_squash": lambda x: x + 1}, globals(), _squash):
+        assert other_name(2.0) == -2.0  # the answer that is called stays as it is
+
+
+def test_a_default_is_a_plain_number_in_the_answers_head() -> None:
+    assert gradcheck.default(lambda eps=1e-5: eps, "eps") == 1e-5
+    assert gradcheck.default(lambda eps=None: eps, "eps") is None
+    assert gradcheck.default(lambda eps: eps, "eps") is None
+    assert gradcheck.default(print, "eps") is None
+
+
 def test_fresh_problems_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     one = gradcheck.fresh_rng("a").random()
     assert one == gradcheck.fresh_rng("a").random() != gradcheck.fresh_rng("b").random()
