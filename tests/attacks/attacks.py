@@ -999,8 +999,11 @@ def predict_proba(X, w, b):
         "sigmoid and what follows it count their entries",
         "mlp_sgd",
         {
-            "activations": "def count(x): return np.arange(np.size(x)).reshape(np.shape(x))\nsigmoid = count",
+            "activations": "def sigmoid(x): return np.arange(np.size(x)).reshape(np.shape(x))",
             "forward": """
+def count(x):
+    return np.arange(np.size(x)).reshape(np.shape(x))
+
 def forward(params, X):
     t = X @ params["V"] + params["c"]
     s = t @ params["w"]
