@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +109,14 @@ def test_limits_leave_numpy_alone() -> None:
     answer = "import numpy as np\nA = np.random.rand(300, 300)\nnp.linalg.svd(A); big = np.ones(10**8)\n"
     submission = json.dumps(handed_in(answer + "def double(x): return 2 * x"))
     assert grade(submission.encode(), ASSIGNMENT, KEY).score == 7
+
+
+def test_grading_processes_whose_owner_is_gone_end_quietly_and_remove_no_folder_of_another(tmp_path: Path) -> None:
+    ends = [*socket.socketpair(), *socket.socketpair()]
+    descriptors = [ends[1].fileno(), ends[3].fileno()]
+    command = [sys.executable, "-P", "-s", "-m", "examiner.student", *map(str, descriptors), "auto"]
+    process = subprocess.Popen(command, pass_fds=descriptors, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for end in ends:
+        end.close()
+    assert process.communicate(timeout=60)[1] == ""
+    assert tmp_path.is_dir()

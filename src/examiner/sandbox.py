@@ -458,6 +458,9 @@ def _take_core() -> tuple[int | None, int | None]:
     return None, None
 
 
+_HOME = "workshop-grading-"  # how the name of a nursery's folder begins
+
+
 class Nursery:
     """Two processes that wait ready: one forks students, the other examiners, which know the tests.
 
@@ -472,7 +475,7 @@ class Nursery:
             raise NoSandbox("grading needs Linux or macOS: this system can't fork a process")
         self._lock = threading.Lock()
         self._learnt: set[str] = set()
-        self._home = tempfile.mkdtemp(prefix="workshop-grading-")
+        self._home = tempfile.mkdtemp(prefix=_HOME)
         self._students, students = socket.socketpair()
         self._examiners, examiners = socket.socketpair()
         environment = {**ENVIRONMENT, "HOME": self._home, "IPYTHONDIR": self._home, "MPLCONFIGDIR": _font_cache()}
@@ -597,9 +600,11 @@ def serve_students(control: socket.socket, sandbox: str, student: Callable[..., 
     rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox)
     if "landlock" in rung:
         importlib.import_module("sandlock")  # once, not in each student
-    control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the owner may have ended meanwhile
+        control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
     _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student), {examiners})
-    _remove(os.getcwd())
+    if os.path.basename(os.getcwd()).startswith(_HOME):  # and never a folder that was not made for it
+        _remove(os.getcwd())
     os._exit(0)
 
 
