@@ -721,6 +721,8 @@ def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
         status = os.open(f"{pid}/status", os.O_RDONLY, dir_fd=processes)
         with open(status) as file:
             threads = next(int(line.split()[1]) for line in file if line.startswith("Threads:"))
+    except RecursionError:  # folders in folders, by the thousand
+        return True
     except (OSError, StopIteration, TypeError):
         return False
     return size > SCRATCH_BYTES or threads > MOST_THREADS
