@@ -385,10 +385,12 @@ def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
 
 # --- which assignment is it? ---
 
+IdsAndTexts = tuple[set[str], set[str]]
 
-def likeness(content: bytes, assignment: Assignment) -> float:
+
+def likeness(cells: IdsAndTexts, assignment: Assignment) -> float:
     """How much a notebook is a copy of an assignment's release: the share of its cells that are found, 0 to 1."""
-    ids, texts = _ids_and_texts(content)
+    ids, texts = cells
     known = [cell for cell in assignment.cells if cell.kind != "text"]
     if not known:
         return 0.0
@@ -405,16 +407,16 @@ def likeness(content: bytes, assignment: Assignment) -> float:
 SURE = 0.15  # a notebook less like an assignment's release is not known by its cells
 
 
-def worked_on(content: bytes, assignment: Assignment) -> int:
-    """How many answers are no longer as they were handed out: 0 for a fresh copy, and for what is no copy."""
-    if likeness(content, assignment) < SURE:
-        return 0
-    _, texts = _ids_and_texts(content)
+def worked_on(content: bytes, assignment: Assignment) -> tuple[bool, int]:
+    """Whether a notebook is a copy of the release, and then how many answers are no longer as they were handed out."""
+    cells = _ids_and_texts(content)
+    if likeness(cells, assignment) < SURE:
+        return False, 0
     asked = [cell for cell in assignment.cells if cell.kind in ("solution", "written")]
-    return sum(_squeezed(cell.release_source) not in texts for cell in asked)
+    return True, sum(_squeezed(cell.release_source) not in cells[1] for cell in asked)
 
 
-def _ids_and_texts(content: bytes) -> tuple[set[str], set[str]]:
+def _ids_and_texts(content: bytes) -> IdsAndTexts:
     """The grade_ids and the texts without spaces of a notebook's cells; none where it is no notebook."""
     ids, texts = set(), set()
     try:
@@ -433,20 +435,21 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> tuple[str | None, float]:
-    """The assignment that a notebook answers, and how sure that is: by content first, by name where content fails."""
-    scores = {name: likeness(found.content, assignment) for name, assignment in assignments.items()}
+def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> str | None:
+    """The assignment that a notebook answers: by content first, by name where content fails."""
+    cells = _ids_and_texts(found.content)
+    scores = {name: likeness(cells, assignment) for name, assignment in assignments.items()}
     best = max(scores, key=lambda name: scores[name])
     if scores[best] >= SURE:
-        return best, scores[best]
+        return best
     if found.declared in assignments:
-        return found.declared, 0.0
+        return found.declared
     stem = PurePosixPath(found.origin).stem.lower()
     named = {
         name: SequenceMatcher(None, name.lower(), stem).ratio() + 2 * (name.lower() in stem) for name in assignments
     }
     best = max(named, key=lambda name: named[name])
-    return (best, 0.0) if named[best] >= 0.6 else (None, 0.0)
+    return best if named[best] >= 0.6 else None
 
 
 # --- taking in ---
@@ -473,14 +476,13 @@ def take_in(
     try:
         best: dict[tuple[str, str], tuple[tuple[float, ...], Found, Path]] = {}
         for number, found in enumerate(read_source(path, list(assignments), taken)):
-            assignment, likely = which_assignment(found, assignments)
+            assignment = which_assignment(found, assignments)
             taken.students.add(found.student)
             if assignment is None:
                 taken.leave(found.student, f"{found.origin} is a notebook, but none of the assignments.")
                 continue
             when = found.timestamp.timestamp() if found.timestamp else 0.0
-            answers = worked_on(found.content, assignments[assignment])
-            rank = (when, found.attempt, likely >= SURE, answers, len(found.content))
+            rank = (when, found.attempt, *worked_on(found.content, assignments[assignment]), len(found.content))
             key = (found.student, assignment)
             if key in best:
                 loser = found.origin if rank <= best[key][0] else best[key][1].origin
@@ -599,8 +601,7 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
         return None, ["No notebook was handed in."]
 
     def rank(path: Path) -> tuple[bool, int, str]:
-        content = path.read_bytes()[:LARGEST_SUBMISSION]
-        return likeness(content, assignment) >= SURE, worked_on(content, assignment), str(path)
+        return *worked_on(path.read_bytes()[:LARGEST_SUBMISSION], assignment), str(path)
 
     best = max(candidates, key=rank)
     return best, [f"The notebook was renamed: {best.relative_to(folder).as_posix()} is taken for {name}.ipynb."]
