@@ -374,7 +374,7 @@ def compare(
     *,
     truth: str = "should be",
     of: str | None = None,
-    told: Sequence[tuple[str, str, Any]] = (),
+    told: Iterable[tuple[str, str, Any]] = (),
     otherwise: tuple[str, str] | None = None,
     **facts: Any,
 ) -> None:
