@@ -14,7 +14,6 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -189,20 +188,22 @@ def test_a_changed_test_is_run_again_with_what_it_touches(tmp_path: Path, test: 
     assert grade(root) == 0
     journal = Journal(root / ".workshop" / "journal", class_.course_secret(root / ".workshop"), Limits())
 
-    def kept(source: Any) -> Result:
-        result, _ = journal.get(submission, Assignment.from_notebook(nbformat.writes(source).encode(), "mini"))
+    def assignment() -> Assignment:
+        return Assignment.from_notebook(nbformat.writes(source).encode(), "mini")
+
+    def kept() -> Result:
+        result, _ = journal.get(submission, assignment())
         assert result is not None
         return result
 
     source = source_notebook()
-    before = kept(source)
+    before = kept()
     marked = tuple(replace(mark, seconds=-1.0) for mark in before.marks)  # no test takes this long
-    assignment = Assignment.from_notebook(nbformat.writes(source).encode(), "mini")
-    journal.put(submission, assignment, replace(before, marks=marked))
+    journal.put(submission, assignment(), replace(before, marks=marked))
     source.cells[6].source = test
     make_course(root, source)
     assert grade(root) == 0
-    assert {m.grade_id for m in kept(source).marks if m.seconds >= 0 and m.grade_id != "explain"} == again
+    assert {m.grade_id for m in kept().marks if m.seconds >= 0 and m.grade_id != "explain"} == again
 
 
 def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Path) -> None:

@@ -300,22 +300,24 @@ def harm_to_pages(result: Result) -> list[str]:
     return [what for what, done in harm.items() if done]
 
 
-def graded(name: str, answers: dict[str, str], limits: Limits | None = None) -> Result:
-    """What these answers to one of the workshop's notebooks get, with all others left as they were given out."""
+def _answered(name: str, answers: dict[str, str]) -> tuple[Assignment, Any]:
+    """One of the workshop's notebooks with these answers, and all others left as they were given out."""
     path = Path(__file__).parents[2] / "source" / name / f"{name}.ipynb"
     assignment, notebook = Assignment.from_notebook(path.read_bytes(), name), json.loads(path.read_text())
     for cell, raw in zip(assignment.cells, notebook["cells"], strict=True):
         raw["source"] = answers.get(cell.grade_id, cell.release_source)
+    return assignment, notebook
+
+
+def graded(name: str, answers: dict[str, str], limits: Limits | None = None) -> Result:
+    """What these answers to one of the workshop's notebooks get, with all others left as they were given out."""
+    assignment, notebook = _answered(name, answers)
     return grade(json.dumps(notebook).encode(), assignment, KEY, limits)
 
 
 def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
     """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
-    path = Path(__file__).parents[2] / "source" / fraud.assignment / f"{fraud.assignment}.ipynb"
-    assignment = Assignment.from_notebook(path.read_bytes(), fraud.assignment)
-    notebook = json.loads(path.read_text())
-    for cell, raw in zip(assignment.cells, notebook["cells"], strict=True):
-        raw["source"] = fraud.answers.get(cell.grade_id, cell.release_source)
+    assignment, notebook = _answered(fraud.assignment, fraud.answers)
     moved = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == fraud.last]
     own = [{"cell_type": "code", "metadata": {}, "source": source} for source in fraud.cells(assignment)]
     if own:  # they are looked at where cells have lost their ids
