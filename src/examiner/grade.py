@@ -11,6 +11,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import sys
 import threading
@@ -150,6 +151,11 @@ class Limits:
     output: int = 100_000  # characters kept of one cell's printed output, and ten times as many of all cells'
     submission: int = 20 << 20  # a larger notebook is not read
 
+    @property
+    def given_up(self) -> float:
+        """Seconds after which a submission is given up: what runs again by no fault of the student's may double it."""
+        return 2 * self.total_seconds + 30
+
     def to_json(self) -> str:
         """The limits as JSON."""
         return json.dumps(asdict(self))
@@ -179,6 +185,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
     else:
         kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
     grade_id = meta.get("grade_id", "")
+    names = _top_level_names(source) if kind == "solution" else {}
     return Cell(
         grade_id=grade_id,
         kind=kind,
@@ -187,8 +194,8 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         source=source,
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
-        defines=_top_level_names(source) if kind == "solution" else (),
-        variables=_top_level_names(source, functions=False) if kind == "solution" else (),
+        defines=tuple(names),
+        variables=tuple(name for name, is_function in names.items() if not is_function),
         metadata=dict(meta),
     )
 
@@ -237,20 +244,23 @@ def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
 LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
 
 
-def _top_level_names(source: str, functions: bool = True) -> tuple[str, ...]:
+def _top_level_names(source: str) -> dict[str, bool]:
+    """The names that a cell defines, and whether each is a function and nothing else."""
     if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
-        return ()
+        return {}
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    names: list[str] = []
+        return {}
+    names: dict[str, bool] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names += [node.name] * functions
-        elif isinstance(node, ast.Assign) and (functions or not isinstance(node.value, ast.Lambda)):
-            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return tuple(dict.fromkeys(names))
+            names.setdefault(node.name, True)
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    names[target.id] = names.get(target.id, True) and isinstance(node.value, ast.Lambda)
+    return names
 
 
 # --- What was handed in, laid beside what was given out ------------------------------------------------------------
@@ -538,9 +548,7 @@ def examine(line: socket.socket) -> None:
     job = json.loads(_read_line(line, first))
     waiting = [tuple(socket.socket(fileno=descriptor) for descriptor in handed)]
     limits = Limits(**job["limits"])
-    import signal
-
-    signal.setitimer(signal.ITIMER_REAL, 2 * limits.total_seconds + 25)  # this process ends before it is given up
+    signal.setitimer(signal.ITIMER_REAL, limits.given_up - 5)  # this process ends before it is given up
     signal.signal(signal.SIGPROF, _test_too_long)
     sandboxes.limit_memory(limits.memory)  # and takes no more than a student's may
 
@@ -750,8 +758,6 @@ def _test_too_long(*_: Any) -> None:
 @contextlib.contextmanager
 def _own_work(seconds: float) -> Iterator[None]:
     """Let this process work for so long; waiting for a student's process is not counted."""
-    import signal
-
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
@@ -949,7 +955,7 @@ def _outcome(
                 sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
             line.sendall(data[sent:])
 
-        deadline = time.monotonic() + 2 * limits.total_seconds + 30
+        deadline = time.monotonic() + limits.given_up
         line = home.examiner(tests, core)
         try:
             line.settimeout(30)

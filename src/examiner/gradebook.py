@@ -31,6 +31,7 @@ from traitlets.config import Config
 
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, Result
+from .report import LONGEST_TEXT
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -286,7 +287,7 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     for submitted in result.cells:
         cell = known.pop(submitted.grade_id, None) if submitted.grade_id else None
         if cell is None:
-            room -= min(len(submitted.source), 20_000)  # a longer cell is shown as it is
+            room -= min(len(submitted.source), LONGEST_TEXT)  # a longer cell is shown as it is
             cells.append((None, _new_cell(submitted.cell_type if room >= 0 else "raw", submitted.source, submitted)))
         else:
             cells.append((cell.grade_id, _own_cell(cell, submitted, marks.get(cell.grade_id))))
