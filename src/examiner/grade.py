@@ -533,8 +533,10 @@ def learn(source: str) -> _Test:
     known = _learnt.get(source)
     if known is None:
         for node in ast.walk(ast.parse(source)):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for name in [node.module or ""] if isinstance(node, ast.ImportFrom) else names:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):  # what is imported from a package may be a module too
+                names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
+            for name in names:
                 with contextlib.suppress(Exception):  # the test itself will tell
                     importlib.import_module(name)
         hidden = stand_ins.hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)

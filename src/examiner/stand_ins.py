@@ -303,7 +303,8 @@ class Pupil:
         """A test's message without the words that only the student's process can have put there."""
         if self.heard_characters > LONGEST_HEARD:
             return "The answer is wrong, and gave back too much text to tell of."
-        heard = {word for text in self.heard for word in re.findall(r"\w+", f"{text} {text!r}")}
+        text = " ".join(set(self.heard))
+        heard = set(re.findall(r"\w+", f"{text} {text!r}"))
         heard -= PYTHONS_WORDS | self.words
         return re.sub(r"\w+", lambda word: "…" if word[0] in heard else word[0], message)
 

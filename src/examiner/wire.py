@@ -21,6 +21,7 @@ from numbers import Complex, Real
 from typing import Any
 
 import numpy as np
+import numpy.ma  # here, and not at first use in each of a thousand processes
 
 MAX_MESSAGE = 64 << 20  # bytes
 MAX_ITEMS = 2_000_000  # values in a message
