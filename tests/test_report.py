@@ -167,3 +167,14 @@ def test_many_like_notes_are_told_once() -> None:
 def test_the_look_changes_with_the_templates() -> None:
     assert len(report.look()) == 64
     assert (Path(report.TEMPLATES) / "style.css").exists()
+
+
+def test_a_notebook_that_cannot_be_read_is_not_counted_as_unanswered() -> None:
+    message = "The notebook can't be read: its JSON is broken."
+    marks = tuple(Mark(c.grade_id, c.question, c.points, 0.0, message, "unreadable") for c in MINI.graded)
+    broken = Result("mini", marks, (), (message,), "test", 0, "", 1.0)
+    blank = result("raise NotImplementedError()", {"test_double": 0.0}, test_double="This answer is not written yet.")
+    found = summary({"bo": broken, "cy": blank})
+    assert "bo" not in {student for who in found.unanswered()["mini"].values() for student in who}
+    assert not any("bo" in mistake.students for mistake in found.mistakes())
+    assert ("mini", "bo") in {(row.assignment, row.student) for row in found.rows()}

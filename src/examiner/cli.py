@@ -30,7 +30,7 @@ from .class_ import ClassError, Job, Journal, Progress, available_cores, course_
 from .grade import Assignment, Limits, Result, nursery
 from .intake import FORMULA
 from .messages import printable
-from .sandbox import NoSandbox
+from .sandbox import NONE, RUNGS, NoSandbox
 
 BATCH = 16  # submissions written to the gradebook in one transaction
 STAMP = rb'name="workshop-stamp" content="([0-9a-f]+)"'
@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--sandbox",
         default="auto",
+        choices=["auto", *RUNGS, NONE],
         metavar="RUNG",
         help="how student code is confined: auto takes the best this machine offers and refuses where there is none; "
         "none accepts the risk of running it unconfined",

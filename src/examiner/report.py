@@ -517,7 +517,7 @@ class Summary:
         for row in self.rows():
             given, source = self._given[row.assignment], self._work[row.assignment, row.student]
             for line in row.lines:
-                if not line.message or line.state not in ("none", "part"):
+                if not line.message or line.state not in ("none", "part") or line.mistake == "unreadable":
                     continue
                 code = source.get(line.question, "")[:4000]
                 if code.strip() in ("", given.get(line.question, "").strip()):
