@@ -277,7 +277,7 @@ def _same(before: Any, after: Any) -> bool:
         return (
             isinstance(after, np.ndarray)
             and before.shape == after.shape
-            and np.allclose(before, after, rtol=1e-12, atol=1e-12, equal_nan=True)
+            and (np.array_equal(before, after) or np.allclose(before, after, rtol=1e-12, atol=1e-12, equal_nan=True))
         )
     if isinstance(before, list):
         return len(before) == len(after) and all(map(_same, before, after))
