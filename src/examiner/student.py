@@ -38,6 +38,8 @@ class TimeUp(BaseException):
 class Lent:
     """A function of the examiner's, as student code sees it: a call is a message."""
 
+    __name__ = __qualname__ = "function"
+
     def __init__(self, student: Student, number: int) -> None:
         self._student, self._number = student, number
 

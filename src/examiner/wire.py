@@ -57,6 +57,8 @@ class Malformed(WireError):
 class Opaque:
     """What stands for an object that can't travel: it says its kind, and is good for nothing else."""
 
+    told_as = "object"
+
     def __init__(self, kind: str, text: str = "") -> None:
         self.kind, self.text = kind, text
 
@@ -66,6 +68,8 @@ class Opaque:
 
 class Iterated:
     """An iterator made again from the values that one gave on the other side, and the error that ended it, if any."""
+
+    told_as = "iterator"
 
     def __init__(self, values: list[Any], error: BaseException | None = None) -> None:
         self._values, self._error = iter(values), error

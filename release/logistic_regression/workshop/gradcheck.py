@@ -473,7 +473,7 @@ def _entries(got: Floats, want: Floats, truth: str) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    name = type(value).__name__
+    name = getattr(type(value), "told_as", type(value).__name__)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
