@@ -101,6 +101,22 @@ def test_a_random_generator_goes_on_where_the_answer_left_it(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize("seed", ["3", "[2**100, 7]", "np.random.SeedSequence(5).spawn(2)[1]"])
+def test_a_random_generator_has_its_own_children(seed: str) -> None:
+    passes(
+        "def q(rng): return [child.random() for child in rng.spawn(2)], rng.random()",
+        f"""
+        import numpy as np
+        make = lambda: np.random.default_rng({seed})
+        mine, theirs = make(), make()
+        for _ in range(2):
+            children, number = q(theirs)
+            assert children == [child.random() for child in mine.spawn(2)] and number == mine.random()
+        assert theirs.spawn(1)[0].random() == mine.spawn(1)[0].random()
+        """,
+    )
+
+
 def test_kinds_survive_the_way_there_and_back() -> None:
     passes(
         "def q(x): return x",
@@ -258,6 +274,10 @@ def test_variables_come_by_value_as_of_their_place() -> None:
 def test_errors_keep_their_kind_and_show_the_students_line() -> None:
     said = message("def q(x):\n    y = x\n    return y['k'] + undefined", "q({'k': 1})")
     assert "NameError" in said and "line 3: return y['k'] + undefined" in said
+    said = message("\n  \ndef q(x):\n    return undefined", "q({'k': 1})")
+    assert "line 4: return undefined" in said
+    said = message("def q(f):\n    return f(1, 2)", "q(lambda x: x)")
+    assert "TypeError" in said and "line 2: return f(1, 2)" in said
     passes(
         "def q(): raise NotImplementedError('task')\nclass E(ZeroDivisionError): pass\ndef r(): raise E('x')",
         """
@@ -414,6 +434,32 @@ def test_right_answers_lent_to_a_later_test_teach_no_earlier_question() -> None:
         "test_first": 0,
         "test_second": 1,
     }
+
+
+def test_an_earlier_answer_written_anew_belongs_to_the_answer_below_it_unless_it_was_wrong_already() -> None:
+    def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
+        nbgrader = {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, **about}
+        return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": source}
+
+    def tested(name: str, lent: str = "") -> dict[str, object]:
+        lines = "from workshop.gradcheck import check, compare, right", f"right({lent})"
+        test = "\n".join([*lines, f"check(lambda {name}: compare('it', {name}(3), 21), {name})"])
+        return cell(f"test_{name}", test, grade=True, points=1)
+
+    def notebook(first: str, second: str) -> bytes:
+        answers = cell("first", first, solution=True), cell("second", second, solution=True)
+        cells = [answers[0], tested("first"), answers[1], tested("second", "first=lambda x: 7 * x")]
+        return json.dumps({"cells": cells}).encode()
+
+    def scores(first: str, second: str) -> list[float | None]:
+        return [mark.score for mark in grade(notebook(first, second), assignment, KEY, QUICK).marks]
+
+    sound, wrong = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n"
+    uses = "def second(x): return first(x)\n"
+    assignment = Assignment.from_notebook(notebook(sound, uses), "two")
+    assert scores(sound, uses) == [1, 1] and scores(wrong, uses) == [0, 1]
+    assert scores(sound, wrong + uses) == [1, 0] and scores(wrong, sound + uses) == [0, 1]
+    assert scores(wrong, wrong + uses) == [0, 1] and scores(wrong + uses, "") == [0, 1]
 
 
 def test_changing_the_limits_changes_what_counts_as_endless() -> None:

@@ -65,12 +65,17 @@ def test_a_number_may_be_of_any_numeric_type(value: Any) -> None:
         (np.ones((4, 1)), "shape (4, 1), but shape (4,) is asked"),
         (np.ones(1), "shape (1,), but shape (4,) is asked"),
         (1.0, "a sum or a mean taken that is not asked"),
+        ([], "no number in it"),
         (np.ones((50, 4)), "a row for each point"),
     ],
     ids=str,
 )
 def test_none_type_and_shape_are_told_before_values(got: Any, says: str) -> None:
     assert says in str(wrong("grad_w", got, WANT, N=50))
+
+
+def test_a_tuple_where_a_number_is_asked_is_told() -> None:
+    assert "a tuple of 2 where one number" in str(wrong("objective", (0.5, 1.0), 0.5))
 
 
 def test_nan_is_wrong() -> None:

@@ -719,6 +719,7 @@ class _Examination:
             return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
         self.tested = True
         hidden: set[int] = set()
+        gradcheck.OWN = frozenset(step["own"])
         gradcheck.right()  # what an earlier test put in place is not this one's
         self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
         try:
@@ -925,19 +926,35 @@ def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
 
 def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mark]) -> Iterator[dict[str, Any]]:
     order = {cell.grade_id: number for number, cell in enumerate(assignment.cells)}
+    own = _written_anew(placed, assignment)
     for p in placed:
         cell, submitted = p.cell, p.submitted
         code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
-            yield {"kind": "test", "source": cell.source, **about}
+            yield {"kind": "test", "source": cell.source, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
             yield {"kind": "run", "source": submitted.source, "name": name, "fresh": bool(cell and cell.variables)}
         else:
             yield {"kind": "skip", "source": "", "name": name}
+
+
+def _written_anew(placed: list[Placed], assignment: Assignment) -> dict[str, list[str]]:
+    """By question, the names of earlier answers that its own cell defines once more."""
+    written = {p.cell.grade_id: p.submitted.source for p in placed if p.cell and p.submitted and p.kind == "solution"}
+    earlier: set[str] = set()
+    anew: dict[str, list[str]] = {}
+    left = MOST_READ
+    for cell in assignment.cells:
+        if cell.kind == "solution" and cell.cell_type == "code":
+            source = written.get(cell.grade_id, "")
+            left -= len(source)
+            anew[cell.grade_id] = sorted(earlier.intersection(_top_level_names(source))) if left >= 0 else []
+            earlier.update(cell.defines)
+    return anew
 
 
 def _outcome(

@@ -277,10 +277,11 @@ class Pupil:
             return self._lost("malformed")
         number = described[3]
         if number in self._lent and isinstance(self._lent[number], BaseException):
-            return self._lent[number]
-        if described[0] == "TimeoutError":
-            self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
-        error = self._revived(described)
+            error = self._lent[number]
+        else:
+            if described[0] == "TimeoutError":
+                self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
+            error = self._revived(described)
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
         error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"  # type: ignore[attr-defined]
         return error

@@ -38,6 +38,8 @@ class TimeUp(BaseException):
 class Lent:
     """A function of the examiner's, as student code sees it: a call is a message."""
 
+    __name__ = __qualname__ = "function"
+
     def __init__(self, student: Student, number: int) -> None:
         self._student, self._number = student, number
 
@@ -77,6 +79,7 @@ class Student:
         self.given: dict[str, Any] = {}  # what stands in the place of names of its own while it is called
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
+        self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
         signal.signal(signal.SIGALRM, self._alarm)
 
     # The examiner's requests
@@ -106,6 +109,7 @@ class Student:
         parts: list[tuple[str, str]] = []
         left = [room]
         error: BaseException | None = None
+        self.skipped[number] = source[: len(source) - len(source.lstrip())].count("\n")
         self.shell.begin(number, parts, left)
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Printed(parts, "stdout", left), Printed(parts, "stderr", left)
@@ -241,12 +245,12 @@ class Student:
             kind, message = "TimeoutError", "it was still running when its time was up"
         lines: list[tuple[int, int]] = []
         if isinstance(error, SyntaxError) and (cell := cell_number(error.filename)) is not None:
-            lines.append((cell, error.lineno or 1))
+            lines.append((cell, (error.lineno or 1) + self.skipped.get(cell, 0)))
         trace = error.__traceback__
         while trace is not None and len(lines) < 50:
             cell = cell_number(trace.tb_frame.f_code.co_filename)
             if cell is not None:
-                lines.append((cell, trace.tb_lineno))
+                lines.append((cell, trace.tb_lineno + self.skipped.get(cell, 0)))
             trace = trace.tb_next
         return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
 

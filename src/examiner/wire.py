@@ -28,6 +28,8 @@ MAX_ITEMS = 2_000_000  # values in a message
 MAX_KEYS = 5_000  # keys of all dicts and members of all sets in a message: hash collisions cost their square
 MAX_DEPTH = 60
 MAX_INT_BYTES = 512
+MAX_SEED = 100  # numbers in a random generator's seed
+MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
 MAX_TEXTS = 200  # characters of an opaque object's description
 
@@ -56,6 +58,8 @@ class Malformed(WireError):
 class Opaque:
     """What stands for an object that can't travel: it says its kind, and is good for nothing else."""
 
+    told_as = "object"
+
     def __init__(self, kind: str, text: str = "") -> None:
         self.kind, self.text = kind, text
 
@@ -65,6 +69,8 @@ class Opaque:
 
 class Iterated:
     """An iterator made again from the values that one gave on the other side, and the error that ended it, if any."""
+
+    told_as = "iterator"
 
     def __init__(self, values: list[Any], error: BaseException | None = None) -> None:
         self._values, self._error = iter(values), error
@@ -280,7 +286,7 @@ class Encoder:
         name = type(generator).__name__
         if name not in _GENERATORS:
             raise WireError(f"a random generator of the kind {name}")
-        return b"R" + _short(name) + self.value(_frozen(generator.state), 1)
+        return b"R" + _short(name) + self.value((_frozen(generator.state), _seed(generator)), 1)
 
     def _array(self, x: np.ndarray) -> bytes:
         if type(x) is np.ndarray and x.dtype.str in _ARRAYS:
@@ -344,6 +350,15 @@ def _frozen(state: Any) -> Any:
     if isinstance(state, np.ndarray):
         return ("array", state.dtype.str, state.tobytes())
     return int(state) if isinstance(state, int | np.integer) else state
+
+
+def _seed(generator: np.random.BitGenerator) -> tuple[Any, ...] | None:
+    """What `spawn` makes children of: the entropy, the place among others, how many children there were."""
+    seed = generator.seed_seq
+    if type(seed) is not np.random.SeedSequence or seed.pool_size != 4 or seed.entropy is None:
+        return None
+    entropy = (seed.entropy,) if isinstance(seed.entropy, int | np.integer) else tuple(seed.entropy)
+    return tuple(map(int, entropy)), tuple(map(int, seed.spawn_key)), int(seed.n_children_spawned)
 
 
 def _integer(x: int) -> bytes:
@@ -481,7 +496,8 @@ class Decoder:
             name = self._name()
             if name not in _GENERATORS:
                 raise Malformed("an unknown generator")
-            return np.random.Generator(_GENERATORS[name](0))
+            _, seed = self.value()
+            return np.random.Generator(_GENERATORS[name](_sown(seed)))
         raise Malformed("an unknown object")
 
     def _made_array(self, start: int, end: int) -> np.ndarray:
@@ -522,7 +538,8 @@ class Decoder:
         elif kind == 97:  # a
             self._fill_objects(thing)
         else:
-            _set_state(thing, self._name(), self.value())
+            name = self._name()
+            _set_state(thing, name, self.value()[0])
         if self.at != end:
             raise Malformed("bytes left over")
 
@@ -644,6 +661,17 @@ def _set_state(generator: np.random.Generator, name: str, frozen: Any) -> None:
     generator.bit_generator.state = state
 
 
+def _sown(seed: Any) -> Any:
+    """The seed that `_seed` told of."""
+    if seed is None:
+        return 0
+    entropy, key, children = seed
+    numbers = (*entropy, *key, children)
+    if len(numbers) > MAX_SEED or any(type(number) is not int or number < 0 for number in numbers):
+        raise Malformed("no seed")
+    return np.random.SeedSequence(entropy, spawn_key=key, n_children_spawned=min(children, MAX_CHILDREN))
+
+
 def _words(x: Any, n: int, size: int) -> bool:
     return isinstance(x, np.ndarray) and x.shape == (n,) and x.dtype.kind == "u" and x.dtype.itemsize == size
 
@@ -671,6 +699,9 @@ def _renew(old: Any, new: Any) -> None:
         if type(old.bit_generator) is not type(new.bit_generator):
             raise Malformed("another generator")
         old.bit_generator.state = new.bit_generator.state
+        before, after = _seed(old.bit_generator), _seed(new.bit_generator)
+        if before and after and before[:2] == after[:2] and after[2] > before[2]:
+            old.bit_generator.seed_seq.spawn(after[2] - before[2])
     else:
         raise Malformed("another kind of object")
 

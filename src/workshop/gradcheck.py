@@ -36,8 +36,14 @@ ATOL, RTOL = 1e-6, 1e-5
 SEED = 0
 """What :func:`fresh_rng` draws from. The examiner sets it for each submission: nobody knows the problems beforehand."""
 
-VAGUE = (None, "not finite", "all zero", "constant factor", "factor by row", "factor by column", "penalty's part")
+VAGUE = (
+    None, "not finite", "all zero", "constant factor", "factor by row", "factor by column", "penalty's part",
+    "only the first", "not the last",
+)  # fmt: skip
 """Mistakes that another problem may name better (see :func:`over`)."""
+
+OWN: frozenset[str] = frozenset()
+"""Earlier answers that the cell of the answer under test writes anew. The examiner sets it for each test."""
 
 _right_answers: dict[str, Callable[..., Any]] = {}
 _wrong_answers: set[str] = set()
@@ -74,9 +80,10 @@ def right(**answers: Callable[..., Any]) -> None:
     """Put right answers in the place of the student's earlier ones while later answers are tested.
 
     Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's is.
+    But what the cell of ``forward`` writes anew belongs to it, unless it was wrong already.
     """
     _right_answers.clear()
-    _right_answers.update(answers)
+    _right_answers.update({name: f for name, f in answers.items() if name not in OWN or was_wrong(name)})
 
 
 def note_wrong(*names: str) -> None:
@@ -389,7 +396,7 @@ def compare(
     array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
     if array.shape != want.shape:
-        _fail_shape(name, array, want, sizes)
+        _fail_shape(name, array, want, sizes, several=isinstance(got, tuple))
     wrong = ~_agree(array, want)
     if not wrong.any():
         return
@@ -409,9 +416,13 @@ def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
         return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want)) & np.isfinite(want)
 
 
-def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int]) -> NoReturn:
+def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], several: bool = False) -> NoReturn:
     hint = ""
-    if got.ndim == want.ndim == 2 and got.shape == want.shape[::-1]:
+    if not got.size:
+        hint = " There is no number in it."
+    elif several and want.ndim == 0:
+        hint = f" It is a tuple of {len(got)} where one number is asked."
+    elif got.ndim == want.ndim == 2 and got.shape == want.shape[::-1]:
         hint = " It looks transposed."
     elif got.size == want.size:
         hint = " The number of entries is right: the same numbers may only need another shape."
@@ -462,7 +473,7 @@ def _entries(got: Floats, want: Floats, truth: str) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    name = type(value).__name__
+    name = getattr(type(value), "told_as", type(value).__name__)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
