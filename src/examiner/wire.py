@@ -24,6 +24,7 @@ import numpy as np
 
 MAX_MESSAGE = 64 << 20  # bytes
 MAX_ITEMS = 2_000_000  # values in a message
+MAX_OBJECTS = 100_000  # lists, dicts, sets and arrays in a message
 MAX_KEYS = 5_000  # keys of all dicts and members of all sets in a message: hash collisions cost their square
 MAX_DEPTH = 60
 MAX_INT_BYTES = 512
@@ -130,7 +131,8 @@ class Encoder:
         if number is None:
             number = self.index[id(thing)] = len(self.objects)
             self.objects.append(thing)
-            self.size += 1
+            if number > MAX_OBJECTS:
+                raise WireError("too many values")
         return _NUMBER(b"h", number)
 
     def value(self, x: Any, depth: int = 0) -> bytes:
@@ -403,7 +405,7 @@ class Decoder:
         there, n_changed, n_fresh = _THREE.unpack_from(self.data)
         if there != known:
             raise Malformed("another table")
-        if n_changed > known or n_fresh > MAX_ITEMS or 5 * n_fresh > len(self.data):
+        if n_changed > known or n_fresh > MAX_OBJECTS:
             raise Malformed("too many objects")
         self.at = 12
         changed = []
@@ -480,6 +482,7 @@ class Decoder:
             name = self._name()
             if name not in _GENERATORS:
                 raise Malformed("an unknown generator")
+            self._small(1)  # it takes as long to make as a thousand numbers
             return np.random.Generator(_GENERATORS[name](0))
         raise Malformed("an unknown object")
 
@@ -492,7 +495,7 @@ class Decoder:
             if size > end - values:
                 raise Malformed("cut short")
             return np.empty(shape, dtype=object)
-        if size * dtype.itemsize != end - values:
+        if size * max(dtype.itemsize, 1) != end - values:
             raise Malformed("an array of another length")
         if dtype.kind in "bU":
             made = np.array(_checked(np.frombuffer(data, dtype, size, values))).reshape(shape)
