@@ -52,7 +52,10 @@ templates = Path(examiner.__file__).parent / "templates"
 formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
 c.HTMLExporter.template_name = "workshop_formgrade"
 c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
-c.HTMLExporter.filters = {"markdown2html": "examiner.report.safe_markdown"}  # and runs no HTML of a student's
+c.HTMLExporter.filters = {  # and runs no HTML of a student's, nor is it held up by a student's text
+    "markdown2html": "examiner.report.safe_markdown",
+    "highlight_code": "examiner.report.code_html",
+}
 
 # `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner.
 c.Autograde.exporter_class = "examiner.plugin.LenientExporter"

@@ -26,6 +26,7 @@ def _misses_one(a: object, b: object) -> None: ...
         lambda: (1, 2)[5], lambda: 1 / 0, lambda: [1] + 2,
         lambda: len(3), lambda: {}["h"], lambda: _misses_one(1), lambda: -None, lambda: 1 < "a", lambda: range(1.5),
         lambda: math.log(-1), lambda: iter(3),
+        lambda: X @ np.ones((3, 3)), lambda: (lambda x: x)(), lambda: [] ** 2, lambda: math.nothing,
     ],
 )  # fmt: skip
 def test_the_usual_errors_are_told_in_full(mistake: Callable[[], object]) -> None:
@@ -37,7 +38,15 @@ def test_the_usual_errors_are_told_in_full(mistake: Callable[[], object]) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["GIJBONHMDPPNHAEA", "bad input [0.3 0.7]", "x is 12 34 56 78", "name 'a' is not defined, 0.25", "index 123456 is"],
+    [
+        *("GIJBONHMDPPNHAEA", "bad input [0.3 0.7]", "x is 12 34 56 78", "name 'a' is not defined, 0.25"),
+        *("index 123456 is", "'2718[2800<0150' object is not callable", "'<.>[]<..>' object is not callable"),
+        "operands could not be broadcast together with shapes (2718,2800,150) (27,18,28) (2,71,82) ",
+        "operands could not be broadcast together with shapes (,,…, ,) (…… ,,) ",
+        "unsupported operand type(s) for 2718,28: 'int' and 'int'",
+        "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (nk?mk,n,>>->) (size 2 "
+        "is different from 3)",
+    ],
 )
 def test_words_of_the_students_own_are_not_shown(text: str) -> None:
     assert standard(text) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import importlib.metadata
 import itertools
@@ -10,6 +11,7 @@ import json
 import os
 import platform
 import secrets
+import stat
 import sys
 import threading
 from collections import deque
@@ -45,6 +47,15 @@ class Job:
             return b""
         with open(self.path, "rb") as file:
             return file.read(LARGEST_SUBMISSION + 1)
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The first bytes of a file; OSError where it is none: a pipe may never end, and a link lead anywhere."""
+    flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    with open(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "a link or special file, not read", str(path))
+        return file.read(most)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

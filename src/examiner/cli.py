@@ -469,9 +469,8 @@ class _Class:
             if stamp or shown:
                 nb = books.marked_notebook(assignment, result, stamp, job.student)
                 if stamp:
-                    stamp_file = self.course.submitted / job.student / name / "timestamp.txt"
-                    if stamp_file.is_file():
-                        write_atomically(path.with_name("timestamp.txt"), stamp_file.read_bytes())
+                    if stamped := intake.timestamp_text(self.course.submitted / job.student / name):
+                        write_atomically(path.with_name("timestamp.txt"), stamped)
                     write_atomically(path, books.notebook_text(nb))
                 if shown:
                     html = report.feedback_html(

@@ -298,6 +298,25 @@ class Placed:
         return self.cell.kind if self.cell else "own"
 
 
+MOST_STRUCTURE = (
+    3_000_000  # brackets, commas and colons of a notebook's JSON; each can take fifty bytes once it is read
+)
+
+
+_REST = bytes(set(range(256)) - set(b'[]{},:"'))
+
+
+def _structure(text: str) -> int:
+    """How many brackets, commas and colons there are in JSON, outside of its strings."""
+    bare = text.encode().replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _REST)
+    count = within = 0
+    for at in range(0, len(bare), 1 << 20):
+        pieces = bare[at : at + (1 << 20)].split(b'"')
+        count += sum(map(len, pieces[within::2]))
+        within = (within + len(pieces) - 1) % 2
+    return count
+
+
 def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
     """The cells of a submission's bytes, and what was odd about them; Unreadable if it is no notebook."""
     if len(data) > limit:
@@ -308,6 +327,8 @@ def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[S
     except UnicodeDecodeError:
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
         notes.append("the file is not UTF-8; what could be read was read")
+    if _structure(text) > MOST_STRUCTURE:
+        raise Unreadable("it holds too many values")
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError):
@@ -579,6 +600,9 @@ def examine(line: socket.socket) -> None:
         tell(failed=str(failure))
 
 
+MOST_TOLD = 20  # errors of cells that are told of once the tests have begun: each may hide a few bits of them
+
+
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
@@ -597,6 +621,7 @@ class _Examination:
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
         self.tested = False  # whether student code has met a hidden test
+        self.tellable = MOST_TOLD  # errors of cells that may still be told of after that
         self.latest = -1  # where in the source the test stands that this process met last
 
     def line_text(self, number: int, line: int) -> str:
@@ -671,7 +696,8 @@ class _Examination:
         self.ran[number] = step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
-            outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
+            with _own_work(seconds):
+                outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
             if self.tested:  # it may print what the tests handed it
@@ -679,16 +705,21 @@ class _Examination:
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
                 self._guilty(number, step["source"])
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
-        except stand_ins.StudentFailed as failure:
+        except (stand_ins.StudentFailed, _TooLong) as failure:
+            self.pupil.stop()
             self._guilty(number, step["source"])
-            self.notes.append(f"{step['name']}: {failure}; the process was started again without what broke it")
-            return {"outputs": [], "error": f"Running this cell, {failure}."}
+            why = "what came back from it takes too long to look at" if isinstance(failure, _TooLong) else failure
+            self.notes.append(f"{step['name']}: {why}; the process was started again without what broke it")
+            return {"outputs": [], "error": f"Running this cell, {why}."}
         return {"outputs": [list(pair) for pair in outputs], "error": told}
 
     def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
         if self.tested:
+            self.tellable -= 1
+            if self.tellable < 0:
+                return "This cell stopped with an error, as so many did before it."
             kind, message = kind_of(kind), only_known(standard(message), self.words)
         shown = message[:2000]
         if kind in ("SyntaxError", "IndentationError", "TabError"):
@@ -727,8 +758,8 @@ class _Examination:
             hidden = test.hidden
             if self.variables.intersection(test.names) and not self.refresh():
                 return "The time for this notebook was up.", "no time", ""
-            names = self.pupil.look_up(test.names)
             with _own_work(self.limits.test_seconds):
+                names = self.pupil.look_up(test.names)
                 exec(test.code, {"__name__": "__main__", **names})
             self.pupil.end_test()
             self.twin.end_test()

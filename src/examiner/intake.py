@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import shutil
 import stat
 import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 
-from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
-from .grade import Assignment
+from .class_ import LARGEST_SUBMISSION, ClassError, Job, read_regular, write_atomically
+from .grade import Assignment, Unreadable, read_submission
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
 MOST_BYTES_INNER = 256 << 20  # of a zip that one student handed in, with the zips within it
-MOST_MEMBERS_INNER = 1000
+MOST_MEMBERS_INNER = 1000  # notebooks and zips
+MOST_ENTRIES_INNER = 20_000  # files of any kind
 SMALL_RATIO = 200  # a notebook that shrinks by more than this is no notebook
 
 SKIP = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|node_modules)(/|$)|(^|/)\._")
@@ -60,11 +62,23 @@ class Taken:
     names: dict[str, str] = field(default_factory=dict)
 
     def note(self, student: str, assignment: str, text: str) -> None:
-        self.notes.setdefault((student, assignment), []).append(text)
+        _add_to(self.notes.setdefault((student, assignment), []), text)
 
     def leave(self, student: str, text: str) -> None:
-        self.ungraded.setdefault(student, []).append(text)
-        self.problems.append(f"{student}: {text}")
+        if _add_to(self.ungraded.setdefault(student, []), text):
+            self.problems.append(f"{student}: {text}")
+
+
+MOST_SAID = 10  # of one student's files: who hands in a thousand is not to fill everybody's tables
+
+
+def _add_to(said: list[str], text: str) -> bool:
+    if len(said) == MOST_SAID:
+        said.append("There was more of the kind.")
+    if len(said) < MOST_SAID:
+        said.append(text)
+        return True
+    return False
 
 
 # --- whose notebook is it? the names that systems give ---
@@ -150,10 +164,14 @@ def _utc(text: str) -> datetime | None:
 
 def read_timestamp(folder: Path) -> datetime | None:
     """The time in a submission's timestamp.txt (UTC), or None."""
-    try:
-        return _utc((folder / "timestamp.txt").read_text()[:100])
-    except (OSError, UnicodeDecodeError):
-        return None
+    return _utc(timestamp_text(folder))
+
+
+def timestamp_text(folder: Path) -> str:
+    """What a submission's timestamp.txt says; nothing where there is none that can be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return read_regular(folder / "timestamp.txt", 100).decode()
+    return ""
 
 
 FORMULA = "=+-@"  # what begins so, a spreadsheet computes
@@ -194,24 +212,44 @@ def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterato
         raise ClassError(f"{path} is neither a folder nor a zip. Export the submissions again, or unpack them first.")
 
 
+def _files(root: Path, taken: Taken | None = None) -> list[Path]:
+    """Every file under a folder, in order; links and what can't be looked into are told of, and not followed."""
+    found, waiting = [], [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:  # even of a path that has become too long
+            if taken:
+                taken.problems.append(f"{folder.relative_to(root)}: it can't be looked into ({error.strerror}).")
+            continue
+        for entry in entries:
+            path = folder / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif not (entry.is_symlink() and path.is_dir()):
+                found.append(path)
+            elif taken:
+                taken.problems.append(f"{path.relative_to(root)}: a link, not followed.")
+    return sorted(found)
+
+
 def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
-    every = {
-        _readable(os.fsencode(file.relative_to(root))): file for file in sorted(root.rglob("*")) if not file.is_dir()
-    }
-    wanted = [name for name in every if _kind(name)]
+    every = [(_readable(os.fsencode(file.relative_to(root))), file) for file in _files(root, taken)]
+    wanted = [name for name, _ in every if _kind(name)]
     prefix = _wrapper(wanted, assignments)
     level = _level([name[len(prefix) :] for name in wanted if not SKIP.search(name)])
-    _name_those_without(every, prefix, level, assignments, taken)
-    for name in wanted:
-        if SKIP.search(name):
+    _name_those_without([name for name, _ in every], prefix, level, assignments, taken)
+    for name, file in every:
+        if SKIP.search(name) or not _kind(name):
             continue
-        file = every[name]
-        information = file.lstat()
-        if stat.S_ISLNK(information.st_mode) or not stat.S_ISREG(information.st_mode):
+        try:
+            content = read_regular(file, LARGEST_SUBMISSION + 1)
+        except OSError:
+            if _regular(file):  # it may not be read: for the tutor to mend
+                raise
             taken.problems.append(f"{name}: a link or special file, not read.")
             continue
-        with open(file, "rb") as stream:
-            content = stream.read(LARGEST_SUBMISSION + 1)
         owner = owner_of(name[len(prefix) :], assignments, level)
         when = read_timestamp(file.parent)
         yield from _found(name, content, owner, when, taken, assignments)
@@ -364,9 +402,12 @@ def _found(
 def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
     """The notebooks in a zip that a student handed in, and in the zips within it: where each lay, and its bytes."""
     waiting = [(name, content)]
-    files = size = 0
+    entries = files = size = 0
     while waiting:
         place, data = waiting.pop(0)
+        entries += data.count(b"PK\x01\x02")  # ZipFile reads them all before it can say how many there are
+        if entries > MOST_ENTRIES_INNER:
+            raise ClassError("is far too large when unpacked")
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
             members = [m for m in inner.infolist() if _kind(m.filename) and not SKIP.search(m.filename)]
             files += len(members)
@@ -418,17 +459,11 @@ def worked_on(content: bytes, assignment: Assignment) -> tuple[bool, int]:
 
 def _ids_and_texts(content: bytes) -> IdsAndTexts:
     """The grade_ids and the texts without spaces of a notebook's cells; none where it is no notebook."""
-    ids, texts = set(), set()
     try:
-        for cell in json.loads(content)["cells"]:
-            about = cell.get("metadata", {}).get("nbgrader", {})
-            if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
-                ids.add(about["grade_id"])
-            source = cell.get("source", "")
-            texts.add(_squeezed(source if isinstance(source, str) else "".join(source)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        cells, _ = read_submission(content)
+    except Unreadable:
         return set(), set()
-    return ids, texts
+    return {cell.claims for cell in cells if cell.claims}, {_squeezed(cell.source) for cell in cells}
 
 
 def _squeezed(text: str) -> str:
@@ -515,9 +550,9 @@ def take_in(
 def _same_but_for_case(taken: Taken, students: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for student in sorted(students):
-        other = seen.setdefault(student.casefold(), student)
+        other = seen.setdefault(unicodedata.normalize("NFKC", student).casefold(), student)
         if other != student:
-            taken.problems.append(f"{other} and {student} differ only in upper and lower case; are they one person?")
+            taken.problems.append(f"{other} and {student} differ only in the form of letters; are they one person?")
 
 
 def _store(
@@ -534,7 +569,7 @@ def _store(
     if found.late:
         taken.note(student, assignment, "The learning-management system marked it late.")
     if folder.exists():
-        same = _regular(target) and target.read_bytes() == (kept / target.name).read_bytes()
+        same = _regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / target.name).read_bytes()
         if same and (found.timestamp is None or read_timestamp(folder) == found.timestamp):
             taken.unchanged += 1
             return
@@ -593,7 +628,9 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
     if _regular(exact):
         return exact, []
     candidates = [
-        path for path in sorted(folder.rglob("*.ipynb")) if _regular(path) and not SKIP.search(path.as_posix())
+        path
+        for path in _files(folder)
+        if path.suffix == ".ipynb" and _regular(path) and not SKIP.search(path.as_posix())
     ]
     if exact.is_symlink():
         return None, ["The notebook is a link to another file, which is not followed."]
@@ -601,7 +638,7 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
         return None, ["No notebook was handed in."]
 
     def rank(path: Path) -> tuple[bool, int, str]:
-        return *worked_on(path.read_bytes()[:LARGEST_SUBMISSION], assignment), str(path)
+        return *worked_on(read_regular(path, LARGEST_SUBMISSION), assignment), str(path)
 
     best = max(candidates, key=rank)
     return best, [f"The notebook was renamed: {best.relative_to(folder).as_posix()} is taken for {name}.ipynb."]

@@ -25,6 +25,7 @@ import numpy.ma  # here, and not at first use in each of a thousand processes
 
 MAX_MESSAGE = 64 << 20  # bytes
 MAX_ITEMS = 2_000_000  # values in a message
+MAX_OBJECTS = 100_000  # lists, dicts, sets and arrays in a message
 MAX_KEYS = 5_000  # keys of all dicts and members of all sets in a message: hash collisions cost their square
 MAX_DEPTH = 60
 MAX_INT_BYTES = 512
@@ -137,7 +138,8 @@ class Encoder:
         if number is None:
             number = self.index[id(thing)] = len(self.objects)
             self.objects.append(thing)
-            self.size += 1
+            if number > MAX_OBJECTS:
+                raise WireError("too many values")
         return _NUMBER(b"h", number)
 
     def value(self, x: Any, depth: int = 0) -> bytes:
@@ -419,7 +421,7 @@ class Decoder:
         there, n_changed, n_fresh = _THREE.unpack_from(self.data)
         if there != known:
             raise Malformed("another table")
-        if n_changed > known or n_fresh > MAX_ITEMS or 5 * n_fresh > len(self.data):
+        if n_changed > known or n_fresh > MAX_OBJECTS:
             raise Malformed("too many objects")
         self.at = 12
         changed = []
@@ -496,6 +498,7 @@ class Decoder:
             name = self._name()
             if name not in _GENERATORS:
                 raise Malformed("an unknown generator")
+            self._small(1)  # it takes as long to make as a thousand numbers
             _, seed = self.value()
             return np.random.Generator(_GENERATORS[name](_sown(seed)))
         raise Malformed("an unknown object")
@@ -509,7 +512,7 @@ class Decoder:
             if size > end - values:
                 raise Malformed("cut short")
             return np.empty(shape, dtype=object)
-        if size * dtype.itemsize != end - values:
+        if size * max(dtype.itemsize, 1) != end - values:
             raise Malformed("an array of another length")
         if dtype.kind in "bU":
             made = np.array(_checked(np.frombuffer(data, dtype, size, values))).reshape(shape)

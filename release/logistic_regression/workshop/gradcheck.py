@@ -322,6 +322,9 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
     return list(result)
 
 
+MOST_KEYS = 8  # of a dict that are named; a key that is no name could be anything, a test's own numbers too
+
+
 def lookup(name: str, result: Any, key: str) -> Any:
     """The value under ``key`` of a result that is a dict."""
     if result is None:
@@ -329,19 +332,27 @@ def lookup(name: str, result: Any, key: str) -> Any:
     if not isinstance(result, Mapping):
         fail(f"{name} must return a dict, but returned {_kind(result)}.", "wrong type")
     if key not in result:
-        fail(f'{name} returned a dict without the key "{key}"; it has {sorted(map(str, result))}.', "missing key")
+        keys = sorted({k if isinstance(k, str) and k.isidentifier() else _kind(k) for k in result})
+        more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
+        fail(f'{name} returned a dict without the key "{key}"; it has {keys[:MOST_KEYS]}{more}.', "missing key")
     return result[key]
+
+
+SMALL, FAR, MANY = 1e-3, 14, 12  # a sigmoid is the same number, to ATOL, on less than SMALL and beyond FAR
 
 
 def stands(own: Floats, N: int, H: int = 1) -> bool:
     """Whether a part of an answer on N points may stand for the truth of the next part, which is to follow from it.
 
-    It is finite, not empty, not zero everywhere, and not one number for all of H > 1 units: from nothing, anything
-    would follow. (One point by itself may well come out so.)
+    It is finite, not empty, not as good as zero everywhere, and not as good as one number for all of H > 1 units: from
+    nothing, anything would follow. Nor is it nearly all so far out that any squashing function is flat there, where
+    there are enough numbers to tell. (One point by itself may well come out so.)
     """
     if own.size == 0 or not np.all(np.isfinite(own)):
         return False
-    return N == 1 or bool(np.any(own) and len(np.unique(own)) >= min(H, 2))
+    size, near = np.abs(own), np.abs(own) < FAR
+    told_apart = size.max() > SMALL and (H == 1 or np.ptp(own) > SMALL) and (own.size < MANY or near.mean() > 0.2)
+    return N == 1 or bool(told_apart)
 
 
 def values_of(answer: Callable[..., Any], x: Floats) -> Floats:
@@ -352,7 +363,9 @@ def values_of(answer: Callable[..., Any], x: Floats) -> Floats:
     probe = fresh_rng("values_of").uniform(1, 3, 6) * [-1, 1, 1, -1, -1, 1]
     here, there, turned = (as_array("an earlier answer", answer(at)) for at in (x, probe, probe[::-1]))
     shapes_fit = here.shape == x.shape and there.shape == turned.shape == probe.shape
-    if not shapes_fit or len(np.unique(there)) < 2 or not np.allclose(there, turned[::-1], equal_nan=True):
+    both_sides = x.size > 1 and x.min() < -1 and x.max() > 1  # as in the probe, which may have been recognised
+    varies = len(np.unique(there)) > 1 and (len(np.unique(here)) > 1 or not both_sides)
+    if not shapes_fit or not varies or not np.allclose(there, turned[::-1], equal_nan=True):
         fail("An earlier answer does not give each number its own value.")
     return here
 
