@@ -237,6 +237,11 @@ def test_fresh_problems_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None
     assert one != gradcheck.fresh_rng("a").random()
 
 
+def test_a_generator_that_is_handed_to_an_answer_does_not_hold_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradcheck, "SEED", 90051)
+    assert 90051 not in np.ravel(gradcheck.fresh_rng("a").bit_generator.seed_seq.entropy)
+
+
 def test_the_students_own_check_reports_each_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     gradcheck.report({"w": WANT, "b": 2.0}, {"w": WANT, "b": 1.0}, N=N)
     told = capsys.readouterr().out

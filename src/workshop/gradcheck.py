@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import inspect
 import io
 import os
 import sys
 import traceback
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from decimal import Decimal
 from fractions import Fraction
@@ -69,8 +69,12 @@ def fail(message: str, mistake: str | None = None) -> NoReturn:
 
 
 def fresh_rng(key: str) -> np.random.Generator:
-    """A generator for the problems of the test named ``key``: another for each SEED and each key."""
-    return np.random.default_rng([SEED, zlib.crc32(key.encode())])
+    """A generator for the problems of the test named ``key``: another for each SEED and each key.
+
+    Answers may be handed it, and see what it was made from: that leads neither back to SEED nor to another key's.
+    """
+    digest = hashlib.sha256(f"{SEED} {key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 # Running an answer ------------------------------------------------------------------------------------------------
