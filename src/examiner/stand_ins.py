@@ -283,7 +283,7 @@ class Pupil:
                 self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
             error = self._revived(described)
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
-        error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"  # type: ignore[attr-defined]
+        error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"
         return error
 
     def _revived(self, described: Any) -> BaseException:

@@ -704,7 +704,7 @@ def _renew(old: Any, new: Any) -> None:
         old.bit_generator.state = new.bit_generator.state
         before, after = _seed(old.bit_generator), _seed(new.bit_generator)
         if before and after and before[:2] == after[:2] and after[2] > before[2]:
-            old.bit_generator.seed_seq.spawn(after[2] - before[2])
+            old.bit_generator.seed_seq.spawn(after[2] - before[2])  # type: ignore[attr-defined]
     else:
         raise Malformed("another kind of object")
 
