@@ -569,7 +569,7 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
             row = by_key.get((name, student.id))
             about = (student.last_name, student.first_name, student.email)
             who = [student.id, *[no_formula(text or "") for text in about]]
-            session = summary.session_of.get(student.id, "")
+            session = no_formula(summary.session_of.get(student.id, ""))
             if row is None:
                 said = no_formula(" ".join(summary.ungraded.get(student.id, ["nothing handed in"])))
                 writer.writerow([name, "", "", *who, 0.0, 0.0, 0.0, most, session, 0, said])
@@ -585,7 +585,7 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
 
 def no_formula(text: str) -> str:
     """Text that a spreadsheet does not compute."""
-    return f"'{text}" if text.startswith((*FORMULA, "\t")) else text
+    return f"'{text}" if text.startswith((*FORMULA, "\t", "\r", "\n")) else text
 
 
 def marks_csv(rows: Iterable[Any]) -> str:

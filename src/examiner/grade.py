@@ -656,7 +656,8 @@ class _Examination:
 
     def _guilty(self, number: int, source: str) -> None:
         """A cell that ended the process: the next one gets its definitions, or nothing of it."""
-        smaller = stand_ins.definitions_alone(self.steps[number]["source"])
+        whole = self.steps[number]["source"]
+        smaller = stand_ins.definitions_alone(whole) if len(whole) <= LONGEST_ANSWER else ""
         if smaller.strip() and smaller != source:
             self.ran[number] = smaller
         else:
@@ -803,7 +804,7 @@ def _own_work(seconds: float) -> Iterator[None]:
 def _syntax_error(source: str) -> str:
     """What Python says of a cell that is no Python, by our own reading of it."""
     try:
-        ast.parse(source)
+        ast.parse(source[:LONGEST_ANSWER])
     except SyntaxError as error:
         return error.msg
     except (ValueError, RecursionError, MemoryError):
@@ -832,7 +833,8 @@ def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str
     if isinstance(error, AssertionError):
         mistake = getattr(error, "mistake", None)
         if text:
-            return without_numbers(text) if secret else text, mistake, ""
+            told = without_numbers(text.strip()) if secret else text
+            return told or "A test of this answer failed.", mistake, ""
         return "A test of this answer failed.", mistake, ""
     shown = f": {text}" if text and not secret else ""
     return (

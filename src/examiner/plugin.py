@@ -32,7 +32,10 @@ from examiner.gradebook import Entry, marked_notebook, save
 
 
 class LenientExporter(NotebookExporter):
-    """Reads any file: what is no notebook becomes an empty one, so that its author gets a mark of zero and a reason."""
+    """Takes any file for a notebook: what is none gets its author a mark of zero and a reason.
+
+    It does not read the file: `Restore` and `Grade` do, and nbformat would take minutes over one made to that end.
+    """
 
     jobs: tuple[Job, ...] = ()  # what `nbgrader autograde` is going to grade
     force = False  # whether it is told to grade anew what is graded already
@@ -46,15 +49,10 @@ class LenientExporter(NotebookExporter):
             self.jobs, self.force = tuple(_to_be_graded(self.parent)), self.parent.force
 
     def from_filename(self, filename: str, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-        """The notebook at `filename`, preprocessed."""
-        try:
-            return super().from_filename(filename, resources=resources, **kwargs)
-        except Exception as error:
-            self.log.warning("%s can't be read as a notebook (%s)", filename, type(error).__name__)
-            resources = self._init_resources(resources)
-            path = Path(filename)
-            resources["metadata"].update({"name": path.stem, "path": str(path.parent)})
-            return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
+        """What the preprocessors make of the notebook at `filename`."""
+        resources, path = self._init_resources(resources), Path(filename)
+        resources["metadata"].update({"name": path.stem, "path": str(path.parent)})
+        return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
 def _submissions(converter: Autograde) -> Iterator[tuple[Job, Path]]:

@@ -834,7 +834,9 @@ def by_session_picture(rows: Sequence[Row], sessions: Sequence[str], most: float
         offsets = [i + 0.32 * ((k * 0.618034) % 1 - 0.5) for k in range(len(some))]
         axes.plot(sorted(some), offsets, ".", color="#0072b2", alpha=0.6, markersize=8, markeredgewidth=0, zorder=3)
     axes.set_yticks(
-        range(1, len(names) + 1), [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)]
+        range(1, len(names) + 1),
+        [f"{name or 'no session'} ({len(s)})" for name, s in zip(names, scores, strict=True)],
+        parse_math=False,  # a group's name may be of its own choice, and broken maths stops the picture
     )
     axes.invert_yaxis()
     axes.set_xlim(-0.5, most + 0.5)

@@ -143,17 +143,13 @@ class Pupil:
         with contextlib.suppress(OSError, ValueError):
             if select.select([self._leash], [], [], 1.0)[0]:
                 code = json.loads(self._leash.recv(200) or b"{}").get("ended")
-        if code is None:
-            return ""
-        if code < 0:
-            names = {
-                9: "was killed",
-                11: "a crash, perhaps recursion without end",
-                6: "aborted",
-                24: "too much computing",
-            }
-            return f" ({names.get(-code, f'signal {-code}')})"
-        return f" (exit status {code})"
+        names = {
+            -9: "was killed",
+            -11: "a crash, perhaps recursion without end",
+            -6: "aborted",
+            -24: "too much computing",
+        }
+        return f" ({names[code]})" if code in names else ""  # and no number of the student's own choice
 
     # Requests
 

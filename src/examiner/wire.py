@@ -659,6 +659,9 @@ def _set_state(generator: np.random.Generator, name: str, frozen: Any) -> None:
         sound = sound and _words(inner.get("counter"), 4, 8) and _words(inner.get("key"), 2, 8)
         if not (sound and isinstance(position, int) and 0 <= position <= 4):
             raise Malformed("no generator's state")
+    elif name.startswith("PCG64"):
+        if not (isinstance(inner.get("inc"), int) and inner["inc"] % 2):  # else its numbers need not vary
+            raise Malformed("no generator's state")
     elif name == "SFC64" and not _words(inner.get("state"), 4, 8):
         raise Malformed("no generator's state")
     generator.bit_generator.state = state
