@@ -1033,10 +1033,10 @@ FILES = [
     Attack(
         "a text in a language of brackets", notebook=lambda nb: _add_text(nb, "```brainfuck\n" + "[" * 19_000 + "\n```")
     ),
-    Attack("thousands of cells that fail", notebook=lambda nb: _cells_last(nb, "1 / 0", 4900), within=20),
+    Attack("a thousand cells that fail", notebook=lambda nb: _cells_last(nb, "1 / 0", 1500), within=20),
     Attack(
-        "thousands of cells that end the process",
-        notebook=lambda nb: _cells_last(nb, "import os\nos._exit(3)", 4900),
+        "a thousand cells that end the process",
+        notebook=lambda nb: _cells_last(nb, "import os\nos._exit(3)", 1500),
         within=20,
     ),
     Attack("ids that end with a line", notebook=lambda nb: _each(nb, _line_in_id)),
