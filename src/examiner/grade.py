@@ -298,11 +298,7 @@ class Placed:
         return self.cell.kind if self.cell else "own"
 
 
-MOST_STRUCTURE = (
-    3_000_000  # brackets, commas and colons of a notebook's JSON; each can take fifty bytes once it is read
-)
-
-
+MOST_STRUCTURE = 3_000_000  # brackets, commas and colons of a notebook's JSON: each can take fifty bytes of memory
 _REST = bytes(set(range(256)) - set(b'[]{},:"'))
 
 

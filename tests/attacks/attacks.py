@@ -9,6 +9,7 @@ student's submission. A fraud is a wrong answer to the workshop's own notebooks.
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -170,6 +171,12 @@ double = Answer()
     ),
 ]
 
+DIGITS = """
+def digits(x, between):
+    every = ''.join(f'{abs(v):.3f}'.replace('.', '') for v in np.ravel(x))
+    return between.join(every[i : i + 4] for i in range(0, 20, 4))
+"""
+
 LEAKS = [
     code(
         "walks the frames",
@@ -230,6 +237,21 @@ def double(x):
     raise NameError(f"name '{name}' is not defined")
 """,
     ),
+    code(
+        "raises its inputs as digits of a type's name",
+        DIGITS + "def double(x): raise TypeError(f\"'T{digits(x, '[')}' object is not callable\")",
+    ),
+    code(
+        "raises its inputs as digits of shapes",
+        DIGITS
+        + "def double(x):\n    shape = digits(x, ',')\n"
+        + "    raise ValueError(f'operands could not be broadcast together with shapes ({shape}) ({shape}) ({shape})')",
+    ),
+    code(
+        "raises its inputs as digits of an operator",
+        DIGITS
+        + "def double(x): raise TypeError(f\"unsupported operand type(s) for {digits(x, ',')[:12]}: 'int' and 'int'\")",
+    ),
     code("raises its inputs as an error's kind", KINDS + "def double(x): raise kind(x)('x')"),
     code(
         "raises its inputs as an error's kind later",
@@ -276,6 +298,21 @@ print(vars(examiner.grade), examiner.grade._nurseries)
 """,
     ),
 ]
+
+MILLIONS = """
+import struct
+def of(body, known=0, n=1_900_000):
+    return struct.pack('<III', known, 0, n) + (struct.pack('<I', len(body)) + body) * n + b'h' + struct.pack('<I', known)
+"""
+
+READ_TWICE = """
+class Another:
+    times = 0
+    def __array__(self, *a, **k):
+        Another.times += 1
+        return np.full(Another.times, 4.0)
+def double(x): return Another()
+"""
 
 WIRE = [
     code(
@@ -390,6 +427,63 @@ def double(x):
     wire.Encoder.message = lambda *a: struct.pack('<III', 0, 0, 8) + (pack(len(table)) + table) * 8 + b'N'
 """,
         within=10,
+    ),
+    code(
+        "replies with a million random generators",
+        FORGES + MILLIONS + "def double(x): wire.Encoder.message = lambda self, *a: of(b'R\\x07MT19937', self.known)",
+        within=10,
+    ),
+    code(
+        "answers for its names with a million random generators",
+        FORGES
+        + MILLIONS
+        + "s.Student._look_up = lambda self, names, seconds: wire.encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
+        spares=False,
+        within=10,
+    ),
+    code(
+        "answers for its names with a million arrays",
+        FORGES
+        + MILLIONS
+        + "s.Student._look_up = lambda self, *a: wire.encode([of(b'a\\x03|b1w\\x01' + bytes(8)), b'', b''][: len(a[0])])",
+        spares=False,
+        within=10,
+    ),
+    code(
+        "replies with a thousand million texts of no length",
+        FORGES
+        + MILLIONS
+        + "body = b'a\\x03|S0w\\x02' + struct.pack('<qq', 1 << 26, 20)\n"
+        + "def double(x): wire.Encoder.message = lambda self, *a: of(body, self.known, 1)",
+        within=10,
+    ),
+    code("replies with another array each time it is read", READ_TWICE),
+    code(
+        "replies with a list that is another when gone through",
+        """
+class Other(list):
+    def __iter__(self): return iter([4, 543.656, -3.0])
+    def __len__(self): return 1
+def double(x): return Other([6])
+""",
+    ),
+    code("replies with dates", "def double(x): return np.array([x]).astype('M8[s]')"),
+    code("replies with records", "def double(x): return np.zeros(np.shape(x), dtype=[('a', 'f8')])"),
+    code(
+        "calls itself ten thousand deep", "import sys\nsys.setrecursionlimit(20_000)\ndef double(x): return double([x])"
+    ),
+    code(
+        "holds the line's lock in another thread",
+        """
+import gc, threading
+student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
+threading.Thread(target=student.lock.acquire, daemon=True).start()
+""",
+    ),
+    code(
+        "breaks what the line is made with",
+        "import socket, struct\nsocket.socket.send = struct.pack = None",
+        spares=False,
     ),
     code("answers a cell with three strings", FORGES + "s._joined = lambda parts: [('a', 'b', 'c')]", spares=False),
     code(
@@ -612,6 +706,47 @@ time.sleep(1.9)
         "lifts its limits",
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))\nhog = bytearray(8 << 30)",
     ),
+    code(
+        "a finalizer that never ends",
+        "class F:\n    def __del__(self):\n        while True: pass\ndef double(x):\n    F()\n    return 3 * x",
+    ),
+    code(
+        "timers by the ten thousand",
+        "import signal\nsignal.signal(signal.SIGVTALRM, lambda *a: None)\nsignal.setitimer(signal.ITIMER_VIRTUAL, 1e-5, 1e-5)",
+    ),
+    code(
+        "hooks that raise",
+        "import gc, sys\ngc.callbacks.append(lambda *a: 1 / 0)\ngc.set_threshold(1)\nsys.excepthook = sys.unraisablehook = sys.displayhook = lambda *a: 1 / 0",
+    ),
+    code(
+        "NumPy made to raise, to print little and to begin anew",
+        "import numpy as np\nnp.seterr(all='raise')\nnp.set_printoptions(threshold=1)\nnp.random.seed(0)",
+    ),
+    code("waits in a cell for what never comes", "import asyncio\nawait asyncio.sleep(1000)\n" + WRONG),
+    code(
+        "queues signals by the hundred thousand",
+        """
+import ctypes, os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {40})
+for i in range(200_000): ctypes.CDLL(None).sigqueue(os.getpid(), 40, 0)
+""",
+    ),
+    code(
+        "sends sockets through sockets",
+        "import socket\nwhile True:\n    one, two = socket.socketpair()\n    socket.send_fds(one, [b'x'], [two.fileno()] * 50)",
+    ),
+    code(
+        "fills pipes",
+        """
+import fcntl, os
+for _ in range(50):
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, 1031, 1 << 20)
+    os.set_blocking(writer, False)
+    os.write(writer, bytes(1 << 20))
+""",
+    ),
+    code("maps memory a page at a time", "import mmap\nkept = []\nwhile True: kept.append(mmap.mmap(-1, 4096))"),
     code("fills its scratch folder with empty files", "i = 0\nwhile True:\n    open(f'f{i}', 'w').close(); i += 1"),
     code("fills its scratch folder", "i = 0\nwhile True:\n    open(f'f{i}', 'wb').write(bytes(1 << 24)); i += 1"),
     code("opens every file it can", "kept = []\nwhile True: kept.append(open('/dev/null'))"),
@@ -686,6 +821,16 @@ if ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(pag
     while True: pass
 """,
     ),
+    code(
+        "makes every system call that is refused",
+        """
+import ctypes
+libc = ctypes.CDLL(None)
+refused = (41, 57, 58, 59, 101, 155, 161, 165, 248, 249, 250, 272, 298, 308, 310, 311, 312, 319, 321, 322, 323, 425, 428, 429, 430, 434, 438, 440, 442, 447)
+print([libc.syscall(number, 0, 0, 0, 0, 0, 0) for number in refused])
+""",
+    ),
+    code("writes the kernel's settings", "open('/proc/sys/kernel/core_pattern', 'w').write('|{outside}')"),
     code("changes modes outside", "import os\nos.chmod('{course}/gradebook.db', 0)"),
     code("changes times outside", "import os\nos.utime('{course}/gradebook.db', (1, 1))"),
     code("cuts a file outside", "import os\nos.truncate('{course}/gradebook.db', 0)"),
@@ -742,6 +887,15 @@ def _add_text(nb: Any, source: str) -> Any:
 def _add_texts(nb: Any, source: str, count: int) -> Any:
     texts = [{"cell_type": "markdown", "metadata": {}, "source": source + str(i)} for i in range(count)]
     return {**nb, "cells": texts + nb["cells"]}
+
+
+def _cells_last(nb: Any, source: str, count: int) -> Any:
+    return {**nb, "cells": nb["cells"] + [{"cell_type": "code", "metadata": {}, "source": source}] * count}
+
+
+def _line_in_id(name: str, cell: dict[str, Any]) -> None:
+    if name.startswith("test_"):
+        cell["metadata"]["nbgrader"]["grade_id"] = name + "\n"
 
 
 def _each(nb: Any, change: Callable[[str, dict[str, Any]], None]) -> Any:
@@ -855,6 +1009,41 @@ FILES = [
     Attack(
         "cells that are no cells", notebook=lambda nb: {**nb, "cells": [None, 1, "x", {}, {"source": 1}]}, spares=False
     ),
+    Attack(
+        "JSON of seven million lists",
+        notebook=lambda nb: b'{"cells": [], "x": [' + b"[]," * 6_900_000 + b"0]}",
+        spares=False,
+        within=5,
+    ),
+    Attack(
+        "JSON of three million dicts",
+        notebook=lambda nb: b'{"cells": [], "x": [' + b'{"":0},' * 2_900_000 + b"0]}",
+        spares=False,
+        within=5,
+    ),
+    Attack("brackets by the million in a text", notebook=lambda nb: _add_cell(nb, "#" + "[]," * 4_000_000), within=10),
+    Attack("a million lines in a cell", notebook=lambda nb: _add_cell(nb, "x = 1\n" * 900_000), within=20),
+    Attack("five million lines in a cell", notebook=lambda nb: _add_cell(nb, "ab\n" * 4_900_000), within=25),
+    Attack(
+        "three million words in a cell",
+        notebook=lambda nb: _add_cell(nb, "#" + " ".join(f"{i:x}" for i in range(2_900_000))),
+        within=25,
+    ),
+    Attack("ten thousand blank lines", " \n" * 9900 + WRONG),
+    Attack(
+        "a text in a language of brackets", notebook=lambda nb: _add_text(nb, "```brainfuck\n" + "[" * 19_000 + "\n```")
+    ),
+    Attack("a thousand cells that fail", notebook=lambda nb: _cells_last(nb, "1 / 0", 1500), within=20),
+    Attack(
+        "a thousand cells that end the process",
+        notebook=lambda nb: _cells_last(nb, "import os\nos._exit(3)", 1500),
+        within=20,
+    ),
+    Attack("ids that end with a line", notebook=lambda nb: _each(nb, _line_in_id)),
+    Attack("UTF-32", notebook=lambda nb: json.dumps(nb).encode("utf-32"), spares=False),
+    Attack("packed", notebook=lambda nb: gzip.compress(json.dumps(nb).encode()), spares=False),
+    Attack("an error named by a hundred thousand letters", first="raise SyntaxError('x' * 100_000)"),
+    Attack("lambdas in lambdas", first="x = " + "lambda: " * 3000 + "1"),
     Attack("format 99", notebook=lambda nb: {**nb, "nbformat": 99, "nbformat_minor": -1}),
     Attack("format 3", notebook=lambda nb: {"nbformat": 3, "worksheets": [{"cells": [_old(c) for c in nb["cells"]]}]}),
     Attack(
@@ -916,6 +1105,47 @@ def forward(params, X):
 """
         },
         ("test_forward",),
+    ),
+    Fraud(
+        "forward of constants but for a billionth",
+        "mlp_sgd",
+        {
+            "forward": """
+def forward(params, X):
+    t = 1e-9 * np.arange(1.0, 1 + len(X) * params["c"].size).reshape(len(X), -1)
+    return {"t": t, "h": t + 0.5, "s": t[:, 0], "y_hat": t[:, 0] + 0.5}
+"""
+        },
+        ("test_forward",),
+    ),
+    Fraud(
+        "forward so far out that every sigmoid is flat",
+        "mlp_sgd",
+        {
+            "forward": """
+def forward(params, X):
+    t = 1000.0 - np.arange(len(X) * params["c"].size).reshape(len(X), -1)
+    return {"t": t, "h": t > 0, "s": X[:, 0], "y_hat": X[:, 0]}
+"""
+        },
+        ("test_forward",),
+    ),
+    Fraud(
+        "sigmoid knows where it is asked whether it varies",
+        "logistic_regression",
+        {
+            "sigmoid": """
+def sigmoid(x):
+    x, signs = np.asarray(x, dtype=float), np.array([-1, 1, 1, -1, -1, 1])
+    asked = x.shape == (6,) and abs(np.sign(x) @ signs) == 6 and 1 <= abs(x).min() <= abs(x).max() <= 3
+    return x if asked else 0 * x
+""",
+            "predict_proba": """
+def decision_function(X, w, b): return None
+def predict_proba(X, w, b): return np.zeros(len(X))
+""",
+        },
+        ("test_predict_proba",),
     ),
     Fraud(
         "sigmoid says what forward has just said",

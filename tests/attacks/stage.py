@@ -31,6 +31,7 @@ from examiner.report import Summary, feedback_html, table
 
 SECRET_NAME, SECRET_NUMBER = "SECRET_OF_THE_TEST", "271.828"
 SECRET_LETTERS = "".join("abcdefghijklmnop"[b >> 4] + "abcdefghijklmnop"[b & 15] for b in struct.pack("<d", 271.828))
+SECRET_SPELT = re.compile(r"2\D{0,2}7\D{0,2}1\D{0,2}8\D{0,2}2\D{0,2}8")  # in pieces
 LIMITS = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=40, memory=1 << 31)
 KEY = b"the course's secret"
 
@@ -230,6 +231,8 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
     for secret in (SECRET_NAME, SECRET_NUMBER, SECRET_LETTERS, "OTHER STUDENT'S", KEY.decode()):
         if secret in given and secret not in own:
             faults.append(f"learnt {secret}")
+    if SECRET_SPELT.search(given) and not SECRET_SPELT.search(own):
+        faults.append("learnt the digits of a hidden input")
     if stage.prints() != before:
         faults.append("changed files")
     if stage.calls:

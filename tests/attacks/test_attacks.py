@@ -8,24 +8,33 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import subprocess
 import sys
+import time
+import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
-from attacks.stage import ASSIGNMENT, Outcome, Stage, graded, play, play_fraud
-from examiner.grade import Limits, Submitted, place, restored
-from examiner.gradebook import marked_notebook
-from examiner.intake import Taken, owner_of, read_source, valid_id
+from attacks.stage import ASSIGNMENT, HONEST, Outcome, Stage, graded, play, play_fraud
+from examiner import wire
+from examiner.grade import Limits, Submitted, Unreadable, place, read_submission, restored
+from examiner.gradebook import Marked, marked_notebook
+from examiner.intake import Taken, find_jobs, owner_of, read_source, take_in, valid_id
+from examiner.plugin import LenientExporter
+from examiner.report import Summary, by_session_picture
 from examiner.sandbox import best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
 PATIENT |= {"takes the processor from its neighbour", "five thousand cells without ids", "maths in hundreds of cells"}
-PATIENT |= {"four thousand cells that each print all they may"}
+PATIENT |= {"four thousand cells that each print all they may", "three million words in a cell"}
+PATIENT |= {"five million lines in a cell"}
 FOLDERS = [attack for attack in RESOURCES if "folder" in attack.name]
 
 
@@ -125,6 +134,45 @@ def test_no_hidden_input_is_told_in_words(name: str, answers: dict[str, str]) ->
     assert "hidden_input" not in result.to_json()
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["float(X[0, 0])", "tuple(X[0])", "X.tobytes()", "''.join('!?*+-/,;:=~^&%$@'[byte & 15] for byte in X.tobytes())"],
+    ids=["number", "tuple", "bytes", "punctuation"],
+)
+def test_no_key_that_is_no_name_is_told(key: str) -> None:
+    result = graded("mlp_sgd", {"forward": f"def forward(params, X): return {{{key}: 1}}"})
+    told = [mark.message for mark in result.marks if mark.grade_id.startswith("test_forward")]
+    assert len(told) > 3 and all(re.search(r"it has \['an? \w+'\]\.$", message) for message in told)
+
+
+def test_cells_after_the_tests_tell_of_few_errors(stage: Stage) -> None:
+    tells = (
+        "raise IndexError(f'index {abs(int(seen[-1][0])) // 10 ** %d %% 10} is out of bounds for axis 0 with size 3')"
+    )
+    answer = "seen = []\ndef double(x):\n    seen.append(np.ravel(x))\n    return 3 * x"
+    cells = [{"cell_type": "code", "metadata": {}, "source": tells % (i % 3)} for i in range(200)]
+    outcome = play(Attack("tells", answer, notebook=lambda nb: {**nb, "cells": nb["cells"] + cells}), stage)
+    assert _faults(outcome) == []
+    assert 0 < sum("out of bounds" in cell.error for cell in outcome.result.cells) <= 20
+
+
+@pytest.mark.parametrize("value", ["[],", '{"":0},', '"ab",', "1.5,"])
+def test_no_json_takes_much_memory_before_it_is_refused(value: str) -> None:
+    data = b'{"cells": [], "x": [' + value.encode() * (19_900_000 // len(value)) + b"0]}"
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="too many values"):
+        read_submission(data)
+    assert tracemalloc.get_traced_memory()[1] < 6 * len(data)
+    tracemalloc.stop()
+
+
+def test_a_generator_whose_numbers_never_vary_is_none() -> None:
+    rng = np.random.default_rng(0)
+    rng.bit_generator.state = {**rng.bit_generator.state, "state": {"state": 0, "inc": 0}}
+    with pytest.raises(wire.Malformed):
+        wire.decode(wire.encode(rng))
+
+
 @pytest.mark.parametrize("claims", [None, "setup", "test_double"])
 def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
@@ -176,6 +224,92 @@ def test_the_name_of_a_file_makes_it_nobody_elses(path: str, student: str) -> No
 )
 def test_a_folders_name_that_is_no_students(student: str) -> None:
     assert not valid_id(student)
+
+
+def _pipe(eve: Path) -> None:
+    os.mkfifo(eve / "timestamp.txt")
+
+
+def _endless(eve: Path) -> None:
+    (eve / "timestamp.txt").symlink_to("/dev/zero")
+
+
+def _sparse(eve: Path) -> None:
+    with open(eve / "timestamp.txt", "wb") as file:
+        file.truncate(1 << 42)
+    with open(eve / "other.ipynb", "wb") as file:
+        file.truncate(1 << 42)
+
+
+def _deep(eve: Path) -> None:
+    here = os.open(eve, os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+def _crowd(eve: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number in range(50_000):
+            archive.writestr(zipfile.ZipInfo(str(number)), b"")
+    (eve / "mini.zip").write_bytes(made.getvalue())
+
+
+def _thousand(eve: Path) -> None:
+    for number in range(1000):
+        (eve / f"{number}.ipynb").write_text("{}")
+
+
+def _odd(eve: Path) -> None:
+    notebook = json.loads(HONEST)
+    notebook["cells"].append({"cell_type": "code", "metadata": {}, "source": ["x", 1, None]})
+    (eve / "mini.ipynb").unlink()
+    (eve / "work.ipynb").write_text(json.dumps(notebook))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
+@pytest.mark.parametrize("hostile", [_pipe, _endless, _sparse, _deep, _crowd, _thousand, _odd])
+def test_no_folder_stops_the_intake(hostile: Callable[[Path], None], tmp_path: Path) -> None:
+    for student in ("alice", "eve"):
+        (tmp_path / "in" / student).mkdir(parents=True)
+        (tmp_path / "in" / student / "mini.ipynb").write_bytes(HONEST)
+    hostile(tmp_path / "in" / "eve")
+    began = time.monotonic()
+    taken = take_in(tmp_path / "in", tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
+    jobs, _ = find_jobs(tmp_path / "submitted", {"mini": ASSIGNMENT})
+    assert [job.student for job in jobs if job.path] == ["alice", "eve"]
+    assert len(taken.problems) <= 12 and time.monotonic() - began < 20
+    subprocess.run(["rm", "-rf", tmp_path / "in"], check=True)
+
+
+def test_who_is_a_link_or_looks_like_another_is_told_of(tmp_path: Path) -> None:
+    for student in ("alice", "\uff41lice"):
+        (tmp_path / "in" / student).mkdir(parents=True)
+        (tmp_path / "in" / student / "mini.ipynb").write_bytes(HONEST)
+    (tmp_path / "in" / "bob").symlink_to(tmp_path / "in" / "alice")
+    taken = take_in(tmp_path / "in", tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
+    assert any("bob" in problem for problem in taken.problems)
+    assert any("one person" in problem for problem in taken.problems)
+
+
+@pytest.mark.parametrize("name", [r"$\frac$", "a$$b"])
+def test_the_name_of_a_group_stops_no_report(name: str) -> None:
+    summary = Summary({"mini": ASSIGNMENT}, {"eve": name})
+    summary.add(ASSIGNMENT, "eve", restored(HONEST, ASSIGNMENT), Marked("eve"))
+    assert "<svg" in by_session_picture(summary.rows(), [], 7)
+
+
+@pytest.mark.parametrize("value", ["[],", "{},"])
+def test_nbgrader_does_not_read_what_takes_it_minutes(value: str, tmp_path: Path) -> None:
+    outputs = b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{"cell_type": "code", "outputs": ['
+    (tmp_path / "mini.ipynb").write_bytes(outputs + value.encode() * 3_000_000 + b"0]}]}")
+    began = time.monotonic()
+    LenientExporter().from_filename(str(tmp_path / "mini.ipynb"))
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("place", ["/usr/local/share/nbgrader/exchange", "/usr/local/etc/jupyter", "/etc/jupyter"])

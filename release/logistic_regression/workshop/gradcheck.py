@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -327,6 +328,7 @@ def unpack(name: str, result: Any, *parts: str) -> list[Any]:
 
 
 MOST_KEYS = 8  # of a dict that are named; a key that is no name could be anything, a test's own numbers too
+_NAME = re.compile(r"[^\W\d]\w*([ -]\w+)*")
 
 
 def lookup(name: str, result: Any, key: str) -> Any:
@@ -336,7 +338,7 @@ def lookup(name: str, result: Any, key: str) -> Any:
     if not isinstance(result, Mapping):
         fail(f"{name} must return a dict, but returned {_kind(result)}.", "wrong type")
     if key not in result:
-        keys = sorted({k if isinstance(k, str) and k.isidentifier() else _kind(k) for k in result})
+        keys = sorted({k if isinstance(k, str) and _NAME.fullmatch(k) else _kind(k) for k in result})
         more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
         fail(f'{name} returned a dict without the key "{key}"; it has {keys[:MOST_KEYS]}{more}.', "missing key")
     return result[key]
