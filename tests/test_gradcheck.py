@@ -223,6 +223,33 @@ def test_a_right_answer_stands_wherever_the_earlier_one_is_kept_and_for_one_call
         assert other_name(2.0) == -2.0  # the answer that is called stays as it is
 
 
+class _Times:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, x: float) -> float:
+        return self.factor * x
+
+    def method(self, x: float) -> float:
+        return self.factor * x
+
+
+def _wrapped(f: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda x: f(x)
+
+
+KEPT = [_wrapped(_squash), _Times(-1), _Times(-1).method, np.vectorize(lambda x: -x)]
+
+
+@pytest.mark.parametrize("own", KEPT, ids=["closure", "object", "method", "vectorize"])
+def test_a_right_answer_stands_for_whatever_is_made_in_python(own: Callable[[float], float]) -> None:
+    other = _Times(3.0)
+    with gradcheck.standing_in({"own": lambda x: x + 1}, {"own": own}, other):
+        assert own(2.0) == 3.0
+        assert other(2.0) == 6.0  # of the same class, and the one that is called
+    assert own(2.0) == -2.0
+
+
 def test_a_default_is_a_plain_number_in_the_answers_head() -> None:
     assert gradcheck.default(lambda eps=1e-5: eps, "eps") == 1e-5
     assert gradcheck.default(lambda eps=None: eps, "eps") is None

@@ -109,6 +109,26 @@ def test_what_has_no_end_when_written_out_is_malformed(value: Any) -> None:
         unfolded(decode(encode(value)))
 
 
+class _Rows:
+    """A sequence by its __len__ and __getitem__ alone, that fills one array anew for each row."""
+
+    row = np.zeros(2)
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        if i >= 3:
+            raise IndexError
+        self.row[:] = i, 10 * i
+        return self.row
+
+
+@pytest.mark.parametrize("value", [_Rows(), memoryview(np.array([0.0, 1.0, 2.5]))], ids=["sequence", "memoryview"])
+def test_what_numpy_takes_for_an_array_comes_as_one(value: Any) -> None:
+    assert np.array_equal(np.asarray(decode(encode(value))), np.array([np.array(part) for part in value]))
+
+
 def test_an_iterator_is_taken_only_so_far() -> None:
     def forever() -> Any:
         while True:

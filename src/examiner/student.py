@@ -18,6 +18,7 @@ import random
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable
@@ -441,7 +442,7 @@ def _main(students: int, examiners: int, sandbox_name: str) -> None:
         for name in list(os.environ):
             if name not in sandbox.ENVIRONMENT:
                 del os.environ[name]
-        os.environ["HOME"] = scratch
+        tempfile.tempdir = os.environ["HOME"] = scratch
         _seed(seed)
         with contextlib.suppress(EOFError, OSError):
             Student(line, shell).serve()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import collections
 import functools
+import itertools
 import math
 import socket
 import struct
@@ -174,6 +175,8 @@ class Encoder:
                 return b"n" + _short(plain.dtype.str) + plain.tobytes()
         if x is Ellipsis:
             return b"E"
+        if isinstance(x, memoryview) and x.format != "B":
+            return self._held(np.asarray(x))
         if isinstance(x, bytes | bytearray | memoryview):
             raw = bytes(x)
             return b"b" + _U32.pack(len(raw)) + raw
@@ -224,6 +227,9 @@ class Encoder:
         if isinstance(x, Complex):
             number = complex(x)
             return b"c" + _C128.pack(number.real, number.imag)
+        if hasattr(type(x), "__len__") and hasattr(type(x), "__getitem__"):  # numpy takes it for a sequence
+            members = itertools.islice(iter(x), MAX_ITERATED)
+            return self._held([np.array(v) if isinstance(v, np.ndarray) else v for v in members])
         if hasattr(type(x), "__iter__") or hasattr(type(x), "__getitem__"):
             return self._iterator(iter(x), depth)
         return self._opaque(x)

@@ -57,16 +57,16 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
 
     ``told``: mistakes that a test foresees, as (short name, sentence, the array it would give); they are tried first.
     """
+    for mistake, sentence, predicted in told:
+        if np.shape(predicted) == got.shape and _meets(got, np.asarray(predicted, dtype=float), want):
+            return Finding(mistake, sentence)
     if not np.isfinite(got).all():
         what = "nan (not a number)" if np.isnan(got).any() else "infinite"
         return Finding(
             "not finite",
-            f"Some entries are {what}: somewhere a number grew too large for a float, or 0 was divided or put in a "
-            "logarithm. Is there a way to write it in which nothing large is exponentiated?",
+            f"Some entries are {what}: somewhere a number grew too large for a float, or a division was by 0, or a "
+            "logarithm of 0 or less. Is there a way to write it in which nothing large is exponentiated?",
         )
-    for mistake, sentence, predicted in told:
-        if np.shape(predicted) == got.shape and _meets(got, np.asarray(predicted, dtype=float)):
-            return Finding(mistake, sentence)
     if not got.any():
         asked = got.size > 1 and facts.sizes.get("N") != 1 and not np.all((want > 0) & (want < 1))
         if np.all((want > 0) & (want < 0.5)):
@@ -86,8 +86,12 @@ def _telling(rule: Rule, want: Floats) -> bool:
     return bool(np.abs(rule.predicted).max() > 1e-5 * small and np.abs(rule.predicted - want).max() > 1e-3 * small)
 
 
-def _meets(got: Floats, predicted: Floats) -> bool:
-    return bool(np.all(np.abs(got - predicted) <= 1e-7 + 2e-5 * np.abs(predicted)))
+def _meets(got: Floats, predicted: Floats, want: Floats | None = None) -> bool:
+    """Whether an answer is what was predicted, nan where nan was, and not as near to what is right."""
+    with np.errstate(all="ignore"):
+        off = np.where((got == predicted) | (np.isnan(got) & np.isnan(predicted)), 0.0, np.abs(got - predicted))
+        near = np.all(off <= 1e-7 + 2e-5 * np.where(np.isfinite(predicted), np.abs(predicted), 0.0))
+        return bool(near and (want is None or off.max() < 0.5 * np.nan_to_num(np.abs(got - want), nan=np.inf).max()))
 
 
 # One number times the right values --------------------------------------------------------------------------------
@@ -214,13 +218,16 @@ def _single_point(want: Floats, facts: Facts) -> Iterator[Rule]:
         want * y_hat * (1 - y_hat),
         "It is too small by the factor ŷ(1 − ŷ): is the slope of the last σ multiplied in, though the loss cancels it?",
     )
+    squared = "It is what the squared error (ŷ − y)² would give, with the slope of the last σ: the loss is a logarithm."
+    yield Rule("squared error", want * 2 * y_hat * (1 - y_hat), squared)
     yield Rule(
         "slope kept at the output",
         want / (y_hat * (1 - y_hat)),
         "It is too large by the factor 1/(ŷ(1 − ŷ)): is it divided by the slope of the last σ?",
     )
     if label:
-        yield Rule("label left out", want * y_hat / delta, "It is what ŷ alone would give: is the label y left out?")
+        sentence = "It is what ŷ alone would give: is the label y left out, or taken for the other class?"
+        yield Rule("label left out", want * y_hat / delta, sentence)
     rounded = round(y_hat) - label
     if rounded:
         sentence = "It is what ŷ rounded to 0 or 1 would give: use the probability itself."
@@ -332,6 +339,12 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     finding = _cut_off(got, want, right) or _partly_penalised(got, want, right, facts)
     if finding:
         return finding
+    cap = float(np.abs(got).max())
+    beyond = np.abs(want) > 1.001 * cap
+    cut = np.all(got[beyond] * np.sign(want[beyond]) > (1 - 1e-5) * cap)
+    nearly = np.all(np.abs(got - want)[~beyond] < 0.05 * np.abs(want[~beyond]))
+    if facts.truth != "finite difference" and beyond.sum() > 2 and np.ptp(want[beyond]) > 1 and cut and nearly:
+        return Finding("clipped", f"The largest values all come out as {cap:.6g}: are they cut off?")
     if right.any() and not grossly.all():
         return NOTHING
     if right.any():
@@ -341,10 +354,6 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
                 return Finding("only the first", f"Only the first {what} is right.{zeros}")
             if len(lines) > 1 and lines[:-1].all() and not lines[-1]:
                 return Finding("not the last", f"The last {what} is wrong, and only that.")
-        worst = np.abs(want) >= np.abs(want)[~right].min()
-        flat = want.size > 3 and np.ptp(got[worst]) == 0 and np.ptp(want[worst]) > 1 and bool(got[worst].flat[0])
-        if facts.truth != "finite difference" and flat:
-            return Finding("clipped", f"The largest values all come out as {got[worst].flat[0]:.6g}: are they cut off?")
         return NOTHING
     ratio = got / want
     if np.all(np.abs(want) > 1e-9):
@@ -377,9 +386,10 @@ def _lines(right: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def _cut_off(got: Floats, want: Floats, right: NDArray[np.bool_]) -> Finding | None:
     """Whether all that is wrong should be larger than a round number, and comes out as that number, with its sign."""
     cut, whole = got[~right], want[~right]
-    if np.all((want > 0) & (want < 1)):
+    if np.all((want >= 0) & (want <= 1)):
         edge, nearer = np.minimum(cut, 1 - cut), np.minimum(whole, 1 - whole)
-        if np.ptp(edge) < 1e-12 and abs(edge[0] - round(edge[0], 3)) < 1e-12 and np.all(nearer < 0.99 * edge):
+        round_number = edge[0] > 0 and abs(edge[0] - float(f"{edge[0]:.1g}")) < 1e-12
+        if np.ptp(edge) < 1e-12 and round_number and np.all(nearer < 0.99 * edge):
             return Finding("clipped", f"Where it is wrong it comes out {edge[0]:g} from 0 or 1: is it cut off there?")
     bound = float(np.abs(cut).max())
     if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > 1.001 * bound**2):

@@ -19,9 +19,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
-from decimal import Decimal
-from fractions import Fraction
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -216,37 +214,60 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     That is so under their names, and wherever else an answer is kept: as a default, in a closure, under another name.
     """
     kept = {name: namespace[name] for name in given if name in namespace}
-    codes: list[tuple[FunctionType, CodeType]] = []
+    with contextlib.ExitStack() as led:
+        try:
+            for name, own in kept.items():
+                if own is not called and own is not given[name]:
+                    led.enter_context(_led(own, given[name]))
+            namespace.update(given)
+            yield
+        finally:
+            for name in given:
+                namespace.pop(name, None)
+            namespace.update(kept)
+
+
+@contextlib.contextmanager
+def _led(own: Any, to: Any) -> Iterator[None]:
+    """Whoever calls ``own`` calls ``to`` meanwhile, where it is made in Python: a function, a method, an object."""
+    function, dropped = (own.__func__, 1) if type(own) is MethodType else (own, 0)
+    if type(function) is FunctionType and _may_lead(function.__code__):
+        kept = "__code__", function.__code__
+        lead: Any = _leading_to(to, dropped, function.__code__)
+    else:  # an object with a __call__ of its own; what np.vectorize gives is one
+        kept = "__class__", type(function)
+        body = {"__slots__": (), "__call__": lambda _, *args, **kwargs: to(*args, **kwargs)}
+        try:
+            lead = type("Lead", (type(function),), body)
+        except Exception:
+            lead = type(function)
+    with contextlib.suppress(TypeError):  # not of a kind that can be led
+        object.__setattr__(function, kept[0], lead)
     try:
-        for name, own in kept.items():
-            if type(own) is FunctionType and own is not called and own is not given[name] and _may_lead(own.__code__):
-                codes.append((own, own.__code__))
-                own.__code__ = _leading_to(given[name])
-        namespace.update(given)
         yield
     finally:
-        for own, code in reversed(codes):
-            own.__code__ = code
-        for name in given:
-            namespace.pop(name, None)
-        namespace.update(kept)
+        with contextlib.suppress(TypeError):
+            object.__setattr__(function, *kept)
 
 
 def _may_lead(code: CodeType) -> bool:
-    """Whether a function's code may be changed for that of a plain function without free variables."""
+    """Whether a function's code may be changed for that of a plain function."""
     unlike = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
-    return not code.co_freevars and not code.co_flags & unlike
+    return not code.co_flags & unlike
 
 
-def _leading_to(function: Any) -> CodeType:
-    """The code of a function that hands its arguments on to another."""
+def _leading_to(function: Any, dropped: int, own: CodeType) -> CodeType:
+    """The code of a function that hands its arguments on to another, but for the first, in the place of its ``own``."""
 
     def leads(*args: Any, **kwargs: Any) -> Any:
         to: Any = "function"
-        return to(*args, **kwargs)
+        dropped: Any = "dropped"
+        return to(*args[dropped:], **kwargs)
 
     code = leads.__code__
-    return code.replace(co_consts=tuple(function if const == "function" else const for const in code.co_consts))
+    stand_for = {"function": function, "dropped": dropped}
+    consts = tuple(stand_for.get(const, const) if type(const) is str else const for const in code.co_consts)
+    return code.replace(co_consts=consts, co_freevars=own.co_freevars)
 
 
 def _namespace(function: Any) -> dict[str, Any]:
@@ -504,7 +525,7 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, int | float | np.generic):
         return value
-    if isinstance(value, Decimal | Fraction):
+    if hasattr(type(value), "__float__"):  # a Fraction, a Decimal, a class of the student's own
         return float(value)
     raise TypeError(f"not a number: {value!r}")
 
