@@ -231,6 +231,7 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
 def _led(own: Any, to: Any) -> Iterator[None]:
     """Whoever calls ``own`` calls ``to`` meanwhile, where it is made in Python: a function, a method, an object."""
     function, dropped = (own.__func__, 1) if type(own) is MethodType else (own, 0)
+    kept: tuple[str, Any]
     if type(function) is FunctionType and _may_lead(function.__code__):
         kept = "__code__", function.__code__
         lead: Any = _leading_to(to, dropped, function.__code__)
