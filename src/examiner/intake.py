@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from .class_ import LARGEST_SUBMISSION, ClassError, Job, read_regular, write_atomically
@@ -457,6 +458,7 @@ def worked_on(content: bytes, assignment: Assignment) -> tuple[bool, int]:
     return True, sum(_squeezed(cell.release_source) not in cells[1] for cell in asked)
 
 
+@lru_cache(maxsize=1)  # a notebook is first asked for its assignment, then for how much of it was worked on
 def _ids_and_texts(content: bytes) -> IdsAndTexts:
     """The grade_ids and the texts without spaces of a notebook's cells; none where it is no notebook."""
     try:

@@ -443,7 +443,7 @@ class Decoder:
         renewed = [self._made(body) for _, body in changed]
         bodies = [*self._bodies, *[body for _, body in changed]]
         for thing, body in zip([*made, *renewed], bodies, strict=True):
-            if type(thing) is not np.ndarray or thing.dtype.kind == "O":
+            if type(thing) in (list, dict, set) or (type(thing) is np.ndarray and thing.dtype.kind == "O"):
                 self.folded = True
                 self._fill(thing, body)
         self.at = root
@@ -488,7 +488,7 @@ class Decoder:
         return self._take(self._take(1)[0]).decode("ascii")
 
     def _made(self, body: tuple[int, int]) -> Any:
-        """An object of the kind that an entry tells: an array with its values, unless these are objects, else empty."""
+        """An object of the kind that an entry tells: a generator, an array unless of objects; else still empty."""
         start, end = body
         kind = self.data[start]
         if kind == 97:  # a
@@ -500,14 +500,21 @@ class Decoder:
         if kind == 83:  # S
             return set()
         if kind == 82:  # R
-            self.at = start + 1
-            name = self._name()
-            if name not in _GENERATORS:
-                raise Malformed("an unknown generator")
-            self._small(1)  # it takes as long to make as a thousand numbers
-            _, seed = self.value()
-            return np.random.Generator(_GENERATORS[name](_sown(seed)))
+            return self._made_generator(start, end)
         raise Malformed("an unknown object")
+
+    def _made_generator(self, start: int, end: int) -> np.random.Generator:
+        self.at = start + 1
+        name = self._name()
+        if name not in _GENERATORS:
+            raise Malformed("an unknown generator")
+        self._small(1)  # it takes as long to make as a thousand numbers
+        state, seed = self.value()
+        if self.at != end:
+            raise Malformed("bytes left over")
+        generator = np.random.Generator(_GENERATORS[name](_sown(seed)))
+        _set_state(generator, name, state)
+        return generator
 
     def _made_array(self, start: int, end: int) -> np.ndarray:
         data = self.data
@@ -544,11 +551,8 @@ class Decoder:
                 thing[key] = self.value()
         elif kind == 83:  # S
             thing.update([self.value() for _ in range(self._small(self._u32()))])
-        elif kind == 97:  # a
+        else:  # a
             self._fill_objects(thing)
-        else:
-            name = self._name()
-            _set_state(thing, name, self.value()[0])
         if self.at != end:
             raise Malformed("bytes left over")
 

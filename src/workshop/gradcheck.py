@@ -231,24 +231,19 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
 def _led(own: Any, to: Any) -> Iterator[None]:
     """Whoever calls ``own`` calls ``to`` meanwhile, where it is made in Python: a function, a method, an object."""
     function, dropped = (own.__func__, 1) if type(own) is MethodType else (own, 0)
-    kept: tuple[str, Any]
+    kept: Any
+    lead: Any
     if type(function) is FunctionType and _may_lead(function.__code__):
-        kept = "__code__", function.__code__
-        lead: Any = _leading_to(to, dropped, function.__code__)
+        part, kept, lead = "__code__", function.__code__, _leading_to(to, dropped, function.__code__)
     else:  # an object with a __call__ of its own; what np.vectorize gives is one
-        kept = "__class__", type(function)
-        body = {"__slots__": (), "__call__": lambda _, *args, **kwargs: to(*args, **kwargs)}
-        try:
-            lead = type("Lead", (type(function),), body)
-        except Exception:
-            lead = type(function)
+        part, kept, lead = "__class__", type(function), _kind_leading_to(to, type(function))
     with contextlib.suppress(TypeError):  # not of a kind that can be led
-        object.__setattr__(function, kept[0], lead)
+        object.__setattr__(function, part, lead)
     try:
         yield
     finally:
         with contextlib.suppress(TypeError):
-            object.__setattr__(function, *kept)
+            object.__setattr__(function, part, kept)
 
 
 def _may_lead(code: CodeType) -> bool:
@@ -269,6 +264,15 @@ def _leading_to(function: Any, dropped: int, own: CodeType) -> CodeType:
     stand_for = {"function": function, "dropped": dropped}
     consts = tuple(stand_for.get(const, const) if type(const) is str else const for const in code.co_consts)
     return code.replace(co_consts=consts, co_freevars=own.co_freevars)
+
+
+def _kind_leading_to(function: Any, own: type) -> type:
+    """A kind of ``own`` whose objects hand their arguments on to a function; ``own`` itself where there can be none."""
+    body = {"__slots__": (), "__call__": lambda _, *args, **kwargs: function(*args, **kwargs)}
+    try:
+        return type("Lead", (own,), body)
+    except Exception:
+        return own
 
 
 def _namespace(function: Any) -> dict[str, Any]:
