@@ -16,10 +16,11 @@ from typing import Any
 
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HIDDEN, END_SOLUTION, Assignment
+from .lock import part_of_lock
 from .report import TEMPLATES, safe_markdown
 
 # What a student's notebook needs; their own needs come from the lock.
-STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "notebook", "numpy")
+STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy")
 SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
 
@@ -43,7 +44,7 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     for path in slides:
         (target / "slides").mkdir(exist_ok=True)
         shutil.copy(path, target / "slides" / path.name)
-    (target / "requirements.txt").write_text(student_lock((root / "requirements.lock").read_text()))
+    (target / "requirements.txt").write_text(part_of_lock((root / "requirements.lock").read_text(), STUDENT_PACKAGES))
     shutil.copy(TEMPLATES / "student_environment.yml", target / "environment.yml")
     readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
     listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
@@ -94,28 +95,6 @@ def _strings(value: Any) -> Iterable[str]:
         else:
             for part in value:
                 yield from _strings(part)
-
-
-def student_lock(lock: str) -> str:
-    """The part of requirements.lock that a student's notebook needs, hashes and all.
-
-    The lock says below each package who needs it: `# via`. A package with a version for each Python has several blocks.
-    """
-    blocks: dict[str, list[str]] = {}
-    needed_by: dict[str, set[str]] = {}
-    for match in re.finditer(r"^([A-Za-z0-9._-]+)==.*(?:\n[ ]+.*)*\n?", lock, re.MULTILINE):
-        name = _canonical(match[1])
-        blocks.setdefault(name, []).append(match[0].rstrip() + "\n")
-        via = re.findall(r"^ +#(?: via)? +([A-Za-z0-9._-]+)$", match[0], re.MULTILINE)
-        needed_by.setdefault(name, set()).update(map(_canonical, via))
-    needed = {_canonical(name) for name in STUDENT_PACKAGES} & set(blocks)
-    while more := {name for name in blocks if name not in needed and needed_by[name] & needed}:
-        needed |= more
-    return "".join(block for name in sorted(needed) for block in blocks[name])
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 # --- a site of the notebooks that runs in the browser alone ---
