@@ -175,9 +175,9 @@ def ensure(root, groups, wanted=""):
         install(venv, root, sorted({*there, *groups}))
         write_state(venv, dict(state, stamp=stamp, groups=sorted({*there, *groups})))
     if "test" in groups or "slides" in groups:
-        import browser
+        import chromium
 
-        browser.provide(venv)
+        chromium.provide(venv)
 
 
 def make_venv(venv, root, wanted):
@@ -205,7 +205,8 @@ def make_venv(venv, root, wanted):
         raise Trouble(why_no_venv(done))
     if version_of(python_in(venv)) != version:
         raise Trouble(
-            "what is installed in %s can't be run: is its disk mounted with noexec? Put the course on another disk." % root
+            "what is installed in %s can't be run: is its disk mounted with noexec? Put the course on another disk."
+            % root
         )
 
 
@@ -351,7 +352,7 @@ def why_not_installed(said, venv):
         return "%s What is installed stays; free some space, and run again to go on." % fullest(venv)
     if NETWORK.search(said):
         return (
-            "the package index could not be reached, or does not have what is needed. Is the network there, and a proxy "
+            "the package index could not be reached, or lacks what is needed. Is the network there, is a proxy "
             "needed (HTTPS_PROXY), or an index of your own (pip config)? Run the same command again to go on.\n"
             "pip said (all of it is in %s):\n%s" % (log, last_lines(said))
         )
@@ -378,7 +379,9 @@ def about_disk(error, root):
     if error.errno == errno.EROFS:
         return "the folder %s is on a disk that can only be read. Copy the course to one that can be written." % root
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "you may not write to %s (ls -ld shows whose it is). Copy the course to a folder of yours." % (place or root)
+        return "you may not write to %s (ls -ld shows whose it is). Copy the course to a folder of yours." % (
+            place or root
+        )
     return "%s (%s)." % (error.strerror or error, place)
 
 

