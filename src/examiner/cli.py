@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import errno
 import hashlib
@@ -12,11 +13,13 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
@@ -39,6 +42,9 @@ LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its r
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="degrade")  # a terminal that lacks σ is no reason to lose a class report
     options = parser().parse_args(arguments)
     # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -53,13 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def _degrade(error: UnicodeError) -> tuple[str, int]:
+    """The nearest that plain ASCII has for what a terminal can't show."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode(), error.end
+
+
+PLAIN = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": "*"})
+codecs.register_error("degrade", _degrade)
+
+
+def own_command() -> str:
+    """The name by which whoever runs this command can run it again."""
+    given = sys.argv[0]
+    if os.path.basename(given) != "workshop" or shutil.which("workshop") == os.path.abspath(given):
+        return "workshop"
+    near = os.path.relpath(given)
+    return given if near.startswith("..") else near
+
+
 FULL = re.compile("No space left on device|Disk quota exceeded|database or disk is full")  # the last is SQLite's
 
 
 def _in_words(error: Exception, course: Path) -> str:
     """What failed, where, and what to do. What nobody foresaw is raised anew."""
     if FULL.search(str(error)):
-        where = getattr(error, "filename", None) or course
+        where = getattr(error, "filename", None) or min((course, Path(tempfile.gettempdir())), key=_free)
         return f"the disk is full ({where}). What is written is whole; free some space and run again to go on."
     if isinstance(error, ClassError):
         return str(error)
@@ -68,6 +95,11 @@ def _in_words(error: Exception, course: Path) -> str:
     if _is_database(error):
         return f"the gradebook failed: {str(error).splitlines()[0]}. Run again to go on."
     raise error
+
+
+def _free(place: Path) -> int:
+    """The bytes that are free on a place's disk."""
+    return shutil.disk_usage(place).free
 
 
 def _about_disk(error: OSError) -> str:
@@ -278,8 +310,8 @@ def _gradebook(course: Any) -> Iterator[Any]:
 
 def _nothing_to_grade(course: Any) -> str:
     return (
-        f"There is nothing to grade in {course.submitted}. Bring submissions in with "
-        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+        f"There is nothing to grade in {course.submitted}. Bring submissions in with `{own_command()} grade --from "
+        "ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
     )
 
 
@@ -511,6 +543,10 @@ class _Class:
         write_atomically(root / "grades.csv", grades_csv(self.gradebook, self.summary, self.roster))
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
+        if report:
+            path = root / "class_report.html"
+            if _stamp(path, STAMP) != self.summary.stamp():
+                write_atomically(path, self.summary.page())
         say("")
         if len(self.students) <= LONGEST_TABLE:
             for name, assignment in self.assignments.items():
@@ -519,10 +555,6 @@ class _Class:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if self.summary.ungraded:
             say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
-        if report:
-            path = root / "class_report.html"
-            if _stamp(path, STAMP) != self.summary.stamp():
-                write_atomically(path, self.summary.page())
         written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
             ", class_report.html" if report else ""
         )

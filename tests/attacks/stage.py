@@ -239,16 +239,18 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
         faults.append(f"reached the network ({stage.calls[0]})")
     if leftovers(sandbox):
         faults.append("left processes behind")
-    if seconds > attack.within:
-        faults.append("took too long")
     if _scratches(sandbox) - scratches:
         faults.append("left files behind")
     if any("examiner" in why for why in result.needs_eye):
         faults.append("ended the examiner")
+    began = time.monotonic()
     if grade(HONEST, ASSIGNMENT, KEY, LIMITS, sandbox).score != 7:
         faults.append("harmed the next submission")
         with suppress(Exception):
             nursery(sandbox).close()
+    # An honest submission takes half a second at most; where it takes longer the machine is busy, and all takes longer.
+    if seconds > attack.within * max(1.0, 2 * (time.monotonic() - began)):
+        faults.append("took too long")
     if not any(mark.message for mark in result.marks):
         faults.append("said nothing")
     return Outcome(attack, result, (*faults, *harm_to_pages(result)), seconds)
