@@ -196,7 +196,20 @@ def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
         whole = finish(label(page.read_text(encoding="utf-8"), filled))
         page.write_text(f"{whole}<!-- {digest()} seal-{seal(whole)} -->", encoding="utf-8", newline="\n")
         if pdf:
-            pdf.write_bytes(printed(page))
+            paper = Path(folder, "paper.html")
+            paper.write_text(for_paper(whole), encoding="utf-8")
+            pdf.write_bytes(printed(paper))
+
+
+def for_paper(page: str) -> str:
+    """The page for a PDF, whose readers see no words inside a picture: each figure says its formulas as one."""
+
+    def whole(found: re.Match[str]) -> str:
+        inside = " ".join(f"{words}." for words in re.findall(r'class="tex" role="img" aria-label="([^"]*)"', found[3]))
+        return f'{found[1]}role="img" aria-label="{found[2]} In it: {inside}"{found[3]}'
+
+    figures = r'(<svg [^>]*class="figure[^>]*)role="group" aria-label="([^"]*)"(.*?</svg>)'
+    return re.sub(figures, whole, page, flags=re.S).replace("<strong>", "<b>").replace("</strong>", "</b>")
 
 
 def printed(page: Path) -> bytes:

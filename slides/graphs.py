@@ -37,7 +37,7 @@ ROW = 104  # px between the rows of a graph's layout
 BOX = (84, 72)  # width and height of a quantity's box
 RADIUS = 22  # of an operation's circle
 MARGIN = {"logistic regression": 60}  # px on the right, where a label reaches beyond L
-PLACES = {("x2", "s"): 0.3}
+PLACES = {"logistic regression": {("x2", "s"): 0.3}, "one hidden layer": {("one", "s"): 0.66}}
 
 
 @dataclass(frozen=True)
@@ -159,18 +159,15 @@ def canvas_of(graph: Graph) -> tuple[Canvas, int, int]:
     columns = max(node.at[0] for node in graph.nodes)
     unit = ((WIDTH - 92 - MARGIN.get(graph.name.split(",")[0], 0)) / columns, ROW)
     height = max(node.at[1] for node in graph.nodes) * ROW + 100
-    return Canvas(replace(graph, edges=tuple(map(placed, graph.edges))), unit), WIDTH, round(height)
-
-
-def placed(edge: Edge) -> Edge:
-    """An edge with its parameter where the slides write it: there is room for what a derivative adds beside it."""
-    return replace(edge, label_at=PLACES.get((edge.source, edge.target), edge.label_at))
+    here = PLACES.get(graph.name, {})  # where a parameter is written so that there is room beside it
+    edges = [replace(edge, label_at=here.get((edge.source, edge.target), edge.label_at)) for edge in graph.edges]
+    return Canvas(replace(graph, edges=tuple(edges)), unit), WIDTH, round(height)
 
 
 def forward(graph: Graph) -> Figure:
     """The forward pass: first what is given, then each quantity as it is worked out."""
     canvas, width, height = canvas_of(graph)
-    values = nudge.evaluate(graph)
+    graph, values = canvas.graph, nudge.evaluate(graph)
     given = [node for node in graph.nodes if not node.op]
     boxes: Layer = [draw_box(canvas, node, None if node.name == "one" else value(values[node.name])) for node in given]
     figure = Figure(
@@ -197,7 +194,7 @@ class Arrival:
     amount: str
     side: str = "above"  # or "below"
     anchor: str = "middle"
-    level: int = 1  # lines away from the box; from the second on a thin line leads there
+    level: int = 1  # lines away from the box
     via: str = ""  # where two paths meet: the share that came by this box
 
 
@@ -220,7 +217,9 @@ def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: f
             step += _travel(canvas, name, reached)
             reached.add(name)
             step.append(draw_box(canvas, graph.node(name), value(after[name]), NUDGE, NUDGE_PALE))
-        step += [mark for arrival in together for mark in _amount(canvas, start, arrival)]
+        lowest = {name: min(a.level for a in together if a.name == name) for name in {a.name for a in together}}
+        for arrival in together:
+            step += _amount(canvas, start, arrival, 1 < arrival.level == lowest[arrival.name])
         figure.layers.append(step)
     ratio = (after["L"] - values["L"]) / delta
     sentence = rf"\delta = {delta}\,: \quad L = {values['L']:.5f} \;\to\; {after['L']:.5f}, \qquad "
@@ -244,8 +243,8 @@ def _travel(canvas: Canvas, name: str, reached: set[str]) -> Layer:
     return [*marks, line(canvas.last_leg(node), NUDGE, 4, head=True)] if node.op_at else marks
 
 
-def _amount(canvas: Canvas, start: str, arrival: Arrival) -> Layer:
-    """What arrived, written beside the box."""
+def _amount(canvas: Canvas, start: str, arrival: Arrival, led: bool) -> Layer:
+    """What arrived, written beside the box, or with a line that leads to it."""
     (x, y), up = canvas.box(arrival.name), -1 if arrival.side == "above" else 1
     rim_y, middle = y + up * BOX[1] / 2, x
     if arrival.anchor != "middle":
@@ -253,7 +252,7 @@ def _amount(canvas: Canvas, start: str, arrival: Arrival) -> Layer:
     at = rim_y + up * ((36 if "frac" in arrival.amount else 24) + 36 * (arrival.level - 1))
     about = f'data-nudged="{start}" data-at="{arrival.name}"' + (f' data-via="{arrival.via}"' if arrival.via else "")
     lead = [(middle, rim_y + up * 3), (middle, at - up * 22)]
-    marks = [line(lead, NUDGE, 1.5)] if arrival.level > 1 else []
+    marks = [line(lead, NUDGE, 1.5)] if led else []
     return [*marks, tex(arrival.amount, (x, at), SIZE - 2, NUDGE, arrival.anchor, about)]
 
 
@@ -318,7 +317,7 @@ def backward(graph: Graph, steps: Sequence[Collect], says: str, columns: int, nu
     for group in steps:
         step: Layer = []
         for back in group.arrows:
-            edge = next(e for e in graph.edges if (e.source, e.target) == (back.source, back.target))
+            edge = next(e for e in canvas.graph.edges if (e.source, e.target) == (back.source, back.target))
             target = graph.node(back.target)
             route = from_weight(canvas, edge) if back.to_weight else canvas.route(edge)
             if target.op_at and not back.to_weight:
