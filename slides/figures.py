@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -297,7 +298,10 @@ def demo_still() -> Figure:
     ends_at: list[float] = []
     for eta, (colour, dash) in zip(RATES, TRACES, strict=True):
         heights = np.log10(gradient_descent(X, y, eta, STEPS)[2])
-        inside = [(i, float(height)) for i, height in enumerate(heights) if height <= right.y[1]]
+        inside = [(float(i), float(height)) for i, height in enumerate(heights) if height <= right.y[1]]
+        if len(inside) <= STEPS:  # it leaves through the top
+            low, high = heights[len(inside) - 1 : len(inside) + 1]
+            inside.append((len(inside) - 1 + (right.y[1] - low) / (high - low), right.y[1]))
         marks.append(line([right.place(*at) for at in inside], colour, 3.5, head=len(inside) <= STEPS, more=dash))
         ends_at.append(right.place(*inside[-1])[1])
     free = 420.0  # labels stand in the order of the lines' ends, and none on another
@@ -390,6 +394,7 @@ D, SHORT = r"\dfrac{\partial L}{\partial %s}", r"\partial L/\partial %s"
 BOLD = {letter: rf"\mathbf{{{letter}}}" for letter in VECTORS}
 
 
+@cache
 def all_figures() -> dict[str, Figure]:
     """Every figure by the name of its file."""
     return {**curve_figures(), **logistic_figures(), **network_figures()}
@@ -429,9 +434,9 @@ def logistic_figures() -> dict[str, Figure]:
             one,
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat", SHORT % "s", (0, 34))), (D % "s" + r" = \hat{y} - y",)),
-                Collect((Back("one", "s", SHORT % "b", (62, 22), 14, True),), (D % "b" + r" = \hat{y} - y",)),
+                Collect((Back("one", "s", SHORT % "b", (56, 20), 14, True),), (D % "b" + r" = \hat{y} - y",)),
                 Collect((Back("x1", "s", SHORT % "w_1", (66, -22), -14, True),), (D % "w_1" + " = x_1 " + D % "b",)),
-                Collect((Back("x2", "s", SHORT % "w_2", (-160, 22), 14, True),), (D % "w_2" + " = x_2 " + D % "b",)),
+                Collect((Back("x2", "s", SHORT % "w_2", (-119, 25), 14, True),), (D % "w_2" + " = x_2 " + D % "b",)),
             ],
             "Red arrows run from L back to s, then to b, w 1 and w 2.",
             4,
@@ -467,7 +472,7 @@ def network_figures() -> dict[str, Figure]:
             vector_form(two),
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat")), ()),
-                Collect((Back("one", "s", SHORT % "b", (66, 22), 14, True),), (D % "b" + r" = \hat{y} - y",)),
+                Collect((Back("one", "s", SHORT % "b", (52, 18), 14, True),), (D % "b" + r" = \hat{y} - y",)),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["w"], (0, -24), -14, True),),
                     (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "b",),
@@ -504,21 +509,21 @@ def network_figures() -> dict[str, Figure]:
             vector_form(two),
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat", SHORT % "s", (0, 34))), (D % "s" + r" = \hat{y} - y",)),
-                Collect((Back("one", "s", SHORT % "b", (66, 22), 14, True),), (D % "b" + " = " + D % "s",)),
+                Collect((Back("one", "s", SHORT % "b", (52, 18), 14, True),), (D % "b" + " = " + D % "s",)),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["w"], (0, -24), -14, True),),
-                    (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "s",),
+                    (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "b",),
                 ),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["h"], (-50, 26)),),
-                    (D % BOLD["h"] + " = " + D % "s" + rf" {BOLD['w']}^\top",),
+                    (D % BOLD["h"] + " = " + D % "b" + rf" {BOLD['w']}^\top",),
                 ),
                 Collect(
                     (Back("t", "h", SHORT % BOLD["t"], (0, 34)),),
                     (D % BOLD["t"] + r" = \mathbf{h}(1 - \mathbf{h}) \odot " + D % BOLD["h"],),
                 ),
                 Collect(
-                    (Back("one", "t", SHORT % BOLD["c"], (66, 22), 14, True),), (D % BOLD["c"] + " = " + D % BOLD["t"],)
+                    (Back("one", "t", SHORT % BOLD["c"], (52, 18), 14, True),), (D % BOLD["c"] + " = " + D % BOLD["t"],)
                 ),
                 Collect(
                     (Back("x", "t", SHORT % BOLD["V"], (0, -24), -14, True),),

@@ -116,7 +116,11 @@ def draw_op(canvas: Canvas, node: Node) -> list[str]:
         f'<circle cx="{number(x)}" cy="{number(y)}" r="{RADIUS}" fill="{CIRCLE}" stroke="{INK}" stroke-width="2.5"/>'
     )
     sign = {"+": "+", "sigmoid": r"\sigma"}[node.op]
-    return [circle, tex(sign, (x, y - (2 if sign != "+" else 0)), SIZE), line(canvas.last_leg(node), head=True)]
+    return [
+        circle,
+        tex(sign, (x, y - (2 if sign != "+" else 0)), SIZE, behind=CIRCLE),
+        line(canvas.last_leg(node), head=True),
+    ]
 
 
 def draw_edge(canvas: Canvas, edge: Edge) -> str:
