@@ -147,6 +147,16 @@ def descent(points_of_a_step: str) -> list[Values]:
     ]
 
 
+def stacked(each: list[Values], name: str) -> Any:
+    """A row for each point."""
+    return np.vstack([values[name] for values in each])
+
+
+def one_by_one(each: list[Values], name: str) -> Callable[[int], Any]:
+    """Point i's own value."""
+    return lambda i: each[i][name]
+
+
 def batch() -> list[Values]:
     """Both models on several points; derivatives of one point i by central differences, and rows that stack them."""
     made = []
@@ -155,19 +165,18 @@ def batch() -> list[Values]:
         rows = [at_random(kind, float(i % 2)) | {"x": draw.normal(size=(1, 2))} for i in range(5)]
         each = [model(kind, rows[0] | {"x": row["x"], "y": row["y"]}) for row in rows]
 
-        def of(name: str, each: list[Values] = each) -> Callable[[int], Any]:
-            return lambda i: each[i][name]
-
-        def stack(name: str, each: list[Values] = each) -> Any:
-            return np.vstack([values[name] for values in each])
-
-        values: Values = {"points": range(5), "N": 5.0, "X": stack("x"), "w": each[0]["w"], "b": each[0]["b"]}
-        values |= {name: stack(name) for name in ("s", "y", HAT)}
-        values |= {f"{name}_i": of(name) for name in ("x", "y", HAT)}
-        values |= {f"dL_i/d{name}": of(f"dL/d{name}") for name in ("w", "b")}
+        values: Values = {"points": range(5), "N": 5.0, "X": stacked(each, "x"), "w": each[0]["w"], "b": each[0]["b"]}
+        values |= {name: stacked(each, name) for name in ("s", "y", HAT)}
+        values |= {f"{name}_i": one_by_one(each, name) for name in ("x", "y", HAT)}
+        values |= {f"dL_i/d{name}": one_by_one(each, f"dL/d{name}") for name in ("w", "b")}
         if kind == "network":
-            values |= {"h": stack("h"), "h_i": of("h"), "dL/dt": stack("dL/dt"), "dL_i/dt_i": of("dL/dt")}
-            values |= {f"dL_i/d{name}": of(f"dL/d{name}") for name in ("V", "c")}
+            values |= {
+                "h": stacked(each, "h"),
+                "h_i": one_by_one(each, "h"),
+                "dL/dt": stacked(each, "dL/dt"),
+                "dL_i/dt_i": one_by_one(each, "dL/dt"),
+            }
+            values |= {f"dL_i/d{name}": one_by_one(each, f"dL/d{name}") for name in ("V", "c")}
         made.append(values)
     return made
 
@@ -215,13 +224,13 @@ def meaning(number: int, title: str) -> list[Values]:
     for start, make in PLACES:
         if title.startswith(start):
             return make()
-    layer = next(n for n, _, text in slides() if 'aria-current="step">Gradient and backpropagation: networks' in text)
+    layer = next(n for n, _, text in slides() if 'aria-current="step">Networks' in text)
     return models("network" if number > layer else "logistic")
 
 
 def split(text: str) -> list[str]:
     """Several equations on a line, each by itself."""
-    return [part.strip(" ,") for part in re.split(r",?\s*\\quad(?![^{]*\\end)", text) if part.strip(" ,")]
+    return [part.strip(" ,") for part in re.split(r",?\s*\\q?quad(?![^{]*\\end)", text) if part.strip(" ,")]
 
 
 def equations() -> list[Any]:
@@ -282,7 +291,7 @@ def kind_of(figure: str) -> str:
 
 FORMULAS = sorted({(kind_of(f), tex) for f, tex, _ in drawn() if "=" in tex and "partial" in tex})
 AMOUNTS = [
-    pytest.param(f, tex, *(re.findall(r'data-(?:nudged|at|via)="(\w+)"', about) + [""])[:3], id=f"{f}: {tex}")
+    pytest.param(f, tex, *[*re.findall(r'data-(?:nudged|at|via)="(\w+)"', about), ""][:3], id=f"{f}: {tex}")
     for f, tex, about in drawn()
     if "data-nudged" in about
 ]
