@@ -155,7 +155,7 @@ ITEMS: list[tuple[str, list[str]]] = [
         ],
     ),
     (
-        r"What about the input? $\;\displaystyle\frac{\partial L}{\partial x_1} = {?}$",
+        r"What about the input? $\;\partial L/\partial x_1 = {?}$",
         [r"= {?}", r"v_{11} \frac{\partial L}{\partial t_1} + v_{12} \frac{\partial L}{\partial t_2}"],
     ),
     (
@@ -184,7 +184,7 @@ FIGURES = {
     "So the top layer is known already": "network-backward-top",
     r"Nudge $t_1$: through the sigmoid": "network-nudge-t1",
     r"Nudge $v_{11}$: the input scales it again": "network-nudge-v11",
-    r"What about the input? $\;\displaystyle\frac{\partial L}{\partial x_1} = {?}$": "network-nudge-x1",
+    r"What about the input? $\;\partial L/\partial x_1 = {?}$": "network-nudge-x1",
     "All of backpropagation": "network-backward",
     r"How large may $\delta$ be?": "nudge-network",
 }
