@@ -114,7 +114,7 @@ def squashing(name: str, function: Callable[[float], float], slope: Callable[[fl
     first += [axes.curve(function, INK), tex("y", axes.place(3.4, 0.84), SIZE)]
     step = [axes.curve(slope, SLOPE)]
     step.append(tex(r"\dfrac{dy}{dx}", axes.place(-2.1 if not low else -1.6, 0.28 if not low else 0.62), SIZE, SLOPE))
-    return Figure(560, 440, f"The {name} of x from −4 to 4, and its slope, which is largest at 0.", [first, step])
+    return Figure(560, 440, f"The {name} of x from minus 4 to 4, and its slope, which is largest at 0.", [first, step])
 
 
 def losses() -> Figure:

@@ -28,11 +28,11 @@ PALETTE = {  # by what it stands for: on white paper, in the dark. build.py hand
     "tint": ("#eef4f9", "#1f262e"),
     "contour": ("#b9c3cc", "#4b5661"),
     "circle": ("#eef1f4", "#2a313a"),  # of an operation
-    "nudge": ("#0067a5", "#6cc4f5"),  # δ, what it moves, and ΔL/δ
+    "nudge": ("#0067a5", "#6cb8ee"),  # δ, what it moves, and ΔL/δ
     "nudge-pale": ("#e6f1f8", "#12303f"),
-    "slope": ("#b3261e", "#ff8f85"),  # a derivative by backpropagation
+    "slope": ("#b3261e", "#ff8a80"),  # a derivative by backpropagation
     "slope-pale": ("#fbeae8", "#43211f"),
-    "central": ("#b35c00", "#f5b060"),  # the central difference; always dashed
+    "central": ("#b35c00", "#ffb370"),  # the central difference; always dashed
     **{f"class-{i}": pair for i, pair in enumerate(zip(CLASS_COLOURS, ("#6cc4f5", "#ff9d5c"), strict=True))},
     **{
         f"line-{i}": pair  # of the first, second, … line of a picture; each has its dash too
