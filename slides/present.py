@@ -33,7 +33,6 @@ DEMO = HERE.parent / "docs" / "demo"
 LIVE = "from workshop import live\n"
 CELLS = {
     "demo": LIVE + "from answers import answers\nlive.logistic_demo(answers('logistic_regression'))",
-    "demo-network": LIVE + "from answers import answers\nlive.network_demo(answers('mlp_sgd'))",
     "nudge-logistic": LIVE + "live.nudge_demo('logistic')",
     "nudge-network": LIVE + "live.nudge_demo('network')",
 }
