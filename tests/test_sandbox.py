@@ -45,7 +45,7 @@ def test_no_process_outlives_its_submission() -> None:
 
 
 def test_the_ladder_says_why_a_rung_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_proves", lambda rung, _: "no Landlock here" if "landlock" in rung else "")
+    monkeypatch.setattr(sandbox, "_proves", lambda rung, *_: "no Landlock here" if "landlock" in rung else "")
     rung, reasons = best_rung([])
     assert (rung, "namespaces+landlock: no Landlock here" in reasons) == ("namespaces", sys.platform == "linux")
 
@@ -57,7 +57,7 @@ def test_without_a_sandbox_the_grader_refuses_and_names_the_option() -> None:
         s.best_rung = lambda *_: ("", "this kernel has nothing")
         from examiner.student import _main
         import sys
-        _main(int(sys.argv[1]), int(sys.argv[2]), "auto")
+        _main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
     """
     import textwrap
 

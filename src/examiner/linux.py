@@ -37,7 +37,8 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
     "getcwd": (79, 17), "chdir": (80, 49), "fchdir": (81, 50), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
     # memory and threads of its own
     "brk": (12, 214), "mprotect": (10, 226), "munmap": (11, 215), "mremap": (25, 216),
-    "set_robust_list": (273, 99), "rseq": (334, 293), "sched_yield": (24, 124), "exit": (60, 93), "exit_group": (231, 94),
+    "set_robust_list": (273, 99), "rseq": (334, 293), "sched_yield": (24, 124), "exit": (60, 93),
+    "exit_group": (231, 94),
     # its signals and timers
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
     "sigaltstack": (131, 132), "restart_syscall": (219, 128),
