@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: adequacy stock bench-class test-slow mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live attacks fuzz-wire bench-grading
+.PHONY: adequacy stock bench-class test-slow mutants help setup grade sample-class lite student-bundle solutions test lab check release lock lock-check browser slides present demo bench-live attacks trace-calls fuzz-wire bench-grading
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ test-slow: setup browser ## the longer campaigns: fifty killed runs, the static 
 
 attacks: setup ## play every hostile submission against the grader and print the table
 	@$(BIN)/python tests/attacks/stage.py
+
+trace-calls: setup ## which system calls student code makes, beside the list that is allowed (needs strace)
+	@$(BIN)/python tests/trace_calls.py $(ARGS)
 
 fuzz-wire: setup ## answer the examiner with 100,000 malformed replies
 	@$(BIN)/python tests/test_wire.py 100000

@@ -66,9 +66,8 @@ TOLD = {"fcntl": 1, "ioctl": 1, "madvise": 2, "mmap": 3, "futex": 1, "prctl": 0,
 
 def work(every: int) -> None:
     """Grade: this runs under strace."""
-    print(
-        grade(json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY)).encode(), ASSIGNMENT, KEY).cells[2]
-    )
+    result = grade(json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY)).encode(), ASSIGNMENT, KEY)
+    print("ordinary cells:", [cell.error or "done" for cell in result.cells if cell.source == ORDINARY])
     for case in list(adequacy.cases())[::every]:
         adequacy.grade_case(case)
     for name in ("logistic_regression", "mlp_sgd"):

@@ -3,13 +3,19 @@
 The ladder, best rung first; each is tried in a process of its own before it is believed:
 
 namespaces+landlock   own user, process, network, mount and IPC namespaces, a root that holds only the interpreter,
-                      its packages and a scratch folder in memory; over it Landlock and a system-call filter
-landlock              Landlock (files, signals, sockets of other processes) and the filter (network, processes)
+                      its packages and a scratch folder in memory; over it Landlock and the list of system calls
+landlock              Landlock (files, signals) and the list of system calls (network, processes)
 namespaces            as the first, for kernels without Landlock
 none                  limits alone: only when it is asked for by name
 
-On every rung but the last a student's process starts no other, opens no socket, and has limits on memory, files,
-output and time. No rung needs root.
+On every rung but the last a student's process makes the system calls of `linux.ALLOWED` and no others, starts no
+process, makes no socket, pipe or lock, and has limits on memory, files, output and time. The course, its gradebook, the
+exchange and the home folder are hidden over whatever is shown. No rung needs root.
+
+What two submissions that run side by side can still learn of each other: that one is slow where the other fills the
+processor's caches, the disk's cache or memory; each has a core of its own while there are cores. Without namespaces also
+what the kernel counts for all (numbers of threads and files), when a file was last read, and that a file of a known name
+is there, though not what is in it.
 """
 
 from __future__ import annotations
