@@ -13,9 +13,9 @@ process, makes no socket, pipe or lock, and has limits on memory, files, output 
 exchange and the home folder are hidden over whatever is shown. No rung needs root.
 
 What two submissions that run side by side can still learn of each other: that one is slow where the other fills the
-processor's caches, the disk's cache or memory; each has a core of its own while there are cores. Without namespaces also
-what the kernel counts for all (numbers of threads and files), when a file was last read, and that a file of a known name
-is there, though not what is in it.
+processor's caches, the disk's cache or memory; each has a core of its own while there are cores. Without namespaces
+also what the kernel counts for all (numbers of threads and files), when a file was last read, and that a file of a
+known name is there, though not what is in it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def readable_paths() -> list[str]:
 
 def own_folders() -> list[str]:
     """The home folder of whoever grades, and the folder they grade in: hidden, whatever course is graded."""
-    folders = [os.path.expanduser("~"), os.getcwd()]
+    folders = [os.path.expanduser("~")]
+    with contextlib.suppress(OSError):  # it may be gone
+        folders.append(os.getcwd())
     with contextlib.suppress(ImportError, KeyError):  # a user without a name, in a container
         import pwd
 
@@ -396,7 +398,7 @@ def _take_core() -> tuple[int | None, int | None]:
     return None, None
 
 
-Student = Callable[[socket.socket, str, int], Callable[[], None]]
+Readies = Callable[[socket.socket, str, int], Callable[[], None]]
 """Makes a student's process ready, given its line, scratch folder and seed; what it returns is called once shut in."""
 
 _HOME = "workshop-grading-"  # how the name of a nursery's folder begins
@@ -537,7 +539,7 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
 
 
 def serve_students(
-    control: socket.socket, sandbox: str, hidden: Sequence[str], student: Student, examiners: int
+    control: socket.socket, sandbox: str, hidden: Sequence[str], student: Readies, examiners: int
 ) -> NoReturn:
     """Fork a keeper with a student for each request, until the owner is gone; `examiners` is the other process."""
     readable = readable_paths()
@@ -623,7 +625,7 @@ def _bury(children: set[int]) -> None:
             children.discard(pid)
 
 
-def _keep(request: Any, handed: list[int], rung: str, view: Mapping[str, bool], student: Student) -> None:
+def _keep(request: Any, handed: list[int], rung: str, view: Mapping[str, bool], student: Readies) -> None:
     """Start a student's process in its namespaces, tell how it ended, and end it when the leash is let go."""
     data, collar = handed
     scratch = request["scratch"]
