@@ -26,7 +26,7 @@ from examiner import sandbox
 from examiner.grade import grade, nursery
 from examiner.linux import ALLOWED, GUARDED, filter_program
 from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, own_core, plan, readable_paths
-from trace_calls import ORDINARY
+from trace_calls import ORDINARY, PATIENT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 TELLING = [
@@ -56,7 +56,7 @@ def test_what_ordinary_cells_do_is_allowed(rung: str) -> None:
     if best_rung(readable_paths(), rung)[0] != rung:
         pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
     notebook = json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY))
-    result = grade(notebook.encode(), ASSIGNMENT, KEY, sandbox=rung)
+    result = grade(notebook.encode(), ASSIGNMENT, KEY, PATIENT, rung)
     assert [cell.error for cell in result.cells if cell.error] == []
     assert "all of it ran" in str([cell.outputs for cell in result.cells])
     nursery(rung).close()
@@ -229,14 +229,15 @@ def test_asked_for_by_name_none_grades_without_a_sandbox() -> None:
 def test_an_ordinary_user_gets_a_sandbox_too() -> None:
     """No capabilities, another user: in a user namespace, as a tutor's laptop or a hub has it."""
     program = (
+        "from examiner.sandbox import _drop_capabilities; _drop_capabilities(); "
         "import sys; sys.path.insert(0, 'tests'); from attacks.stage import *; "
         "r = grade(HONEST, ASSIGNMENT, KEY, LIMITS); print(r.score, r.sandbox, os.getuid())"
     )
-    user = ["unshare", "-U", "--map-user=1234", "--map-group=1234", "setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    user = ["unshare", "-U", "--map-user=1234", "--map-group=1234"]
     try:
         done = subprocess.run([*user, sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     except FileNotFoundError:
-        pytest.skip("no unshare or setpriv here")
+        pytest.skip("no unshare here")
     score, rung, uid = done.stdout.split() if done.stdout else ("", done.stderr, "")
     assert (score, uid) == ("7.0", "1234") and rung in RUNGS
 

@@ -1,7 +1,7 @@
 """Which system calls student code makes: answers of the banks, the notebooks and ordinary cells, graded under strace.
 
 `python tests/trace_calls.py` (`make trace-calls`) prints each call, how often it was made and with which arguments, what
-was refused, and what is allowed but was never made. `--every 1` takes all answers of the banks, not one in forty.
+was refused (the attempts by which a level is proved are among that), and what is allowed but was never made. `--every 1` takes all answers of the banks, not one in forty.
 """
 
 # ruff: noqa: E501
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import adequacy
 from attacks.stage import ASSIGNMENT, KEY, handed_in
-from examiner.grade import close_nurseries, grade
+from examiner.grade import Limits, close_nurseries, grade
 from examiner.linux import ALLOWED, GUARDED
 
 ORDINARY = """
@@ -61,12 +61,14 @@ await asyncio.to_thread(time.sleep, 0.01)
 %timeit -n 2 -r 2 sum(range(1000))
 print('all of it ran')
 """
+PATIENT = Limits(cell_seconds=200, total_seconds=300)
 TOLD = {"fcntl": 1, "ioctl": 1, "madvise": 2, "mmap": 3, "futex": 1, "prctl": 0, "clock_gettime": 0, "openat": 2}
 
 
 def work(every: int) -> None:
     """Grade: this runs under strace."""
-    result = grade(json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY)).encode(), ASSIGNMENT, KEY)
+    notebook = json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY)).encode()
+    result = grade(notebook, ASSIGNMENT, KEY, PATIENT)
     print("ordinary cells:", [cell.error or "done" for cell in result.cells if cell.source == ORDINARY])
     for case in list(adequacy.cases())[::every]:
         adequacy.grade_case(case)
