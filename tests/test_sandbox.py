@@ -155,6 +155,14 @@ def test_a_course_below_the_interpreters_lib_is_hidden(rung: str, below_lib: Pat
 
 
 @linux
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_service_that_grades_in_the_root_folder_has_a_sandbox_too(rung: str) -> None:
+    if not best_rung(readable_paths(), rung)[0]:
+        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    assert best_rung(readable_paths(), rung, ["/"]) == (rung, "")
+
+
+@linux
 def test_where_a_course_cannot_be_hidden_the_grader_refuses_and_says_which() -> None:
     """Landlock can't hide what lies in a folder that Python must list; nothing hides that folder itself."""
     packages = sysconfig.get_paths()["purelib"]

@@ -234,8 +234,8 @@ def enter(rung: str, scratch: str, limits: dict[str, Any], view: Mapping[str, bo
     _limit(limits)
     if rung == NONE:
         return
-    if "landlock" in rung:
-        _landlock(scratch, view)
+    if "landlock" in rung:  # over namespaces it needs no way around what is hidden: that is covered
+        _landlock(scratch, view if rung == "landlock" else {path: True for path in view if view[path]})
     linux.drop_capabilities()
     linux.filter_system_calls()
 
@@ -253,7 +253,8 @@ def _proves(rung: str, readable: Sequence[str], hidden: Sequence[str] = ()) -> s
         os.close(reader)
         try:
             view = plan(readable, hidden)
-            closed = [outside, *(path for folder in hidden for path in _samples(folder, readable))]
+            shown = [*readable, *_DEVICES, inside]
+            closed = [outside, *(path for folder in hidden for path in _samples(folder, shown))]
             listed = [path for path in sys.path if os.path.isdir(path) and any(_lies_in(path, s) for s in readable)]
             if "namespaces" in rung:
                 _separate()
@@ -283,11 +284,11 @@ def _proves(rung: str, readable: Sequence[str], hidden: Sequence[str] = ()) -> s
     return "" if answer == b"holds" else answer.decode("utf-8", "replace") or "it ended without a word"
 
 
-def _samples(folder: str, readable: Sequence[str]) -> list[str]:
-    """Some of what lies in a hidden folder, but for what leads to what is shown."""
+def _samples(folder: str, shown: Sequence[str]) -> list[str]:
+    """Some of what lies in a hidden folder, but for what is shown, leads to that, or is a link."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        found = [entry.path for entry in itertools.islice(entries, 200) if entry.is_file() or entry.is_dir()]
-        return [path for path in found if not any(_lies_in(shown, path) for shown in readable)]
+        found = [e.path for e in entries if e.is_file(follow_symlinks=False) or e.is_dir(follow_symlinks=False)]
+        return [path for path in found[:200] if not any(_lies_in(other, path) for other in shown)]
     return []
 
 
