@@ -9,7 +9,7 @@ SETUP := $(PYTHON) tools/environment.py $(if $(filter file,$(origin PYTHON)),,--
 .DEFAULT_GOAL := help
 .PHONY: help setup for-grading for-lab for-lite for-demo for-slides for-tests
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
-.PHONY: check test adequacy stock mutants bench-class test-slow test-everywhere attacks fuzz-wire bench-grading lock lock-check
+.PHONY: check test adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -113,6 +113,9 @@ test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an or
 
 attacks: for-tests ## play every hostile submission against the grader and print the table
 	@$(BIN)/python tests/attacks/stage.py
+
+trace-calls: for-tests ## which system calls student code makes, beside the list that is allowed (needs strace)
+	@$(BIN)/python tests/trace_calls.py $(ARGS)
 
 fuzz-wire: for-tests ## answer the examiner with 100,000 malformed replies
 	@$(BIN)/python tests/test_wire.py 100000

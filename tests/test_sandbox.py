@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
+import shutil
 import socket
+import struct
 import subprocess
 import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from attacks.attacks import GROUPS
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Stage, handed_in, leftovers, play
+from examiner import linux as linux_calls
 from examiner import sandbox
 from examiner.grade import grade, nursery
-from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, own_core, readable_paths
+from examiner.linux import ALLOWED, GUARDED, filter_program
+from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, own_core, plan, readable_paths
+from trace_calls import ORDINARY, PATIENT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 TELLING = [
@@ -39,13 +49,155 @@ def test_a_rung_holds_against_the_telling_attacks(rung: str, tmp_path_factory: p
     nursery(rung).close()
 
 
+@linux
+@pytest.mark.parametrize("rung", RUNGS)
+def test_what_ordinary_cells_do_is_allowed(rung: str) -> None:
+    """Pictures, files, threads, clocks, waiting: nothing that a student may well do is refused."""
+    if best_rung(readable_paths(), rung)[0] != rung:
+        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    notebook = json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY))
+    result = grade(notebook.encode(), ASSIGNMENT, KEY, PATIENT, rung)
+    assert [cell.error for cell in result.cells if cell.error] == []
+    assert "all of it ran" in str([cell.outputs for cell in result.cells])
+    nursery(rung).close()
+
+
+def _decides(program: bytes, machine: str, number: int, arguments: Sequence[int] = ()) -> int:
+    """What the kernel would make of a call: the filter run here, since a test has one processor only."""
+    data = struct.pack("<iIQ6Q", number, linux_calls._MACHINES[machine][1], 0, *[*arguments, *[0] * 6][:6])
+    at = value = 0
+    while True:
+        code, yes, no, k = struct.unpack_from("<HBBI", program, 8 * at)
+        at += 1
+        if code == 0x06:
+            return k
+        if code == 0x20:
+            (value,) = struct.unpack_from("<I", data, k)
+        elif code == 0x54:
+            value &= k
+        else:
+            at += yes if (value == k if code == 0x15 else value >= k) else no
+
+
+ALLOW, REFUSE = 0x7FFF0000, 0x50000
+MADE_WELL = {
+    "futex": (0, 128), "mmap": (0, 9, 3, 0x22), "madvise": (0, 9, 4), "clone": (0x3D0F00,), "fcntl": (3, 1030),
+    "ioctl": (0, 0x5401), "getsockopt": (3, 1, 3), "sched_getaffinity": (7,), "getpgid": (7,), "kill": (7, 9),
+    "tgkill": (7, 8, 9), "prctl": (15,), "prlimit64": (7,), "clock_gettime": (1,), "clock_getres": (1,),
+    "clock_nanosleep": (1,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_allows_the_list_and_refuses_the_rest(machine: str) -> None:
+    program, column = filter_program(machine, own=7), ["x86_64", "aarch64"].index(machine)
+    listed = {numbers[column] for numbers in ALLOWED.values()} - {None}
+    guarded = {numbers[column]: name for name, (numbers, _) in GUARDED.items()}
+    for number in range(1000):
+        given = _decides(program, machine, number, [0x4200D] * 6)  # an argument that no call allows
+        if number in listed:
+            assert given == ALLOW, number
+        else:
+            names = {"futex": errno.EAGAIN}
+            why = names.get(guarded.get(number, ""), errno.ENOSYS if number >= 424 else errno.EPERM)
+            assert given == REFUSE | why, (number, guarded.get(number))
+    for number, name in guarded.items():
+        assert _decides(program, machine, number, MADE_WELL[name]) == ALLOW, name
+    assert _decides(program, machine, 0x40000000 + 57) == REFUSE | errno.ENOSYS  # the other numbers of x86-64
+
+
+def test_a_call_by_another_architectures_numbers_ends_the_process() -> None:
+    program = filter_program("x86_64", own=7)
+    assert _decides(program, "aarch64", 0) == 0x80000000
+
+
+@pytest.mark.parametrize(
+    ("column", "header", "define"),
+    [(0, "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", r"#define __NR_(\w+)\s+(\d+)"),
+     (1, "/usr/include/asm-generic/unistd.h", r"#define __NR(?:3264)?_(\w+)\s+(\d+)")],
+)  # fmt: skip
+def test_the_numbers_are_the_kernels(column: int, header: str, define: str) -> None:
+    if not Path(header).exists():
+        pytest.skip("no kernel headers here")
+    known = {name: int(number) for name, number in re.findall(define, Path(header).read_text())}
+    known |= {"newfstatat": known["fstatat"]} if "fstatat" in known else {}
+    every = {**ALLOWED, **{name: numbers for name, (numbers, _) in GUARDED.items()}}
+    assert {name: known.get(name) for name in every if every[name][column] is not None} == {
+        name: numbers[column] for name, numbers in every.items() if numbers[column] is not None
+    }
+
+
+@pytest.fixture
+def below_lib() -> Iterator[Path]:
+    """A course that lies among the interpreter's own files."""
+    folder = Path(tempfile.mkdtemp(prefix="course-", dir=Path(sys.prefix, "lib"))).resolve()
+    (folder / "source").mkdir()
+    (folder / "source" / "secret.txt").write_text("THE ANSWERS")
+    yield folder
+    shutil.rmtree(folder)
+
+
+READS = (
+    "import os\nprint(os.path.isdir({0!r}) and os.listdir({0!r}))\nprint(open({0!r} + '/source/secret.txt').read())\n"
+)
+
+
+@linux
+@pytest.mark.parametrize("rung", [*RUNGS, NONE])
+def test_a_course_below_the_interpreters_lib_is_hidden(rung: str, below_lib: Path) -> None:
+    if rung != NONE and best_rung(readable_paths(), rung)[0] != rung:
+        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    reads = json.dumps(handed_in("def double(x): return 2 * x", first=READS.format(str(below_lib)))).encode()
+    result = grade(reads, ASSIGNMENT, KEY, LIMITS, rung, (str(below_lib),))
+    assert result.score == 7
+    assert ("THE ANSWERS" in result.to_json() + str(result.cells)) == (rung == NONE)
+    nursery(rung, (str(below_lib),)).close()
+
+
+@linux
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_service_that_grades_in_the_root_folder_has_a_sandbox_too(rung: str) -> None:
+    if not best_rung(readable_paths(), rung)[0]:
+        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    assert best_rung(readable_paths(), rung, ["/"]) == (rung, "")
+
+
+@linux
+def test_where_a_course_cannot_be_hidden_the_grader_refuses_and_says_which() -> None:
+    """Landlock can't hide what lies in a folder that Python must list; nothing hides that folder itself."""
+    packages = sysconfig.get_paths()["purelib"]
+    with tempfile.TemporaryDirectory(dir=packages) as course:
+        Path(course, "secret.txt").write_text("THE ANSWERS")
+        with pytest.raises(NoSandbox, match=r"can't list .*site-packages|can't be shut in"):
+            sandbox.Nursery("landlock", [course])
+        if best_rung(readable_paths(), "namespaces")[0]:
+            assert best_rung(readable_paths(), "namespaces", [course])[0] == "namespaces"
+    with pytest.raises(NoSandbox, match=rf"{re.escape(os.path.realpath(packages))} holds files of Python's"):
+        sandbox.Nursery("auto", [packages])
+
+
+def test_the_nearest_of_the_shown_and_the_hidden_folders_decides(tmp_path: Path) -> None:
+    home = tmp_path.resolve() / "home"
+    for name in ("python/lib/course/.venv/lib", "course/src"):
+        (home / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(home / "python")
+    shown = [f"{home}/python/lib", f"{home}/python/lib/course/.venv/lib", f"{tmp_path}/link/lib"]
+    assert plan(shown, [str(home), f"{home}/course", f"{home}/python/lib/course", "/nowhere"]) == {
+        f"{home}/python/lib": True,
+        f"{home}/python/lib/course": False,
+        f"{home}/python/lib/course/.venv/lib": True,
+        f"{tmp_path}/link/lib": True,
+        f"{tmp_path}/link/lib/course": False,
+    }
+
+
 def test_no_process_outlives_its_submission() -> None:
     grade(json.dumps(handed_in("def double(x):\n    while True: pass")).encode(), ASSIGNMENT, KEY, LIMITS)
     assert leftovers() == []
 
 
 def test_the_ladder_says_why_a_rung_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_proves", lambda rung, _: "no Landlock here" if "landlock" in rung else "")
+    monkeypatch.setattr(sandbox, "_proves", lambda rung, *_: "no Landlock here" if "landlock" in rung else "")
     rung, reasons = best_rung([])
     assert (rung, "namespaces+landlock: no Landlock here" in reasons) == ("namespaces", sys.platform == "linux")
 
@@ -57,7 +209,7 @@ def test_without_a_sandbox_the_grader_refuses_and_names_the_option() -> None:
         s.best_rung = lambda *_: ("", "this kernel has nothing")
         from examiner.student import _main
         import sys
-        _main(int(sys.argv[1]), int(sys.argv[2]), "auto")
+        _main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
     """
     import textwrap
 

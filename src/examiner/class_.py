@@ -77,7 +77,7 @@ def grader_digest() -> str:
     """A hash of all that decides a mark besides submission and assignment: the grader's code and numpy's version."""
     digest = hashlib.sha256(f"{platform.python_version()} numpy {importlib.metadata.version('numpy')}".encode())
     here, helper = Path(__file__).parent, Path(workshop.__file__).parent
-    files = [here / f"{name}.py" for name in ("grade", "messages", "sandbox", "stand_ins", "student", "wire")]
+    files = [here / f"{name}.py" for name in ("grade", "linux", "messages", "sandbox", "stand_ins", "student", "wire")]
     files += sorted(helper.glob("*.py"))
     for file in files:
         if file.exists():
@@ -254,6 +254,7 @@ def grade_class(
     *,
     limits: Limits | None = None,
     sandbox: str = "auto",
+    hidden: tuple[str, ...] = (),
     workers: int | None = None,
     scheduler: str | None = None,
     progress: Progress = lambda event, job: None,
@@ -264,7 +265,7 @@ def grade_class(
     are graded side by side, or those of the Dask cluster at `scheduler`. Grading begins before the first result is
     asked for, and runs a few submissions ahead.
     """
-    arguments = (secret, limits or Limits(), sandbox)
+    arguments = (secret, limits or Limits(), sandbox, hidden)
 
     def start() -> _Local | _Cluster:
         return _Cluster(scheduler, arguments) if scheduler else _Local(workers, arguments)
@@ -371,7 +372,7 @@ def grader_failed(result: Result) -> bool:
 class _Local:
     """Threads that hand submissions to this machine's grading processes, as many as there are cores."""
 
-    def __init__(self, workers: int | None, arguments: tuple[bytes, Limits, str]):
+    def __init__(self, workers: int | None, arguments: tuple[bytes, Limits, str, tuple[str, ...]]):
         self.workers = workers or available_cores()
         self.arguments = arguments
         self.pool = ThreadPoolExecutor(self.workers, "grading")
@@ -426,7 +427,7 @@ def grader_versions() -> dict[str, str]:
     }
 
 
-What = tuple[bytes, Assignment, bytes, Limits, str, "Result | None"]  # the arguments of grade()
+What = tuple[bytes, Assignment, bytes, Limits, str, tuple[str, ...], "Result | None"]  # the arguments of grade()
 
 
 def _grade_on_worker(what: What, versions: dict[str, str]) -> str:
@@ -512,7 +513,7 @@ async def _find_scheduler(address: str) -> None:
 class _Cluster:
     """The workers of a Dask cluster. No shared disk: submissions and results travel. A lost worker's are redone."""
 
-    def __init__(self, address: str, arguments: tuple[bytes, Limits, str]):
+    def __init__(self, address: str, arguments: tuple[bytes, Limits, str, tuple[str, ...]]):
         try:
             from distributed import Client, as_completed
         except ImportError as error:

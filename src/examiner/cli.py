@@ -215,7 +215,9 @@ def grade_command(options: argparse.Namespace) -> int:
     if options.workers is not None and options.workers < 1:
         raise ClassError("--workers must be 1 or more.")
     if not options.scheduler and (options.origin or not (options.course / ".workshop" / "journal").is_dir()):
-        threading.Thread(target=_wake, args=(options.sandbox,), daemon=True).start()  # there will be something to grade
+        threading.Thread(
+            target=_wake, args=(options.sandbox, options.course), daemon=True
+        ).start()  # there will be something to grade
     from . import gradebook as books
     from . import intake
 
@@ -266,6 +268,7 @@ def grade_command(options: argparse.Namespace) -> int:
                 journal,
                 limits=limits,
                 sandbox=options.sandbox,
+                hidden=course.private,
                 workers=options.workers,
                 scheduler=options.scheduler,
                 progress=progress,
@@ -291,10 +294,10 @@ def grade_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wake(sandbox: str) -> None:
+def _wake(sandbox: str, course: Path) -> None:
     """Start this machine's grading processes; where they don't start, grading says why."""
     with suppress(NoSandbox, ValueError, OSError):
-        nursery(sandbox)
+        nursery(sandbox, (str(course),))
 
 
 @contextmanager

@@ -861,19 +861,20 @@ def _read_line(line: socket.socket, first: bytes) -> bytes:
 
 # --- Grading -------------------------------------------------------------------------------------------------------
 
-_nurseries: dict[tuple[int, str], sandboxes.Nursery] = {}
+_nurseries: dict[tuple[int, str, tuple[str, ...]], sandboxes.Nursery] = {}
 _nursery_lock = threading.Lock()
 
 
-def nursery(sandbox: str = "auto") -> sandboxes.Nursery:
+def nursery(sandbox: str = "auto", hidden: tuple[str, ...] = ()) -> sandboxes.Nursery:
     """This process's nursery, started when it is first asked for; NoSandbox where student code can't be held."""
-    key = (os.getpid(), sandbox)
+    hidden = sandboxes.exposed(hidden)
+    key = (os.getpid(), sandbox, hidden)
     with _nursery_lock:
         found = _nurseries.get(key)
         if found is None or not found.alive():
             if found is not None:
                 found.close()
-            found = _nurseries[key] = sandboxes.Nursery(sandbox)
+            found = _nurseries[key] = sandboxes.Nursery(sandbox, hidden)
             Finalize(None, found.close, exitpriority=1)
         return found
 
@@ -891,18 +892,20 @@ def grade(
     secret: bytes,
     limits: Limits | None = None,
     sandbox: str = "auto",
+    hidden: tuple[str, ...] = (),
     known: Result | None = None,
 ) -> Result:
     """Grade one submission's bytes. Never raises for anything that a submission is or does.
 
     Tests that have a mark in `known`, an earlier result of the same submission, are not run again: their marks stand.
 
+    No file in the folders of `hidden`, nor in the home folder and the current one, is there for student code to read.
     The same submission, assignment and secret give the same marks. NoSandbox is raised where student code can't be
     shut in and `sandbox` is not "none"; GraderFailed where the grader's own processes don't start.
     """
     limits = limits or Limits()
     began = time.monotonic()
-    home = nursery(sandbox)
+    home = nursery(sandbox, hidden)
     seed, digest = assignment.seed(submission, secret), hashlib.sha256(submission).hexdigest()
     try:
         cells, notes = read_submission(submission, limits.submission)

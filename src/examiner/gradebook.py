@@ -26,6 +26,7 @@ from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader
 from nbgrader.apps.api import NbGraderAPI
+from nbgrader.exchange.default import Exchange
 from nbgrader.preprocessors import AssignLatePenalties, GetGrades
 from traitlets.config import Config
 
@@ -57,6 +58,11 @@ class Course:
     def state(self) -> Path:
         """Where the journal and the secret are kept; ignored by git."""
         return self.root / ".workshop"
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """The folders that student code must never read, wherever they lie."""
+        return private_folders(self.root, self.app.coursedir)
 
     def assignments(self) -> dict[str, Assignment]:
         """The assignments of source/, by name: each is a folder that holds a notebook of the same name."""
@@ -103,6 +109,18 @@ def open_course(root: Path, db_url: str | None = None) -> Course:
         db_url=directory.db_url,
         course_id=directory.course_id,
     )
+
+
+def private_folders(root: Path, directory: Any) -> tuple[str, ...]:
+    """The course, its steps' folders where they lie elsewhere, that of its gradebook, and nbgrader's exchange."""
+    steps = ("source", "source_with_tests", "release", "submitted", "autograded", "feedback", "solution")
+    folders = [root, *(root / getattr(directory, f"{step}_directory") for step in steps)]
+    database = sa.engine.make_url(directory.db_url)
+    if database.drivername.startswith("sqlite") and database.database:
+        folders.append((root / database.database).parent)
+    if exchange := Exchange(config=directory.config).root:
+        folders.append(Path(exchange))
+    return tuple(map(str, folders))
 
 
 def newest_schema() -> str:

@@ -28,7 +28,7 @@ from traitlets import Unicode
 
 from examiner.class_ import Graded, Job, Journal, course_secret, grade_class, grader_failed
 from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
-from examiner.gradebook import Entry, marked_notebook, save
+from examiner.gradebook import Entry, marked_notebook, private_folders, save
 
 
 class LenientExporter(NotebookExporter):
@@ -150,7 +150,7 @@ class Grade(_OfSubmission):
         if assignment.digest not in known:
             alike = [other for other in exporter.jobs if _notebook(other) == _notebook(job)] if exporter else []
             force = bool(exporter and exporter.force)
-            known[assignment.digest] = _Ahead(alike, assignment, Path(course.root), self.sandbox, force)
+            known[assignment.digest] = _Ahead(alike, assignment, course, self.sandbox, force)
         return known[assignment.digest].result(job)
 
     def _tell(self, student: str, result: Result) -> None:
@@ -162,9 +162,10 @@ class Grade(_OfSubmission):
 class _Ahead:
     """The submissions of one notebook in a run of `nbgrader autograde`, graded side by side before it asks for them."""
 
-    def __init__(self, jobs: Iterable[Job], assignment: Assignment, root: Path, sandbox: str, force: bool) -> None:
+    def __init__(self, jobs: Iterable[Job], assignment: Assignment, course: Any, sandbox: str, force: bool) -> None:
         self.assignment, self.sandbox, self.force = assignment, sandbox, force
-        state = root / ".workshop"
+        self.hidden = private_folders(Path(course.root), course)
+        state = Path(course.root) / ".workshop"
         self.secret = course_secret(state)
         self.journal = Journal(state / "journal", self.secret, Limits())
         self.planned = dict.fromkeys(jobs)
@@ -192,6 +193,7 @@ class _Ahead:
             self.secret,
             self.journal,
             sandbox=self.sandbox,
+            hidden=self.hidden,
         )
 
     def _anew(self, job: Job) -> Job:

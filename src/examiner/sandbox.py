@@ -3,25 +3,31 @@
 The ladder, best rung first; each is tried in a process of its own before it is believed:
 
 namespaces+landlock   own user, process, network, mount and IPC namespaces, a root that holds only the interpreter,
-                      its packages and a scratch folder in memory; over it Landlock and a system-call filter
-landlock              Landlock (files, signals, sockets of other processes) and the filter (network, processes)
+                      its packages and a scratch folder in memory; over it Landlock and the list of system calls
+landlock              Landlock (files, signals) and the list of system calls (network, processes)
 namespaces            as the first, for kernels without Landlock
 none                  limits alone: only when it is asked for by name
 
-On every rung but the last a student's process starts no other, opens no socket, and has limits on memory, files,
-output and time. No rung needs root.
+On every rung but the last a student's process makes the system calls of `linux.ALLOWED` and no others, starts no
+process, makes no socket, pipe or lock, and has limits on memory, files, output and time. The course, its gradebook, the
+exchange and the home folder are hidden over whatever is shown. No rung needs root.
+
+What two submissions that run side by side can still learn of each other: that one is slow where the other fills the
+processor's caches, the disk's cache or memory; each has a core of its own while there are cores. Without namespaces
+also what the kernel counts for all (numbers of threads and files), when a file was last read, and that a file of a
+known name is there, though not what is in it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
+import functools
 import gc
 import importlib
+import itertools
 import json
 import os
-import platform
 import select
 import shutil
 import signal
@@ -33,9 +39,11 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+from examiner import linux
 
 with contextlib.suppress(ImportError):  # there are systems without it, where nothing is graded either
     import resource
@@ -66,151 +74,6 @@ class NoSandbox(RuntimeError):
     """This machine can't hold student code, and nobody said to run it all the same."""
 
 
-# --- Linux, called by its own names ------------------------------------------------------------------------------
-
-_CLONE_NEWNS, _CLONE_NEWCGROUP, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
-_CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET, _CLONE_THREAD = 0x10000000, 0x20000000, 0x40000000, 0x10000
-_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_NOSUID, _MS_NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
-_MNT_DETACH, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY_NOSUID = 2, 0x8000, 0x1 | 0x2
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
-_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-# What a student's process may not call: (x86-64, arm64); None where the architecture has no such call.
-_DENIED = {
-    "socket": (41, 198),
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsmount": (432, 432),
-    "mount_setattr": (442, 442),
-    "io_uring_setup": (425, 425),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "keyctl": (250, 219),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "semget": (64, 190),
-    "mq_open": (240, 180),
-    "setpriority": (141, 140),
-    "sched_setaffinity": (203, 122),
-    "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274),
-    "ioprio_set": (251, 30),
-    "kcmp": (312, 272),
-    "process_madvise": (440, 440),
-}
-# On the rung without a root of its own: what Landlock does not cover, the attributes of files.
-_ATTRIBUTES = {
-    "chmod": (90, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
-    "fchown": (93, 55),
-    "lchown": (94, None),
-    "fchownat": (260, 54),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "inotify_add_watch": (254, 27),
-}
-# Calls that are allowed where one argument, masked, is (or is not) one value: (x86-64, arm64), which argument, mask,
-# whether it is to be that value, the value.
-_GUARDED = {
-    "clone": ((56, 220), 0, _CLONE_THREAD, True, _CLONE_THREAD),  # threads, no processes
-    "socketpair": ((53, 199), 1, 0xF, True, socket.SOCK_STREAM),  # not datagrams, which any address could be sent
-    "prlimit64": ((302, 261), 0, 0xFFFFFFFF, True, 0),  # its own limits, no other process's
-    "prctl": ((157, 167), 0, 0xFFFFFFFF, False, _PR_SET_PDEATHSIG),  # it ends with its keeper
-}
-_CLONE3 = 435
-_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-
-
-def _call(name: str, *args: Any) -> int:
-    result = getattr(_libc, name)(*args)
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-    return int(result)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    encoded = [None if part is None else part.encode() for part in (source, target, kind, options)]
-    _call("mount", encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
-
-
-def _system_call(number: int, *args: Any) -> int:
-    result = _libc.syscall(ctypes.c_long(number), *args)  # type: ignore[union-attr]
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return int(result)
-
-
-def _filter_system_calls(rung: str) -> None:
-    """Refuse the calls of `_DENIED`, and every new process: seccomp, for good."""
-    column, architecture = _MACHINES[platform.machine()]
-    load, mask, equal, at_least, give = 0x20, 0x54, 0x15, 0x35, 0x06
-    allow, kill, refuse, absent = 0x7FFF0000, 0x80000000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
-    program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill), (load, 0, 0, 0)]
-    if column == 0:
-        program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
-    for numbers in [*_DENIED.values(), *(_ATTRIBUTES.values() if rung == "landlock" else ())]:
-        if (number := numbers[column]) is not None:
-            program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
-    program += [(equal, 0, 1, _CLONE3), (give, 0, 0, absent)]
-    for numbers, argument, bits, same, value in _GUARDED.values():
-        program += [(equal, 0, 5, numbers[column]), (load, 0, 0, 16 + 8 * argument), (mask, 0, 0, bits)]
-        program += [(equal, not same, same, value), (give, 0, 0, allow), (give, 0, 0, refuse)]
-    program += [(give, 0, 0, allow)]
-    raw = b"".join(struct.pack("<HBBI", *line) for line in program)
-    code = ctypes.create_string_buffer(raw, len(raw))
-    head = struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(code))
-    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _call("prctl", _PR_SET_SECCOMP, 2, ctypes.c_char_p(head), 0, 0)
-
-
-def _drop_capabilities() -> None:
-    for capability in range(64):
-        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:  # type: ignore[union-attr]
-            break
-    head, none = struct.pack("<Ii", 0x20080522, 0), bytes(24)
-    _call("capset", ctypes.c_char_p(head), ctypes.c_char_p(none))
-
-
 # --- The rungs ---------------------------------------------------------------------------------------------------
 
 
@@ -232,50 +95,85 @@ def readable_paths() -> list[str]:
     return sorted(path for path in paths if os.path.exists(path))
 
 
+def own_folders() -> list[str]:
+    """The home folder of whoever grades, and the folder they grade in: hidden, whatever course is graded."""
+    folders = [os.path.expanduser("~")]
+    with contextlib.suppress(OSError):  # it may be gone
+        folders.append(os.getcwd())
+    with contextlib.suppress(ImportError, KeyError):  # a user without a name, in a container
+        import pwd
+
+        folders.append(pwd.getpwuid(os.getuid()).pw_dir)
+    return folders
+
+
+@functools.lru_cache
+def exposed(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some folders that lie where student code reads, and need hiding: no others are ever shown."""
+    shown = [os.path.realpath(path) for path in readable_paths()]
+    real = {os.path.realpath(folder) for folder in folders}
+    return tuple(sorted(path for path in real if any(_lies_in(path, other) for other in shown)))
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder's own, or below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def plan(readable: Sequence[str], hidden: Sequence[str]) -> dict[str, bool]:
+    """What is shown (True) and what is hidden: the nearest of these folders decides over a file. Outer ones come first.
+
+    A course below the interpreter's lib/ is hidden, an interpreter in a hidden home folder is shown. NoSandbox is
+    raised where one folder is both.
+    """
+    wanted = dict.fromkeys(readable, True)
+    for real, shown in itertools.product(map(os.path.realpath, hidden), readable):
+        inside = os.path.realpath(shown)
+        if real == inside:
+            raise NoSandbox(f"{real} holds files of Python's, and what student code must never read: move one of them")
+        if _lies_in(real, inside):
+            wanted[shown + real[len(inside) :]] = False
+    needed: dict[str, bool] = {}
+    for path in sorted(wanted):
+        over = next((needed[folder] for folder in reversed(needed) if _lies_in(path, folder)), False)
+        if wanted[path] != over:
+            needed[path] = wanted[path]
+    return needed
+
+
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 
 def _separate() -> None:
     """New namespaces, in which this user is the same one."""
     uid, gid = os.geteuid(), os.getegid()
-    flags = _CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
-    _call("unshare", flags)
+    new = linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS
+    linux.call("unshare", new | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
 
 
-def _small_root(scratch: str, readable: Sequence[str]) -> None:
-    """A root of its own: the readable paths, read only, four devices, and the scratch folder in memory."""
+def _small_root(scratch: str, view: Mapping[str, bool]) -> None:
+    """A root of its own: what is shown, read-only, empty folders over what is hidden, four devices, a scratch folder
+    in memory."""
     root = os.path.join(scratch, "root")
     os.mkdir(root)
-    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
-    shown = [*_outermost(readable), *_DEVICES]
-    for path in shown:
-        _show(path, root)
-    attributes = struct.pack("<QQQQ", _MOUNT_ATTR_RDONLY_NOSUID, 0, 0, 0)
-    for path in shown:
-        if not os.path.islink(root + path):
-            at = ctypes.c_char_p((root + path).encode())
-            _system_call(442, -100, at, _AT_RECURSIVE, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
+    own = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("tmpfs", root, "tmpfs", own, "size=1m,mode=755")
+    for path, shown in {**view, **dict.fromkeys(_DEVICES, True)}.items():
+        if shown:
+            _show(path, root)
+        elif os.path.isdir(root + path):
+            linux.mount("tmpfs", root + path, "tmpfs", own, "size=64k,mode=755")
+    for path, shown in {**view, **dict.fromkeys(_DEVICES, True)}.items():
+        if shown and not os.path.islink(root + path):
+            linux.make_read_only(root + path)
     os.makedirs(root + scratch)
-    _mount("tmpfs", root + scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={SCRATCH_BYTES},nr_inodes=20000,mode=700")
-    os.chdir(root)
-    _system_call(155 if platform.machine() == "x86_64" else 41, ctypes.c_char_p(b"."), ctypes.c_char_p(b"."))
-    _call("umount2", ctypes.c_char_p(b"."), _MNT_DETACH)
-    at = ctypes.c_char_p(b"/")
-    os.chdir("/")
-    _system_call(442, -100, at, 0, ctypes.c_char_p(attributes), ctypes.c_size_t(32))
-
-
-def _outermost(paths: Sequence[str]) -> list[str]:
-    """The paths that lie in none of the others."""
-    kept: list[str] = []
-    for path in sorted(paths):
-        if not any(path == old or path.startswith(old + "/") for old in kept):
-            kept.append(path)
-    return kept
+    linux.mount("tmpfs", root + scratch, "tmpfs", own, f"size={SCRATCH_BYTES},nr_inodes=20000,mode=700")
+    linux.change_root(root)
+    linux.make_read_only("/", 0)
 
 
 def _show(path: str, root: str) -> None:
@@ -288,14 +186,25 @@ def _show(path: str, root: str) -> None:
     else:
         with open(root + path, "w"):
             pass
-    _mount(path, root + path, None, _MS_BIND | _MS_REC)
+    linux.mount(path, root + path, None, linux.MS_BIND | linux.MS_REC)
 
 
-def _landlock(scratch: str, readable: Sequence[str]) -> None:
+def _landlock(scratch: str, view: Mapping[str, bool]) -> None:
     from sandlock import Sandbox, confine
 
-    shown = [path for path in [*_outermost(readable), *_DEVICES] if os.path.exists(path)]
+    shown = [part for path in view if view[path] for part in _around_hidden(path, view)]
+    shown += [path for path in _DEVICES if os.path.exists(path)]
     confine(Sandbox(fs_readable=shown, fs_writable=[scratch, "/dev/null"]))
+
+
+def _around_hidden(path: str, view: Mapping[str, bool]) -> list[str]:
+    """A shown path; where something in it is hidden all that lies beside that, since Landlock can't take back."""
+    if view.get(path) is False or not os.path.exists(path):
+        return []
+    if not any(_lies_in(other, path) for other, shown in view.items() if not shown):
+        return [path]
+    inside = [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
+    return [part for entry in inside for part in _around_hidden(entry, view)]
 
 
 def limit_memory(most: int) -> None:
@@ -317,24 +226,21 @@ def _limit(limits: dict[str, Any]) -> None:
             resource.setrlimit(getattr(resource, name), (value, value))
 
 
-def enter(rung: str, scratch: str, limits: dict[str, Any], readable: Sequence[str]) -> None:
+def enter(rung: str, scratch: str, limits: dict[str, Any], view: Mapping[str, bool]) -> None:
     """Shut the calling process in for good; the namespaces of the rung were made by its parent."""
-    _die_with_parent()
+    linux.die_with_parent()
     os.setsid()  # a signal to its own group reaches nobody else
     os.chdir(scratch)
     _limit(limits)
     if rung == NONE:
         return
-    if "landlock" in rung:
-        _landlock(scratch, readable)
-    _drop_capabilities()
-    if platform.machine() in _MACHINES:
-        _filter_system_calls(rung)
-    elif rung == "landlock":
-        raise OSError("no system-call filter for this processor")
+    if "landlock" in rung:  # over namespaces it needs no way around what is hidden: that is covered
+        _landlock(scratch, view if rung == "landlock" else {path: True for path in view if view[path]})
+    linux.drop_capabilities()
+    linux.filter_system_calls()
 
 
-def _proves(rung: str, readable: Sequence[str]) -> str:
+def _proves(rung: str, readable: Sequence[str], hidden: Sequence[str] = ()) -> str:
     """Why a rung does not hold here, or an empty string when it does: tried in a process that is thrown away."""
     scratch = tempfile.mkdtemp(prefix="workshop-probe-")
     outside = os.path.join(scratch, "secret")
@@ -346,17 +252,19 @@ def _proves(rung: str, readable: Sequence[str]) -> str:
     def attempt() -> None:
         os.close(reader)
         try:
+            view = plan(readable, hidden)
+            shown = [*readable, *_DEVICES, inside]
+            closed = [outside, *(path for folder in hidden for path in _samples(folder, shown))]
+            listed = [path for path in sys.path if os.path.isdir(path) and any(_lies_in(path, s) for s in readable)]
             if "namespaces" in rung:
                 _separate()
-                _small_root(inside, readable)
+                _small_root(inside, view)
             child = os.fork()
             if child:
                 os.waitpid(child, 0)
                 os._exit(0)
-            enter(
-                rung, inside, {"file_size": 1 << 20, "open_files": 64, "total_seconds": 9, "memory": 4 << 30}, readable
-            )
-            os.write(writer, _holes(outside).encode() or b"holds")
+            enter(rung, inside, {"file_size": 1 << 20, "open_files": 64, "total_seconds": 9, "memory": 4 << 30}, view)
+            os.write(writer, _holes(closed, listed).encode()[:400] or b"holds")
         except BaseException as error:
             os.write(writer, f"{type(error).__name__}: {error}".encode()[:400])
         os._exit(0)
@@ -376,46 +284,79 @@ def _proves(rung: str, readable: Sequence[str]) -> str:
     return "" if answer == b"holds" else answer.decode("utf-8", "replace") or "it ended without a word"
 
 
-def _holes(outside: str) -> str:
-    """What a shut-in process can still do and must not."""
-    holes = []
-    if os.getpgrp() != os.getpid():
-        holes.append("signals its parent's group")
-    for what, attempt in {
-        "reads outside": lambda: open(outside).close(),
+def _samples(folder: str, shown: Sequence[str]) -> list[str]:
+    """Some of what lies in a hidden folder, but for what is shown, leads to that, or is a link."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [e.path for e in entries if e.is_file(follow_symlinks=False) or e.is_dir(follow_symlinks=False)]
+        return [path for path in found[:200] if not any(_lies_in(other, path) for other in shown)]
+    return []
+
+
+def _holes(closed: Sequence[str], listed: Sequence[str]) -> str:
+    """What a shut-in process does and must not, or does not and must: it reads none of `closed`, all of `listed`."""
+    import fcntl
+    import mmap
+
+    shared, own = os.open(os.__file__, os.O_RDONLY), mmap.mmap(-1, mmap.PAGESIZE)
+    at = ctypes.addressof(ctypes.c_char.from_buffer(own))
+    outside, now, parent = closed[0], os.stat(os.__file__).st_mtime_ns, os.getppid() or os.getpid() + 1
+    holes = ["signals its parent's group"] * (os.getpgrp() != os.getpid())
+    holes += [f"reads {path}" for path in closed if _works(functools.partial(os.open, path, os.O_RDONLY))]
+    attempts: dict[str, Callable[[], object]] = {
         "writes outside": lambda: open(outside + "2", "w").close(),
         "writes to the interpreter": lambda: open(os.path.join(sys.prefix, ".hole"), "w").close(),
         "changes rights outside": lambda: os.chmod(outside, 0o600),
-        "limits its parent": lambda: resource.prlimit(os.getppid() or 1, resource.RLIMIT_NOFILE),
-        "has datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].close(),
-        "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1).close(),
+        "changes times": lambda: os.utime(os.__file__, ns=(now, now)),
+        "limits its parent": lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE),
+        "signals its parent": lambda: os.kill(parent, 0),
+        "reads its parent's clock": lambda: time.clock_gettime((~parent << 3) | 2),
+        "asks for its parent's core": lambda: os.sched_getaffinity(parent),
+        "chooses its core": lambda: os.sched_setaffinity(0, os.sched_getaffinity(0)),
+        "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1),
+        "has datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
+        "makes lines of its own": lambda: socket.socketpair(),
+        "makes pipes": lambda: os.pipe(),
+        "makes files in memory": lambda: os.memfd_create("hole"),
         "starts a process": lambda: os.fork() or os._exit(0),
-        "signals its parent": lambda: os.kill(os.getppid() or 1, 0) if os.getppid() else _refused(),
-    }.items():
-        try:
-            attempt()
-        except ConnectionRefusedError:
-            holes.append(what)
-        except (OSError, NoSandbox):
-            continue
-        holes.append(what)
-    with contextlib.suppress(OSError):
-        open("scratch", "w").close()
-        return ", ".join(holes)
-    return "can't write to its scratch folder"
+        "locks a file that others read": lambda: fcntl.flock(shared, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        "locks a part of one": lambda: fcntl.lockf(shared, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        "looks for locks": lambda: fcntl.fcntl(shared, fcntl.F_GETLK, bytes(64)),
+        "holds a file up": lambda: fcntl.fcntl(shared, fcntl.F_SETLEASE, fcntl.F_RDLCK),
+        "is signalled about files": lambda: fcntl.fcntl(shared, fcntl.F_SETSIG, 0),
+        "watches files": lambda: linux.call("inotify_init1", 0),
+        "asks what is cached": lambda: linux.call("mincore", ctypes.c_void_p(at), 1, ctypes.create_string_buffer(8)),
+        "reads only what is cached": lambda: os.preadv(shared, [bytearray(1)], 0, os.RWF_NOWAIT),
+        "empties the cache": lambda: os.posix_fadvise(shared, 0, 0, os.POSIX_FADV_DONTNEED),
+        "merges memory": lambda: own.madvise(12),
+        "shares memory": lambda: linux.call("shmget", 0, mmap.PAGESIZE, 0o1600),
+        "wakes who waits for a file's page": lambda: linux.wake(at),
+        "asks for the machine's memory": lambda: linux.call("sysinfo", ctypes.create_string_buffer(512)),
+        "asks for the room on a disk": lambda: os.statvfs("/"),
+    }
+    holes += [what for what, attempt in attempts.items() if _works(attempt)]
+    if not _works(lambda: open("scratch", "w").close()):
+        holes.append("can't write to its scratch folder")
+    holes += [f"can't list {folder}" for folder in listed if not _works(functools.partial(os.listdir, folder))]
+    return ", ".join(holes)
 
 
-def _refused() -> None:
-    raise PermissionError
+def _works(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except ConnectionRefusedError:  # it got as far as that
+        return True
+    except (OSError, AttributeError):  # Python may not know of a thing
+        return False
+    return True
 
 
-def best_rung(readable: Sequence[str], wanted: str = "auto") -> tuple[str, str]:
+def best_rung(readable: Sequence[str], wanted: str = "auto", hidden: Sequence[str] = ()) -> tuple[str, str]:
     """The best rung that holds on this machine, and why the better ones do not ("", reasons: none holds)."""
     if sys.platform != "linux":
         return "", f"there is no sandbox for {sys.platform}"
     reasons: list[str] = []
     for rung in RUNGS if wanted == "auto" else (wanted,):
-        reason = _proves(rung, readable)
+        reason = _proves(rung, readable, hidden)
         if not reason:
             return rung, "; ".join(reasons)
         reasons.append(f"{rung}: {reason}")
@@ -458,6 +399,9 @@ def _take_core() -> tuple[int | None, int | None]:
     return None, None
 
 
+Readies = Callable[[socket.socket, str, int], Callable[[], None]]
+"""Makes a student's process ready, given its line, scratch folder and seed; what it returns is called once shut in."""
+
 _HOME = "workshop-grading-"  # how the name of a nursery's folder begins
 
 
@@ -468,7 +412,7 @@ class Nursery:
     forked from one that keeps compiled tests, so that these are compiled once for a class.
     """
 
-    def __init__(self, sandbox: str = "auto") -> None:
+    def __init__(self, sandbox: str = "auto", hidden: Sequence[str] = ()) -> None:
         if sandbox not in ("auto", NONE, *RUNGS):
             raise ValueError(f"no sandbox is called {sandbox!r}: there are auto, {', '.join(RUNGS)} and {NONE}")
         if not hasattr(os, "fork"):
@@ -482,8 +426,9 @@ class Nursery:
         if "PYTHONPATH" in os.environ:
             environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         descriptors = [students.fileno(), examiners.fileno()]
+        hidden = [*own_folders(), *hidden]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-m", "examiner.student", *map(str, descriptors), sandbox],
+            [sys.executable, "-P", "-s", "-m", "examiner.student", *map(str, descriptors), sandbox, *hidden],
             env=environment,
             pass_fds=descriptors,
             cwd=self._home,
@@ -594,15 +539,18 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
     return dict(json.loads(data))
 
 
-def serve_students(control: socket.socket, sandbox: str, student: Callable[..., None], examiners: int) -> NoReturn:
+def serve_students(
+    control: socket.socket, sandbox: str, hidden: Sequence[str], student: Readies, examiners: int
+) -> NoReturn:
     """Fork a keeper with a student for each request, until the owner is gone; `examiners` is the other process."""
     readable = readable_paths()
-    rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox)
+    rung, reasons = (NONE, "asked for") if sandbox == NONE else best_rung(readable, sandbox, hidden)
+    view = plan(readable, hidden) if rung not in ("", NONE) else {}
     if "landlock" in rung:
         importlib.import_module("sandlock")  # once, not in each student
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the owner may have ended meanwhile
         control.sendall(json.dumps({"rung": rung, "reasons": reasons, "examiners": examiners}).encode() + b"\n")
-    _serve(control, lambda request, handed: _keep(request, handed, rung, readable, student), {examiners})
+    _serve(control, lambda request, handed: _keep(request, handed, rung, view, student), {examiners})
     if os.path.basename(os.getcwd()).startswith(_HOME):  # and never a folder that was not made for it
         _remove(os.getcwd())
     os._exit(0)
@@ -612,11 +560,10 @@ def serve_examiners(
     control: socket.socket, learn: Callable[[str], object], examine: Callable[[socket.socket], None]
 ) -> NoReturn:
     """Learn the tests of each request and fork an examiner for it, until the owner is gone."""
-    _die_with_parent()
+    linux.die_with_parent()
 
     def work(request: Any, handed: list[int]) -> None:
-        if sys.platform == "linux":
-            _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+        linux.close_memory()
         examine(socket.socket(fileno=handed[0]))
 
     _serve(control, work, set(), learn)
@@ -660,7 +607,7 @@ def _serve(
 
 def _work(work: Callable[[Any, list[int]], None], request: Any, handed: list[int]) -> NoReturn:
     try:
-        _die_with_parent()
+        linux.die_with_parent()
         os.setsid()
         if request["core"] is not None:
             os.sched_setaffinity(0, {request["core"]})
@@ -679,22 +626,22 @@ def _bury(children: set[int]) -> None:
             children.discard(pid)
 
 
-def _keep(request: Any, handed: list[int], rung: str, readable: list[str], student: Callable[..., None]) -> None:
+def _keep(request: Any, handed: list[int], rung: str, view: Mapping[str, bool], student: Readies) -> None:
     """Start a student's process in its namespaces, tell how it ended, and end it when the leash is let go."""
     data, collar = handed
     scratch = request["scratch"]
     processes = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else None  # seen from the small root too
-    if sys.platform == "linux":
-        _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    linux.adopt_orphans()
     if "namespaces" in rung:
         _separate()
-        _small_root(scratch, readable)
+        _small_root(scratch, view)
     pid = os.fork()
     if not pid:
         os.close(collar)
         _closed_but(data)
-        enter(rung, scratch, request["limits"], readable)
-        student(socket.socket(fileno=data), scratch, request["seed"])
+        serve = student(socket.socket(fileno=data), scratch, request["seed"])
+        enter(rung, scratch, request["limits"], view)
+        serve()
         os._exit(0)
     os.close(data)
     watch = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None

@@ -1,7 +1,7 @@
 """The process that runs student code: a shell without a kernel, whose functions the examiner calls.
 
-Run as `python -m examiner.student DESCRIPTOR DESCRIPTOR SANDBOX` it is the nursery: it imports what notebooks need and
-forks a process for each student. Nothing in here is trusted once a student's first cell has run.
+Run as `python -m examiner.student DESCRIPTOR DESCRIPTOR SANDBOX HIDDEN…` it is the nursery: it imports what notebooks
+need and forks a process for each student. Nothing in here is trusted once a student's first cell has run.
 """
 
 from __future__ import annotations
@@ -427,7 +427,7 @@ def _prepare() -> Any:
     return shell
 
 
-def _main(students: int, examiners: int, sandbox_name: str) -> None:
+def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> None:
     from examiner import grade, sandbox
 
     control, desk = socket.socket(fileno=students), socket.socket(fileno=examiners)
@@ -437,19 +437,25 @@ def _main(students: int, examiners: int, sandbox_name: str) -> None:
         sandbox.serve_examiners(desk, grade.learn, grade.examine)
     desk.close()
     shell = _prepare()
+    from IPython.core.async_helpers import get_asyncio_loop
 
-    def student(line: socket.socket, scratch: str, seed: int) -> None:
+    def student(line: socket.socket, scratch: str, seed: int) -> Callable[[], None]:
         for name in list(os.environ):
             if name not in sandbox.ENVIRONMENT:
                 del os.environ[name]
         tempfile.tempdir = os.environ["HOME"] = scratch
         _seed(seed)
-        with contextlib.suppress(EOFError, OSError):
-            Student(line, shell).serve()
+        get_asyncio_loop()  # what a cell's `await` runs in; once shut in, a process makes no sockets
 
-    sandbox.serve_students(control, sandbox_name, student, desk_pid)
+        def serve() -> None:
+            with contextlib.suppress(EOFError, OSError):
+                Student(line, shell).serve()
+
+        return serve
+
+    sandbox.serve_students(control, sandbox_name, hidden, student, desk_pid)
 
 
 if __name__ == "__main__":
     # Under its own name, so that classes are the same ones for all who import them.
-    importlib.import_module("examiner.student")._main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    importlib.import_module("examiner.student")._main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -20,15 +21,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, WIRE, Attack, Fraud
-from attacks.stage import ASSIGNMENT, HONEST, Outcome, Stage, graded, play, play_fraud
+from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, SHARED, WIRE, Attack, Fraud
+from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, graded, handed_in, play, play_fraud
 from examiner import wire
-from examiner.grade import Limits, Submitted, Unreadable, place, read_submission, restored
+from examiner.grade import Limits, Submitted, Unreadable, grade, place, read_submission, restored
 from examiner.gradebook import Marked, marked_notebook
 from examiner.intake import Taken, find_jobs, owner_of, read_source, take_in, valid_id
 from examiner.plugin import LenientExporter
 from examiner.report import Summary, by_session_picture
-from examiner.sandbox import best_rung, readable_paths
+from examiner.sandbox import NONE, best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
@@ -39,6 +40,11 @@ FOLDERS = [attack for attack in RESOURCES if "folder" in attack.name]
 
 
 TIME = ("took too long", "held the report up")  # it depends on what else the machine does: `make attacks` judges it
+
+
+@functools.cache
+def _holds(rung: str) -> bool:
+    return bool(best_rung(readable_paths(), rung)[0])
 
 
 def _faults(outcome: Outcome) -> list[str]:
@@ -63,12 +69,19 @@ def test_repels(attack: Attack, stage: Stage) -> None:
     assert _faults(play(attack, stage)) == []
 
 
-@pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in [*REACH, *FOLDERS]])
+@pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in [*REACH, *SHARED, *FOLDERS]])
 @pytest.mark.parametrize("rung", ["landlock", "namespaces"])
 def test_each_rung_repels(attack: Attack, rung: str, stage: Stage) -> None:
-    if not best_rung(readable_paths(), rung)[0]:
+    if not _holds(rung):
         pytest.skip(f"this machine has no {rung}")
     assert _faults(play(attack, stage, rung)) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="an ordinary user may not do all of these")
+@pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in SHARED])
+def test_what_is_shared_would_be_in_reach_without_a_sandbox(attack: Attack) -> None:
+    result = grade(json.dumps(handed_in(attack.answer)).encode(), ASSIGNMENT, KEY, LIMITS, NONE)
+    assert {mark.grade_id: mark.score for mark in result.marks}["test_double"] == 2
 
 
 @pytest.mark.parametrize("fraud", [pytest.param(fraud, id=fraud.name) for fraud in FRAUDS])
