@@ -304,7 +304,13 @@ class Grading:
         if job.path is None:
             self._done(job, self.journal.key(b"", assignment), no_submission(assignment))
             return
-        submission = job.read()
+        try:
+            submission = job.read()
+        except OSError as error:  # the others go on
+            self.failed += 1
+            why = f"The grader could not read this submission: {error}."
+            self._done(job, self.journal.key(b"", assignment), failed_result(b"", assignment, why))
+            return
         key = self.journal.key(submission, assignment)
         known, changed = self.journal.get(submission, assignment)
         if known is not None and not changed:

@@ -56,7 +56,7 @@ _CALLABLE = struct.Struct("<cBI").pack
 _FUNCTIONS = {types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc}
 
 
-class WireError(Exception):
+class WireError(ValueError):
     """A value that can't travel."""
 
 
@@ -431,18 +431,20 @@ class Decoder:
         """The root value; changes of known objects are made in place, and the table is left in `objects`."""
         if len(self.data) > MAX_MESSAGE:
             raise Malformed("too long")
-        too_many = NoNumbers(f"takes no more than {MAX_NUMBERS:,} numbers")
         if self.numbers and len(self.data) > MAX_ASKED:
-            raise too_many
+            raise self._too_many()
         try:
             value = self._message()
             if self.numbers and not _few(value):
-                raise too_many
+                raise self._too_many()
             return value
         except WireError:
             raise
         except (struct.error, IndexError, ValueError, TypeError, OverflowError, RecursionError, KeyError) as error:
             raise Malformed(f"{type(error).__name__}: {error}"[:MAX_TEXTS]) from None
+
+    def _too_many(self, what: str = "") -> WireError:
+        return NoNumbers(f"takes no more than {MAX_NUMBERS:,} numbers") if self.numbers else Malformed(what)
 
     def _message(self) -> Any:
         known = len(self.objects)
@@ -586,7 +588,7 @@ class Decoder:
     def _small(self, n: int) -> int:
         self.keys += n
         if self.keys > MAX_KEYS:
-            raise Malformed("too many keys")
+            raise self._too_many("too many keys")
         return self._count(n)
 
     def _fill_objects(self, thing: np.ndarray) -> None:
@@ -671,7 +673,7 @@ class Decoder:
             if tag == 103:
                 return slice(*parts)
             if len(range(*parts)) > MAX_ITEMS:
-                raise Malformed("a range without end")
+                raise self._too_many("a range without end")
             return range(*parts)
         if tag == 90:  # Z
             return frozenset([self.value(depth + 1) for _ in range(self._small(self._u32()))])
