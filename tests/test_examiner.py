@@ -505,7 +505,7 @@ def test_computing_too_long_is_the_answers_own_fault_and_sleeping_too_long_is_lo
 
 def test_what_fails_after_a_cell_that_slept_too_long_is_looked_at() -> None:
     result = examine(
-        "import time\ndef q(): return 1\ntime.sleep(99)\nv = 1", "assert q() == 1", "v", limits=Limits(0.2)
+        "import time\ndef q(): return 1\ntime.sleep(99)\nv = int(1)", "assert q() == 1", "v", limits=Limits(0.2)
     )
     assert [mark.score for mark in result.marks] == [1, 0] and result.notes
     assert [why.split(":")[0] for why in result.needs_eye] == ["test_q_1"]
@@ -517,8 +517,8 @@ def test_the_time_of_a_function_that_a_test_lends_is_not_the_answers() -> None:
 
 
 def test_an_alarm_that_an_answer_does_not_heed_ends_its_process() -> None:
-    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ndef q():\n    while True: pass\ndef r(): return 1"
-    result = examine(deaf, "q()", "assert r() == 1", limits=Limits(call_seconds=0.2))
+    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ndef q():\n    while True: pass\n"
+    result = examine(f"{deaf}def r(): return 1", "q()", "assert r() == 1", limits=Limits(call_seconds=0.2))
     assert "did not stop" in result.marks[0].message and result.score == 1
 
 
@@ -542,7 +542,7 @@ def test_what_had_run_before_has_run_where_another_examiner_goes_on() -> None:
 
 
 def test_an_examiner_that_is_killed_once_costs_nobody_a_mark(tmp_path: Path) -> None:
-    once = f"import os, pathlib\np = pathlib.Path('{tmp_path}/once')\nif not p.exists(): p.touch(); os.kill(os.getpid(), 9)"
+    once = f"import os\nif not os.path.exists('{tmp_path}/once'): os.mkdir('{tmp_path}/once'); os.kill(os.getpid(), 9)"
     result = examine("def q(): return 1", "assert q() == 1", f"{once}\nassert q() == 1")
     assert result.score == 2 and not result.needs_eye
 
@@ -558,12 +558,13 @@ def nested():
 @pytest.mark.parametrize(
     "argument",
     [
-        "['x'] * 10**6", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "np.ones(2**20, 'f2')", "np.float16(1)", "1j", "np.ones(2, complex)",
-        "np.array([None, 1.0])", "np.array(['x'] * 10**5)", "np.ones(2**18)", "np.ones(2**24)", "10**1000", "10**5000", "[2**64] * 10",
-        "memoryview(bytes(10**7))", "range(10**9)", "[range(10**5)] * 10", "nested()", "[np.ones(10**4)] * 20", "[[] for _ in range(10**5)]",
-        "{i: i for i in range(10**4)}", "{1}", "frozenset([1])", "slice(1)", "...", "object()", "np.zeros(2, 'M8[s]')",
+        "['x'] * 10**6", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "object()", "np.zeros(2, 'M8[s]')",
+        "np.ones(2**20, 'f2')", "np.float16(1)", "1j", "np.ones(2, complex)", "np.array([None, 1.0])",
+        "np.array(['x'] * 10**5)", "np.ones(2**18)", "np.ones(2**24)", "10**1000", "10**5000", "[2**64] * 10",
+        "memoryview(bytes(10**7))", "range(10**9)", "[range(10**5)] * 10", "nested()", "[np.ones(10**4)] * 20",
+        "[[] for _ in range(10**5)]", "{i: i for i in range(10**4)}", "{1}", "frozenset([1])", "slice(1)", "...",
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_a_lent_function_is_not_called_with_what_no_problem_needs(argument: str) -> None:
     said = message(
         f"import numpy as np{SIZES}\ndef q(f): return f({argument})", "q(lambda x: len(str(x)))\nassert 0, 'called'"
@@ -574,10 +575,11 @@ def test_a_lent_function_is_not_called_with_what_no_problem_needs(argument: str)
 @pytest.mark.parametrize(
     "argument",
     [
-        "1", "True", "None", "-2.5", "np.float32(2)", "np.int64(3)", "[1, 2.0]", "(1, [2, (3,)])", "{'V': np.eye(3), 'b': 0.5}", "np.ones((300, 300))",
-        "np.ones(3, 'f4')", "np.ones(3, 'i1')", "np.array([True])", "range(10**5)", "iter([[0, 1], [2]])", "np.random.default_rng(1)", "abs",
+        "1", "True", "None", "-2.5", "np.float32(2)", "np.int64(3)", "[1, 2.0]", "(1, [2, (3,)])", "range(10**4)",
+        "{'V': np.eye(3), 'b': 0.5}", "np.ones((200, 300))", "np.ones(3, 'f4')", "np.ones(3, 'i1')", "np.array([True])",
+        "iter([[0, 1], [2]])", "np.random.default_rng(1)", "np.random.Generator(np.random.MT19937(1))", "abs",
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_a_lent_function_takes_what_a_problem_needs(argument: str) -> None:
     passes(f"import numpy as np\ndef q(f): return f({argument}, key={argument})", "assert q(lambda x, key: 7) == 7")
 

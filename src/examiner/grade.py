@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib
 import json
+import math
 import os
 import re
 import select
@@ -590,7 +591,7 @@ def examine(line: socket.socket) -> None:
     try:
         for number, step in enumerate(job["steps"][first_step:], first_step):
             if step["kind"] != "skip":
-                tell(at=number, state=examination.state())
+                tell(at=number, within=examination.own_work(step) + OVERTIME, state=examination.state())
             if step["kind"] == "test":
                 tell(mark=examination.test(step))
             elif any((ran := examination.run(number, step)).values()):
@@ -628,16 +629,21 @@ class _Examination:
         self.room = 10 * limits.output  # characters of output of all cells together
         self.spare = limits.total_seconds  # for what must run again through no fault of the student's
         self.notes: list[str] = []
-        self.slow: set[str] = set()  # questions with an answer that hung
+        self.slow: set[str] = set()  # questions with an answer that hung, or held a test up
         self.starts = 0
         self.doubt = ""  # why a person should look at what fails from here on
         self.tested = False  # whether student code has met a hidden test
         self.tellable = MOST_TOLD  # errors of cells that may still be told of after that
         self.latest = -1  # where in the source the test stands that this process met last
 
+    def own_work(self, step: dict[str, Any]) -> float:
+        """Seconds that the examiner itself may work on a step: little, where an answer has held it up already."""
+        most = self.limits.test_seconds if step["kind"] == "test" else self.limits.cell_seconds
+        return most if step.get("question") not in self.slow else min(3.0, most)
+
     def state(self) -> dict[str, Any]:
         """What another examiner must know to go on from here."""
-        return {"before": self.spent(), "slow": sorted(self.slow), **{name: getattr(self, name) for name in _CARRIED}}
+        return {"before": self.spent(), "slow": [*self.slow], **{name: getattr(self, name) for name in _CARRIED}}
 
     def go_on(self, first: int, state: dict[str, Any]) -> None:
         """Take over before the step `first` from an examiner that has ended there, and left this state."""
@@ -797,7 +803,7 @@ class _Examination:
             hidden = test.hidden
             if self.variables.intersection(test.names) and not self.refresh():
                 return "The time for this notebook was up.", "no time", NOT_TRIED
-            with _own_work(self.limits.test_seconds):
+            with _own_work(self.own_work(step)):
                 names = self.pupil.look_up(test.names)
                 exec(test.code, {"__name__": "__main__", **names})
             self.pupil.end_test()
@@ -805,6 +811,7 @@ class _Examination:
         except _TooLong:
             self.pupil.stop()  # it may have been in the middle of a message
             self.twin.stop()
+            self.slow.add(step["question"])
             return TOO_LONG, "too slow", HELD_UP
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
@@ -1071,7 +1078,8 @@ def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> No
         }
     else:
         told["cells"][at] = {"outputs": [], "error": message}
-        job["state"] = {**job["state"], "instead": {**job["state"]["instead"], str(at): ""}}
+        job["state"]["instead"][str(at)] = ""
+    job["state"]["slow"].append(step.get("question"))
     job["from"] = at + 1
 
 
@@ -1090,9 +1098,8 @@ def _examined(
     """Let one examiner work, and note what it tells: "" when it has ended, "busy" or "late" where it was ended."""
     tests = [step["source"] for step in job["steps"] if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
-    most = max(limits.test_seconds, limits.cell_seconds) + OVERTIME
     scratches: list[str] = []
-    examiner, began = watch.Process(), 0.0
+    examiner, until = watch.Process(), math.inf
     line = home.examiner(tests, core)
 
     def hand_over(data: bytes) -> None:
@@ -1108,14 +1115,14 @@ def _examined(
         for message in _messages(line):
             if message is None:  # nothing for a while
                 late = time.monotonic() > deadline
-                if late or (examiner.counted and examiner.worked() - began > most):
+                if late or (examiner.counted and examiner.worked() > until):
                     examiner.signal(signal.SIGKILL)
                     return "late" if late else "busy"
             elif "need" in message:
                 hand_over(b"S")
             elif "at" in message:
                 told["at"], told["state"] = message["at"], message["state"]
-                began = examiner.worked()
+                until = examiner.worked() + message["within"]
             elif "mark" in message:
                 told["marks"][message["mark"]["grade_id"]] = message["mark"]
             elif "cell" in message:

@@ -536,7 +536,9 @@ class Decoder:
         if name not in _GENERATORS:
             raise Malformed("an unknown generator")
         self._small(1)  # it takes as long to make as a thousand numbers
+        numbers, self.numbers = self.numbers, False  # its state is of larger integers than an argument
         state, seed = self.value()
+        self.numbers = numbers
         if self.at != end:
             raise Malformed("bytes left over")
         generator = np.random.Generator(_GENERATORS[name](_sown(seed)))
