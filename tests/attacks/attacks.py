@@ -1105,20 +1105,20 @@ STREAMS = {
 }
 
 
-def _holds_up(name: str, lent: str, call: str) -> Fraud:
+def _holds_up(name: str, lent: str, call: str, within: float = 20.0) -> Fraud:
     """An answer that hands something to a lent function, and a right answer to another question, tested after it."""
     answers = {
         "activations": "def sigmoid(t): pass\ndef tanh_slope(h): pass\ndef sigmoid_slope(h):\n    return h * (1 - h)",
         "sgd_step": "def sgd_step(params, grads, eta):\n    return {k: params[k] - eta * grads[k] for k in params}",
     }
+    fails, name = ("test_forward",), f"holds the examiner up: {name}"
     if lent == "sigmoid":
         answers["forward"] = f"def forward(params, X):\n    {call}\n    return {{}}"
-        return Fraud(f"holds the examiner up: {name}", "mlp_sgd", answers, ("test_forward",), keeps=("test_sgd_step",))
-    head = "def train(params, gradient, X, y, eta, batch_size, epochs, rng):"
-    answers["train"] = f"{head}\n    {call}\n    return params"
-    answers["trained_params"] = "trained_params = {'V': np.eye(2), 'c': np.zeros(2), 'w': np.ones(2), 'b': 0.0}"
+    else:
+        head = "def train(params, gradient, X, y, eta, batch_size, epochs, rng):"
+        answers["train"], fails = f"{head}\n    {call}\n    return params", ("test_train",)
     return Fraud(
-        f"holds the examiner up: {name}", "mlp_sgd", answers, ("test_train_", "test_train"), keeps=("test_sgd_step",)
+        name, "mlp_sgd", answers, fails, within=within, keeps=("test_sgd_step", "test_activations_sigmoid_slope")
     )
 
 
@@ -1332,7 +1332,7 @@ def predict_proba(X, w, b):
     ),
     Fraud("cells of the same letters as the tests'", "mlp_sgd", {}, ("test_",), cells=_anagrams),
     *(_holds_up(name, "sigmoid", f"sigmoid({what})") for name, what in HOLDS.items()),
-    *(_holds_up(name, "sigmoid", f"[sigmoid(x) for x in {what}]") for name, what in STREAMS.items()),
+    *(_holds_up(name, "sigmoid", f"[sigmoid(x) for x in {what}]", within=90) for name, what in STREAMS.items()),
     _holds_up("a million texts as a batch", "gradient", "gradient(params, ['x'] * 10**6, y)"),
     _holds_up("half-precision points", "gradient", "gradient(params, np.ones((3000, 2), np.float16), y)"),
     _holds_up("millions of points", "gradient", "gradient(params, np.zeros((3_900_000, 2), np.int8), y)"),
