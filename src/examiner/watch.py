@@ -49,10 +49,14 @@ class Process:
 
     def worked(self) -> float:
         """Seconds of processor time that it has used, all threads together; the last known, once it has ended."""
-        if not self._closed:
-            with contextlib.suppress(OSError):
-                now = time.monotonic() - self._began if self._clock is None else time.clock_gettime(self._clock)
-                self._worked = now
+        if self._closed:
+            return self._worked
+        if self._clock is None:
+            return time.monotonic() - self._began
+        try:
+            self._worked = time.clock_gettime(self._clock)
+        except OSError:  # it has ended
+            return self._worked
         return self._worked
 
     def sleeps(self) -> bool:
@@ -75,8 +79,7 @@ class Process:
 
     def close(self) -> None:
         """Let go of it; what it has worked until now stays known."""
-        self.worked()
-        self._closed = True
+        self._worked, self._closed = self.worked(), True
         if self._handle is not None:
             os.close(self._handle)
         self._handle = None
@@ -102,13 +105,9 @@ class Watch:
         """Go on from here: what has passed since the last look was not the process's time."""
         self._looked = time.monotonic()
 
-    def worked(self) -> float:
-        """The seconds of work since it began."""
-        return self._process.worked() - self._before
-
     def spent(self) -> float:
-        """What it has used of its seconds, asleep or awake."""
-        return self.worked() + self.asleep / ASLEEP
+        """What it has used of its seconds, awake or asleep."""
+        return self._process.worked() - self._before + self.asleep / ASLEEP
 
     def look(self) -> None:
         """See how far it is, when it is time for that."""
@@ -119,7 +118,7 @@ class Watch:
         self._looked = now
         if self._process.sleeps():
             self.asleep += LOOK
-        worked = self.worked()
+        worked = self._process.worked() - self._before
         over = max(worked + self.asleep / ASLEEP - self.seconds, self._wall / GUARD - max(self.seconds, 1.0))
         if over > 0:
             self.doubtful = worked <= self.seconds and self._process.counted
