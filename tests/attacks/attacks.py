@@ -1105,7 +1105,7 @@ STREAMS = {
 }
 
 
-def _holds_up(name: str, lent: str, call: str, within: float = 20.0) -> Fraud:
+def _holds_up(name: str, lent: str, call: str) -> Fraud:
     """An answer that hands something to a lent function, and a right answer to another question, tested after it."""
     answers = {
         "activations": "def sigmoid(t): pass\ndef tanh_slope(h): pass\ndef sigmoid_slope(h):\n    return h * (1 - h)",
@@ -1117,9 +1117,7 @@ def _holds_up(name: str, lent: str, call: str, within: float = 20.0) -> Fraud:
     else:
         head = "def train(params, gradient, X, y, eta, batch_size, epochs, rng):"
         answers["train"], fails = f"{head}\n    {call}\n    return params", ("test_train",)
-    return Fraud(
-        name, "mlp_sgd", answers, fails, within=within, keeps=("test_sgd_step", "test_activations_sigmoid_slope")
-    )
+    return Fraud(name, "mlp_sgd", answers, fails, within=90, keeps=("test_sgd_step", "test_activations_sigmoid_slope"))
 
 
 FRAUDS = [
@@ -1332,7 +1330,7 @@ def predict_proba(X, w, b):
     ),
     Fraud("cells of the same letters as the tests'", "mlp_sgd", {}, ("test_",), cells=_anagrams),
     *(_holds_up(name, "sigmoid", f"sigmoid({what})") for name, what in HOLDS.items()),
-    *(_holds_up(name, "sigmoid", f"[sigmoid(x) for x in {what}]", within=90) for name, what in STREAMS.items()),
+    *(_holds_up(name, "sigmoid", f"[sigmoid(x) for x in {what}]") for name, what in STREAMS.items()),
     _holds_up("a million texts as a batch", "gradient", "gradient(params, ['x'] * 10**6, y)"),
     _holds_up("half-precision points", "gradient", "gradient(params, np.ones((3000, 2), np.float16), y)"),
     _holds_up("millions of points", "gradient", "gradient(params, np.zeros((3_900_000, 2), np.int8), y)"),
