@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -462,10 +466,122 @@ def test_an_earlier_answer_written_anew_belongs_to_the_answer_below_it_unless_it
     assert scores(wrong, wrong + uses) == [0, 1] and scores(wrong + uses, "") == [0, 1]
 
 
+# What the time is, and whose
+
+
+WORKS = """
+import time
+def q(seconds):
+    began = time.process_time()
+    while time.process_time() - began < seconds: pass
+"""
+SLEEPS = "import time\ndef q(seconds): time.sleep(seconds)"
+
+
 def test_changing_the_limits_changes_what_counts_as_endless() -> None:
-    slow = "import time\ndef q(): time.sleep(0.5)"
-    assert examine(slow, "q()", limits=QUICK).score == 1
-    assert examine(slow, "q()", limits=Limits(call_seconds=0.1)).score == 0
+    for slow in (WORKS, SLEEPS):
+        assert examine(slow, "q(0.8)", limits=QUICK).score == 1
+        assert examine(slow, "q(0.8)", limits=Limits(call_seconds=0.1)).score == 0
+
+
+def test_a_slow_right_answer_beside_eight_busy_loops_gets_full_marks() -> None:
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    try:
+        result = examine(f"{WORKS}\nq(1)", "q(1.5)", "q(0.5)", limits=replace(QUICK, call_seconds=2))
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert result.score == 2 and not result.needs_eye and not result.notes
+    assert result.seconds > 4, "the machine was not busy"
+
+
+def test_computing_too_long_is_the_answers_own_fault_and_sleeping_too_long_is_looked_at() -> None:
+    for slow, eyes in ((WORKS, 0), (SLEEPS, 1)):
+        result = examine(f"{slow}\ndef r(): return 1", "q(99)", "assert r() == 1", limits=Limits(call_seconds=0.2))
+        assert "time was up" in result.marks[0].message and result.score == 1
+        assert len(result.needs_eye) == eyes
+
+
+def test_what_fails_after_a_cell_that_slept_too_long_is_looked_at() -> None:
+    result = examine(
+        "import time\ndef q(): return 1\ntime.sleep(99)\nv = int(1)", "assert q() == 1", "v", limits=Limits(0.2)
+    )
+    assert [mark.score for mark in result.marks] == [1, 0] and result.notes
+    assert [why.split(":")[0] for why in result.needs_eye] == ["test_q_1"]
+
+
+def test_the_time_of_a_function_that_a_test_lends_is_not_the_answers() -> None:
+    result = examine("def q(f): return f(1)", f"{WORKS.replace('q', 'f')}\nq(f)", limits=Limits(call_seconds=0.2))
+    assert result.score == 1
+
+
+def test_an_alarm_that_an_answer_does_not_heed_ends_its_process() -> None:
+    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ndef q():\n    while True: pass\n"
+    result = examine(f"{deaf}def r(): return 1", "q()", "assert r() == 1", limits=Limits(call_seconds=0.2))
+    assert "did not stop" in result.marks[0].message and result.score == 1
+
+
+# The examiner's own process
+
+
+def test_a_test_that_a_value_holds_up_costs_its_own_marks() -> None:
+    """Where no signal reaches it: in the middle of one call of C."""
+    limits = Limits(cell_seconds=0.5, test_seconds=0.5)
+    answer = "def q(): return 10**13\ndef r(): return 1"
+    result = examine(answer, "assert r() == 1", "assert sum(range(q()))", "assert r() == 1", limits=limits)
+    assert [mark.score for mark in result.marks] == [1, 0, 1]
+    assert "too long to look at" in result.marks[1].message and len(result.needs_eye) == 1
+
+
+def test_what_had_run_before_has_run_where_another_examiner_goes_on() -> None:
+    answer = "import os\nv = 3\ndef q(): return 1\nos._exit(1)"
+    result = examine(answer, "q()\nimport os; os.kill(os.getpid(), 9)", "assert q() == 1 and v == 3")
+    assert [mark.score for mark in result.marks] == [0, 1] and "ended the whole process" in result.notes[0]
+    assert [why.split(":")[0] for why in result.needs_eye] == ["test_q_0"]
+
+
+def test_an_examiner_that_is_killed_once_costs_nobody_a_mark(tmp_path: Path) -> None:
+    once = f"import os\nif not os.path.exists('{tmp_path}/once'): os.mkdir('{tmp_path}/once'); os.kill(os.getpid(), 9)"
+    result = examine("def q(): return 1", "assert q() == 1", f"{once}\nassert q() == 1")
+    assert result.score == 2 and not result.needs_eye
+
+
+SIZES = """
+def nested():
+    x = 1.0
+    for _ in range(40): x = [x, x]
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "['x'] * 10**6", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "object()", "np.zeros(2, 'M8[s]')",
+        "np.ones(2**20, 'f2')", "np.float16(1)", "1j", "np.ones(2, complex)", "np.array([None, 1.0])",
+        "np.array(['x'] * 10**5)", "np.ones(2**18)", "np.ones(2**24)", "10**1000", "10**5000", "[2**64] * 10",
+        "memoryview(bytes(10**7))", "range(10**9)", "[range(10**5)] * 10", "nested()", "[np.ones(10**4)] * 20",
+        "[[] for _ in range(10**5)]", "{i: i for i in range(10**4)}", "{1}", "frozenset([1])", "slice(1)", "...",
+    ],
+)  # fmt: skip
+def test_a_lent_function_is_not_called_with_what_no_problem_needs(argument: str) -> None:
+    said = message(
+        f"import numpy as np{SIZES}\ndef q(f): return f({argument})", "q(lambda x: len(str(x)))\nassert 0, 'called'"
+    )
+    assert "Your code raised TypeError" in said or "Your code raised ValueError" in said
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "1", "True", "None", "-2.5", "np.float32(2)", "np.int64(3)", "[1, 2.0]", "(1, [2, (3,)])", "range(10**4)",
+        "{'V': np.eye(3), 'b': 0.5}", "np.ones((200, 300))", "np.ones(3, 'f4')", "np.ones(3, 'i1')", "np.array([True])",
+        "iter([[0, 1], [2]])", "np.random.default_rng(1)", "np.random.Generator(np.random.MT19937(1))", "abs",
+    ],
+)  # fmt: skip
+def test_a_lent_function_takes_what_a_problem_needs(argument: str) -> None:
+    passes(f"import numpy as np\ndef q(f): return f({argument}, key={argument})", "assert q(lambda x, key: 7) == 7")
 
 
 # The restored notebook

@@ -117,13 +117,44 @@ def test_force_grades_anew_what_a_broken_run_would_take_from_the_journal(course:
     assert len(journal() - before) == 1
 
 
-def test_the_api_and_so_formgraders_button_grade_the_same_way(course: Path) -> None:
-    hand_in(course, "late", answered("return 3 * x"))
+def by_api(course: Path, student: str, **settings: Any) -> Any:
+    """The autograded notebook of a student, graded as formgrader's button does it."""
     config = Config()
     exec(compile(SETTINGS, "config", "exec"), {"get_config": lambda: config})
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.db_url = f"sqlite:///{course}/gradebook.db"
-    api = NbGraderAPI(CourseDirectory(config=config), config=config)
-    result = api.autograde("mini", "late")
+    config.Grade.update(settings)
+    result = NbGraderAPI(CourseDirectory(config=config), config=config).autograde("mini", student)
     assert result["success"], result.get("error", "") + result.get("log", "")
+    return json.loads((course / "autograded" / student / "mini" / "mini.ipynb").read_text())
+
+
+def test_the_api_and_so_formgraders_button_grade_the_same_way(course: Path) -> None:
+    hand_in(course, "late", answered("return 3 * x"))
+    by_api(course, "late")
     assert scores(course)["late"] == {**RIGHT, "test_double": 0}
+
+
+def test_whom_the_grader_fails_has_a_row_and_a_reason_and_is_graded_by_the_next_run(course: Path) -> None:
+    hand_in(course, "unlucky", answered())
+    marked = by_api(course, "unlucky", sandbox="a level that there is not")
+    assert scores(course)["unlucky"] == dict.fromkeys(RIGHT)
+    assert "no sandbox is called" in json.dumps([cell.get("outputs") for cell in marked["cells"]])
+    by_api(course, "unlucky")
+    assert scores(course)["unlucky"] == RIGHT
+
+
+def test_a_notebook_that_can_not_be_read_stops_nobody(course: Path) -> None:
+    hand_in(course, "odd", answered()).unlink()
+    (course / "submitted" / "odd" / "mini" / "mini.ipynb").mkdir()
+    marked = by_api(course, "odd")
+    assert scores(course)["odd"] == dict.fromkeys(RIGHT) and "could not read" in json.dumps(marked)
+
+
+def test_without_its_source_an_assignment_is_not_graded_and_the_notebook_says_so(course: Path) -> None:
+    hand_in(course, "early", answered())
+    source = course / "source" / "mini" / "mini.ipynb"
+    kept = source.rename(source.with_suffix(".kept"))
+    marked = by_api(course, "early")
+    kept.rename(source)
+    assert "FileNotFoundError" in json.dumps(marked["cells"][0]) and "early" in scores(course)

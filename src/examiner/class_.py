@@ -77,7 +77,8 @@ def grader_digest() -> str:
     """A hash of all that decides a mark besides submission and assignment: the grader's code and numpy's version."""
     digest = hashlib.sha256(f"{platform.python_version()} numpy {importlib.metadata.version('numpy')}".encode())
     here, helper = Path(__file__).parent, Path(workshop.__file__).parent
-    files = [here / f"{name}.py" for name in ("grade", "linux", "messages", "sandbox", "stand_ins", "student", "wire")]
+    names = ("grade", "linux", "messages", "sandbox", "stand_ins", "student", "watch", "wire")
+    files = [here / f"{name}.py" for name in names]
     files += sorted(helper.glob("*.py"))
     for file in files:
         if file.exists():
@@ -305,7 +306,13 @@ class Grading:
         if job.path is None:
             self._done(job, self.journal.key(b"", assignment), no_submission(assignment))
             return
-        submission = job.read()
+        try:
+            submission = job.read()
+        except OSError as error:  # the others go on
+            self.failed += 1
+            why = f"The grader could not read this submission: {error}."
+            self._done(job, self.journal.key(b"", assignment), failed_result(b"", assignment, why))
+            return
         key = self.journal.key(submission, assignment)
         known, changed = self.journal.get(submission, assignment)
         if known is not None and not changed:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib
 import json
+import math
 import os
 import re
 import select
@@ -24,7 +25,7 @@ from types import CodeType
 from typing import Any
 
 from examiner import sandbox as sandboxes
-from examiner import stand_ins
+from examiner import stand_ins, watch
 from examiner.messages import kind_of, only_known, printable, standard, without_numbers
 from workshop import gradcheck
 
@@ -139,7 +140,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use; seconds are wall time, sizes are bytes."""
+    """What one submission may use. Seconds are the student's own processor time (see `watch`), sizes are bytes."""
 
     cell_seconds: float = 30.0  # one of the student's cells
     call_seconds: float = 10.0  # one call of a student's function by a test
@@ -153,8 +154,8 @@ class Limits:
 
     @property
     def given_up(self) -> float:
-        """Seconds after which a submission is given up: what runs again by no fault of the student's may double it."""
-        return 2 * self.total_seconds + 30
+        """Seconds on the wall after which a submission is given up, however slow the machine."""
+        return watch.GUARD * self.total_seconds + 30
 
     def to_json(self) -> str:
         """The limits as JSON."""
@@ -566,7 +567,7 @@ def examine(line: socket.socket) -> None:
     first, handed, _, _ = socket.recv_fds(line, 1 << 16, 2)
     job = json.loads(_read_line(line, first))
     waiting = [tuple(socket.socket(fileno=descriptor) for descriptor in handed)]
-    limits = Limits(**job["limits"])
+    limits, first_step = Limits(**job["limits"]), job.get("from", 0)
     signal.setitimer(signal.ITIMER_REAL, limits.given_up - 5)  # this process ends before it is given up
     signal.signal(signal.SIGPROF, _test_too_long)
     sandboxes.limit_memory(limits.memory)  # and takes no more than a student's may
@@ -581,12 +582,16 @@ def examine(line: socket.socket) -> None:
     def tell(**message: Any) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
+    tell(pid=os.getpid())
     examination = _Examination(job["steps"], limits, start, job["variables"])
+    examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
     gradcheck.note_wrong(*job["wrong"])
     try:
-        for number, step in enumerate(job["steps"]):
+        for number, step in enumerate(job["steps"][first_step:], first_step):
+            if step["kind"] != "skip":
+                tell(at=number, within=examination.own_work(step) + OVERTIME, state=examination.state())
             if step["kind"] == "test":
                 tell(mark=examination.test(step))
             elif any((ran := examination.run(number, step)).values()):
@@ -595,6 +600,14 @@ def examine(line: socket.socket) -> None:
     except stand_ins.NotStarted as failure:
         tell(failed=str(failure))
 
+
+_CARRIED = ("instead", "until", "room", "spare", "notes", "starts", "doubt", "tested", "tellable", "latest")
+
+TOO_LONG = "What your code gave takes too long to look at."
+HELD_UP = "what the answer gave held the test up until it was ended"
+BROKEN = "The test could not be brought to its end with what your code gave."
+BROKE = "the test ended twice before it came to a verdict"
+NOT_TRIED = "it was not tried: the time for the notebook was up, or its process had ended too often"
 
 MOST_TOLD = 20  # errors of cells that are told of once the tests have begun: each may hide a few bits of them
 
@@ -610,15 +623,36 @@ class _Examination:
         self.twin = stand_ins.Pupil(start, self.line_text, self.words)
         self.twin_for: Any = None  # the function that is called in the twin, and what has run there
         self.ran: dict[int, str] = {}  # what a fresh process must run again
-        self.until = time.monotonic() + limits.total_seconds
+        self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
+        self.before = 0.0  # seconds that an earlier examiner's students have spent
+        self.until = limits.total_seconds
         self.room = 10 * limits.output  # characters of output of all cells together
         self.spare = limits.total_seconds  # for what must run again through no fault of the student's
         self.notes: list[str] = []
-        self.slow: set[str] = set()  # questions with an answer that hung
+        self.slow: set[str] = set()  # questions with an answer that hung, or held a test up
         self.starts = 0
+        self.doubt = ""  # why a person should look at what fails from here on
         self.tested = False  # whether student code has met a hidden test
         self.tellable = MOST_TOLD  # errors of cells that may still be told of after that
         self.latest = -1  # where in the source the test stands that this process met last
+
+    def own_work(self, step: dict[str, Any]) -> float:
+        """Seconds that the examiner itself may work on a step: little, where an answer has held it up already."""
+        most = self.limits.test_seconds if step["kind"] == "test" else self.limits.cell_seconds
+        return most if step.get("question") not in self.slow else min(3.0, most)
+
+    def state(self) -> dict[str, Any]:
+        """What another examiner must know to go on from here."""
+        return {"before": self.spent(), "slow": [*self.slow], **{name: getattr(self, name) for name in _CARRIED}}
+
+    def go_on(self, first: int, state: dict[str, Any]) -> None:
+        """Take over before the step `first` from an examiner that has ended there, and left this state."""
+        for name in _CARRIED if state else ():
+            setattr(self, name, state[name])
+        self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
+        sources = {n: step["source"] for n, step in enumerate(self.steps[:first]) if step["kind"] == "run"}
+        sources |= {n: self.instead[str(n)] for n in sources if str(n) in self.instead}
+        self.ran = {n: source for n, source in sources.items() if source}
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -627,9 +661,13 @@ class _Examination:
         lines = self.steps[number]["source"].split("\n")
         return f"    line {line}: {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
 
+    def spent(self) -> float:
+        """Seconds that the student's processes have worked or slept."""
+        return self.before + self.pupil.spent() + self.twin.spent()
+
     def left(self) -> float:
         """Seconds left for the whole submission."""
-        return self.until - time.monotonic()
+        return self.until - self.spent()
 
     def ready(self, pupil: stand_ins.Pupil | None = None) -> bool:
         """Have a student's process in which all has run that came before; False if there is none to be had."""
@@ -655,9 +693,10 @@ class _Examination:
         whole = self.steps[number]["source"]
         smaller = stand_ins.definitions_alone(whole) if len(whole) <= LONGEST_ANSWER else ""
         if smaller.strip() and smaller != source:
-            self.ran[number] = smaller
+            self.ran[number] = self.instead[str(number)] = smaller
         else:
             self.ran.pop(number, None)
+            self.instead[str(number)] = ""
 
     def refresh(self) -> bool:
         """Have a process in which no test has called anything: a value is not to come from what a test lent."""
@@ -665,10 +704,10 @@ class _Examination:
             return True
         self.pupil.stop()
         self.starts -= 1  # it is nobody's fault
-        began, spare = time.monotonic(), self.spare
+        began, spare = self.spent(), self.spare
         self.until += spare
         there = self.ready()
-        took = min(time.monotonic() - began, spare)
+        took = min(self.spent() - began, spare)
         self.spare -= took
         self.until += took - spare
         return there
@@ -702,13 +741,20 @@ class _Examination:
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
                 self._guilty(number, step["source"])
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
+                self._doubt(step["name"])
         except (stand_ins.StudentFailed, _TooLong) as failure:
             self.pupil.stop()
             self._guilty(number, step["source"])
+            self._doubt(step["name"])
             why = "what came back from it takes too long to look at" if isinstance(failure, _TooLong) else failure
             self.notes.append(f"{step['name']}: {why}; the process was started again without what broke it")
             return {"outputs": [], "error": f"Running this cell, {why}."}
         return {"outputs": [list(pair) for pair in outputs], "error": told}
+
+    def _doubt(self, name: str) -> None:
+        """A cell was stopped, perhaps through no fault of its own: a person looks at what fails after it."""
+        if self.pupil.doubtful:
+            self.doubt = self.doubt or f"{name} was stopped before this: {stand_ins.DOUBT}"
 
     def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
@@ -729,6 +775,8 @@ class _Examination:
         message, mistake, eye = self._tested(step)
         if self.pupil.hung:
             self.slow.add(step["question"])
+        if message is not None and not eye:
+            eye = stand_ins.DOUBT if self.pupil.doubtful else self.doubt
         return {
             "grade_id": step["grade_id"],
             "right": message is None,
@@ -744,7 +792,7 @@ class _Examination:
         self.latest = step["order"]
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         if not self.ready():
-            return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
+            return "The time for this notebook was up, or its cells ended the process too often.", "no time", NOT_TRIED
         self.tested = True
         hidden: set[int] = set()
         gradcheck.OWN = frozenset(step["own"])
@@ -754,8 +802,8 @@ class _Examination:
             test = learn(step["source"])
             hidden = test.hidden
             if self.variables.intersection(test.names) and not self.refresh():
-                return "The time for this notebook was up.", "no time", ""
-            with _own_work(self.limits.test_seconds):
+                return "The time for this notebook was up.", "no time", NOT_TRIED
+            with _own_work(self.own_work(step)):
                 names = self.pupil.look_up(test.names)
                 exec(test.code, {"__name__": "__main__", **names})
             self.pupil.end_test()
@@ -763,7 +811,8 @@ class _Examination:
         except _TooLong:
             self.pupil.stop()  # it may have been in the middle of a message
             self.twin.stop()
-            return "What your code gave takes too long to look at.", "too slow", ""
+            self.slow.add(step["question"])
+            return TOO_LONG, "too slow", HELD_UP
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
         except stand_ins.StudentFailed as failure:
@@ -992,54 +1041,123 @@ def _written_anew(placed: list[Placed], assignment: Assignment) -> dict[str, lis
 def _outcome(
     job: dict[str, Any], limits: Limits, digest: str, home: sandboxes.Nursery
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the examiner told of the cells and marks, and notes; when it falls silent, what it had told so far."""
+    """What was told of the cells and marks, and notes; where the work did not come to its end, what was told so far.
+
+    One examiner does all of it, unless a student's values keep it busy where no signal reaches it, or break it. Then
+    it is ended, what it was at gets no mark and a person's eye, and another examiner goes on with the next step. An
+    end that nobody here brought about is tried once more before it is blamed on the step.
+    """
     told: dict[str, Any] = {"cells": {}, "marks": {}}
+    deadline, broke = time.monotonic() + limits.given_up, -1
+    with sandboxes.own_core() as core:
+        while True:
+            try:
+                ended = _examined(job, told, limits, digest, home, core, deadline)
+            except (OSError, ValueError) as error:
+                return told, [f"the examiner's process failed ({error})"]
+            if "done" in told:
+                return told, told["done"]
+            at = told.pop("at", None)
+            if ended == "late" or (at is None and broke is None):
+                return told, ["the examiner's process ended before its work was done"]
+            if at is not None:
+                job |= {"from": at, "state": told["state"]}
+                if ended == "busy" or broke == at:
+                    _blame(job, told, at, ended == "busy")
+            broke = at
+
+
+def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> None:
+    """A step has kept the examiner busy, or ended it: it gets the blame, and the next examiner goes on behind it."""
+    step, message = job["steps"][at], TOO_LONG if busy else BROKEN
+    if step["kind"] == "test":
+        told["marks"][step["grade_id"]] = {
+            "grade_id": step["grade_id"],
+            "right": False,
+            "message": message,
+            "mistake": "too slow" if busy else "ended or hung",
+            "seconds": 0.0,
+            "eye": HELD_UP if busy else BROKE,
+        }
+    else:
+        told["cells"][at] = {"outputs": [], "error": message}
+        job["state"]["instead"][str(at)] = ""
+    job["state"]["slow"].append(step.get("question"))
+    job["from"] = at + 1
+
+
+OVERTIME = 5.0  # seconds of its own that an examiner may work on a step beyond those in which it stops by itself
+
+
+def _examined(
+    job: dict[str, Any],
+    told: dict[str, Any],
+    limits: Limits,
+    digest: str,
+    home: sandboxes.Nursery,
+    core: int | None,
+    deadline: float,
+) -> str:
+    """Let one examiner work, and note what it tells: "" when it has ended, "busy" or "late" where it was ended."""
     tests = [step["source"] for step in job["steps"] if step["kind"] == "test"]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
     scratches: list[str] = []
-    with sandboxes.own_core() as core:
+    examiner, until = watch.Process(), math.inf
+    line = home.examiner(tests, core)
 
-        def hand_over(data: bytes) -> None:
-            student, leash, scratch = home.student(asdict(limits), student_seed, core)
-            scratches.append(scratch)
-            with student, leash:
-                sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
-            line.sendall(data[sent:])
+    def hand_over(data: bytes) -> None:
+        student, leash, scratch = home.student(asdict(limits), student_seed, core)
+        scratches.append(scratch)
+        with student, leash:
+            sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
+        line.sendall(data[sent:])
 
-        deadline = time.monotonic() + limits.given_up
-        line = home.examiner(tests, core)
-        try:
-            line.settimeout(30)
-            hand_over(json.dumps(job).encode() + b"\n")
-            for message in _messages(line, deadline):
-                if "need" in message:
-                    hand_over(b"S")
-                elif "mark" in message:
-                    told["marks"][message["mark"]["grade_id"]] = message["mark"]
-                elif "cell" in message:
-                    told["cells"][message["cell"]] = message
-                elif "failed" in message:
-                    raise GraderFailed(message["failed"])
-                elif "done" in message:
-                    told["done"] = True
-                    return told, message["done"]
-        except (OSError, ValueError) as error:
-            return told, [f"the examiner's process failed ({error})"]
-        finally:
-            line.close()
-            home.forget(scratches)
-    return told, ["the examiner's process ended before its work was done"]
+    try:
+        line.settimeout(60)
+        hand_over(json.dumps(job).encode() + b"\n")
+        for message in _messages(line):
+            if message is None:  # nothing for a while
+                late = time.monotonic() > deadline
+                if late or (examiner.counted and examiner.worked() > until):
+                    examiner.signal(signal.SIGKILL)
+                    return "late" if late else "busy"
+            elif "need" in message:
+                hand_over(b"S")
+            elif "at" in message:
+                told["at"], told["state"] = message["at"], message["state"]
+                until = examiner.worked() + message["within"]
+            elif "mark" in message:
+                told["marks"][message["mark"]["grade_id"]] = message["mark"]
+            elif "cell" in message:
+                told["cells"][message["cell"]] = message
+            elif "pid" in message:
+                examiner = watch.Process(message["pid"])
+            elif "failed" in message:
+                raise GraderFailed(message["failed"])
+            elif "done" in message:
+                told["done"] = message["done"]
+                break
+        return ""
+    finally:
+        line.close()
+        examiner.close()
+        home.forget(scratches)
 
 
-def _messages(line: socket.socket, deadline: float) -> Iterator[dict[str, Any]]:
+def _messages(line: socket.socket) -> Iterator[dict[str, Any] | None]:
+    """What an examiner says; None for each half second in which it says nothing."""
     data = b""
     while True:
         while b"\n" in data:
             first, _, data = data.partition(b"\n")
             yield json.loads(first)
-        if not select.select([line], [], [], max(deadline - time.monotonic(), 0))[0]:
+        if not select.select([line], [], [], 0.5)[0]:
+            yield None
+            continue
+        try:
+            piece = line.recv(1 << 20)
+        except ConnectionResetError:  # it ended with something unread
             return
-        piece = line.recv(1 << 20)
         if not piece:
             return
         data += piece
@@ -1052,7 +1170,7 @@ def _marks(
     outcome: list[str],
     stand: Mapping[str, Mark],
 ) -> tuple[tuple[Mark, ...], list[str]]:
-    eyes = [] if told.get("done") else [note for note in outcome if "examiner" in note]
+    eyes = [] if "done" in told else [note for note in outcome if "examiner" in note]
     marks = []
     answers = {p.cell.grade_id: p for p in placed if p.cell}
     errors = {p.cell.grade_id: told["cells"].get(i, {}).get("error", "") for i, p in enumerate(placed) if p.cell}

@@ -384,7 +384,7 @@ def _own_cell(cell: Any, submitted: Any, mark: Any) -> dict[str, Any]:
         own |= {"message": mark.message, "mistake": mark.mistake}
     node["metadata"] = {"nbgrader": about, "workshop": own}
     if cell.kind == "test":
-        lost = mark is not None and mark.score is not None and mark.score < mark.points
+        lost = mark is not None and (mark.score is None or mark.score < mark.points)
         node["outputs"] = [_error("WrongAnswer", mark.message.split("\n")[0], mark.message)] if lost else []
     return node
 

@@ -9,9 +9,12 @@ In nbgrader_config.py:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +27,10 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import rmtree
+from sqlalchemy.exc import OperationalError
 from traitlets import Unicode
 
-from examiner.class_ import Graded, Job, Journal, course_secret, grade_class, grader_failed
+from examiner.class_ import Graded, Job, Journal, course_secret, failed_result, grade_class, grader_failed
 from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
 from examiner.gradebook import Entry, marked_notebook, private_folders, save
 
@@ -120,28 +124,66 @@ class Restore(_OfSubmission):
     """The submission with every cell of the source where it belongs: tests restored, copies gone, points right."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """The restored notebook, with nothing run."""
-        _, job, assignment = self._read(resources)
-        result = restored(job.read(), assignment)
-        for note in result.notes:
-            self.log.warning("%s: %s", job.student, note)
-        return marked_notebook(assignment, result), resources
+        """The restored notebook, with nothing run; what can't be read goes on as it is to `Grade`, which says so."""
+        try:
+            _, job, assignment = self._read(resources)
+            result = restored(job.read(), assignment)
+            for note in result.notes:
+                self.log.warning("%s: %s", job.student, note)
+            return marked_notebook(assignment, result), resources
+        except Exception:
+            self.log.exception("%s was not restored", resources["nbgrader"]["student"])
+            return nb, resources
 
 
 class Grade(_OfSubmission):
-    """The submission graded; its marks go from `grade` to the gradebook, whatever any cell printed."""
+    """The submission graded; its marks go from `grade` to the gradebook, whatever any cell printed.
+
+    Where the grader itself fails, nbgrader would leave the student out. Here each gets a row all the same: the tests
+    wait for a person, with the reason, and the next run of `nbgrader autograde` grades the submission again.
+    """
 
     sandbox = Unicode("auto", help='"none" runs student code with your own rights, unprotected.').tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The marked notebook, for formgrader and feedback."""
-        course, job, assignment = self._read(resources)
-        result = self._graded(course, job, assignment)
-        timestamp = course.get_existing_timestamp(str(job.path.parent)) if job.path else None
-        with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
-            save(gradebook, assignment, [Entry(job.student, result, timestamp, changed=True)])
-        self._tell(job.student, result)
-        return marked_notebook(assignment, result, student=job.student), resources
+        student = resources["nbgrader"]["student"]
+        try:
+            course, job, assignment = self._read(resources)
+        except Exception as error:
+            return _told(nb, self._reason(student, error)), resources
+        try:
+            result = self._graded(course, job, assignment)
+            self._save(course, job, assignment, result, resources)
+        except Exception as error:
+            failed = failed_result(b"", assignment, self._reason(student, error))
+            result = replace(failed, marks=tuple(replace(mark, score=None) for mark in failed.marks))
+            try:
+                self._save(course, job, assignment, result, resources)
+            except Exception as again:  # the notebook tells at least
+                self._reason(student, again)
+        self._tell(student, result)
+        return marked_notebook(assignment, result, student=student), resources
+
+    def _reason(self, student: str, error: Exception) -> str:
+        self.log.error("%s was not graded", student, exc_info=error)
+        kind = "" if isinstance(error, GraderFailed) else f"{type(error).__name__}: "
+        return f"This submission could not be graded, and waits for a person ({kind}{error})."
+
+    def _save(self, course: Any, job: Job, assignment: Assignment, result: Result, resources: Any) -> None:
+        """Write the marks; a gradebook that somebody else keeps locked is waited for."""
+        timestamp = None
+        with contextlib.suppress(OSError, ValueError):
+            timestamp = course.get_existing_timestamp(str(job.path.parent)) if job.path else None
+        for wait in (1, 5, 25, 0):
+            try:
+                with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
+                    save(gradebook, assignment, [Entry(job.student, result, timestamp, changed=True)])
+                return
+            except OperationalError:
+                if not wait:
+                    raise
+                time.sleep(wait)
 
     def _graded(self, course: Any, job: Job, assignment: Assignment) -> Result:
         """This submission's result; the ones that nbgrader comes to next are graded meanwhile."""
@@ -157,6 +199,13 @@ class Grade(_OfSubmission):
         for note in result.needs_eye:
             self.log.warning("%s: a person should look: %s", student, note)
         self.log.info("%s: %g marks, student code in %s", student, result.score, result.sandbox)
+
+
+def _told(nb: NotebookNode, reason: str) -> NotebookNode:
+    """The notebook with the reason why it is not graded before it."""
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell(reason))
+    nb.metadata["workshop"] = {"notes": [reason], "needs_eye": [reason], "sandbox": ""}
+    return nb
 
 
 class _Ahead:
@@ -199,5 +248,6 @@ class _Ahead:
     def _anew(self, job: Job) -> Job:
         """The job; where all is to be graded anew, without its earlier result."""
         if self.force:
-            self.journal.forget(job.read(), self.assignment)
+            with contextlib.suppress(OSError):  # `grade_class` meets it again, and tells
+                self.journal.forget(job.read(), self.assignment)
         return job

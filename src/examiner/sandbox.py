@@ -644,6 +644,8 @@ def _keep(request: Any, handed: list[int], rung: str, view: Mapping[str, bool], 
         serve()
         os._exit(0)
     os.close(data)
+    with contextlib.suppress(OSError):
+        os.write(collar, struct.pack("<i", pid))
     watch = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     ended = 0
     while not ended:

@@ -15,15 +15,17 @@ import os
 import re
 import select
 import socket
-import time
+import struct
 from collections.abc import Callable, Set
 from typing import Any
 
 from examiner import wire
 from examiner.messages import PYTHONS_WORDS, kind_of, only_known, standard
 from examiner.student import CALLBACK_GONE, revive
+from examiner.watch import Process, Watch
 
-GRACE = 2.0  # seconds between the alarm in the student's process and its end
+STARTING = 60.0  # seconds on the wall for a process to come up
+DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -89,6 +91,9 @@ class Pupil:
         self._start, self._line_text, self.words, self.apart = start, line_text, words, apart
         self._line: wire.Line | None = None
         self._leash: socket.socket | None = None
+        self._process = Process()
+        self._spent = 0.0  # by processes that have ended
+        self._asleep = 0.0
         self.generation = 0
         self.called = False  # whether a test has called anything in this process
         self._lent: dict[int, Any] = {}
@@ -111,20 +116,28 @@ class Pupil:
         line, self._leash = self._start()
         self._line = wire.Line(line, timed=True)
         try:
-            if self._line.receive(time.monotonic() + 30)[0] != b"H":
+            if self._line.receive(Watch(Process(), STARTING).look)[0] != b"H":
                 raise EOFError
+            number = self._leash.recv(4)
         except (OSError, EOFError) as error:
             raise NotStarted("a student's process did not start") from error
+        self._process = Process(struct.unpack("<i", number)[0]) if len(number) == 4 else Process()
         self.generation += 1
         self.called = False
         self._bound = None
 
     def stop(self) -> None:
         """Let the process go; it ends at once."""
-        for line in (self._line, self._leash):
+        if self._line is not None:
+            self._spent += self._process.worked()
+        for line in (self._line, self._leash, self._process):
             if line is not None:
                 line.close()
         self._line = self._leash = None
+
+    def spent(self) -> float:
+        """The seconds that all its processes have worked or slept so far."""
+        return self._spent + self._asleep + (self._process.worked() if self.alive else 0.0)
 
     def _lost(self, why: str) -> StudentFailed:
         """The process is of no more use."""
@@ -157,7 +170,7 @@ class Pupil:
         """The limits of the calls to come: each one's, and of all together."""
         self.call_seconds, self.budget = call_seconds, test_seconds
         self.broken = None
-        self.hung = False
+        self.hung = self.doubtful = False  # whether it was stopped, and whether not for what it had computed
         self.heard: list[str] = []  # the texts that came back
         self.heard_characters = 0
         self._lent.clear()
@@ -166,7 +179,8 @@ class Pupil:
 
     def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
         """Run a cell: its printed parts, and its error (kind, message, lines, -1) or None."""
-        answer = self._ask(b"x", wire.encode((number, source, seconds, room)), seconds)
+        self.doubtful = False
+        answer = self._ask(b"x", wire.encode((number, source, room)), seconds)
         if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0])):
             raise self._lost("malformed")
         if answer[1] is not None and not _well_described(answer[1]):
@@ -184,7 +198,7 @@ class Pupil:
 
     def look_up(self, names: list[str]) -> dict[str, Any]:
         """Of the names that the student has: plain values as they are, callables as stand-ins."""
-        found = self._ask(b"g", wire.encode((names, self.call_seconds)), self.call_seconds * 2)
+        found = self._ask(b"g", wire.encode((names,)), self.call_seconds)
         if not isinstance(found, list) or len(found) != len(names):
             raise self._lost("malformed")
         values: dict[str, Any] = {}
@@ -221,30 +235,29 @@ class Pupil:
         for thing in names.values():
             self._lend(thing)  # until the test is over, so that the student is told of it once
         outer = dict(self._lent), dict(self._lent_numbers)
-        began = time.monotonic()
-        seconds = min(self.call_seconds, self.budget)
+        watch = Watch(self._process, min(self.call_seconds, self.budget))
         try:
             told = None if names == self._bound else tuple(names.items())
             encoder = wire.Encoder(export=self._lend)
-            message = encoder.message((target._number, args, tuple(kwargs.items()), told, seconds))
+            message = encoder.message((target._number, args, tuple(kwargs.items()), told))
             self._bound = dict(names)
-            return self._converse(b"c", message, seconds, encoder.objects, target.__name__)
+            return self._converse(b"c", message, watch, encoder.objects, target.__name__)
         finally:
-            self.budget -= time.monotonic() - began
+            self.budget -= watch.spent()
             self._lent, self._lent_numbers = outer
 
     def _ask(self, kind: bytes, message: bytes, seconds: float) -> Any:
-        return self._converse(kind, message, seconds, [], "")
+        return self._converse(kind, message, Watch(self._process, seconds), [], "")
 
-    def _converse(self, kind: bytes, message: bytes, seconds: float, objects: list[Any], name: str) -> Any:
+    def _converse(self, kind: bytes, message: bytes, watch: Watch, objects: list[Any], name: str) -> Any:
         """Send a request and take the answer, serving the student's calls of lent functions on the way."""
-        deadline = time.monotonic() + seconds + GRACE
         asked = kind
         try:
             while True:
                 assert self._line is not None
-                self._line.send(kind, message, deadline)
-                answer, data = self._line.receive(deadline)
+                watch.resume()
+                self._line.send(kind, message, watch.look)
+                answer, data = self._line.receive(watch.look)
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)
@@ -261,6 +274,9 @@ class Pupil:
             raise self._lost("ended") from None
         except wire.WireError:
             raise self._lost("malformed") from None
+        finally:
+            self._asleep += watch.asleep
+            self.doubtful = self.doubtful or watch.doubtful
         if answer == b"R":
             return value
         if answer != b"E" or asked != b"c":  # only a call may end in an error
@@ -330,11 +346,12 @@ class Pupil:
 
     def _serve(self, data: bytes) -> tuple[bytes, bytes]:
         """Call a lent function for the student: the frame that answers."""
-        decoder = wire.Decoder(data, adopt=self._adopter(""), revive=self._revived)
-        request = decoder.message()
+        decoder = wire.Decoder(data, adopt=self._adopter(""), revive=self._revived, numbers=True)
+        try:
+            request = decoder.message()
+        except wire.NoNumbers as error:
+            return self._raising(TypeError(f"the function that you were given {error}"))
         self._hear(decoder.texts)
-        if decoder.folded:
-            wire.unfolded(request)
         if not (isinstance(request, tuple) and len(request) == 3):
             raise wire.Malformed("no call")
         number, args, kwargs = request
@@ -350,8 +367,12 @@ class Pupil:
         except StudentFailed:
             raise
         except Exception as error:
-            kind, message, _ = wire.describe_error(error)
-            return b"e", wire.encode((kind, message, (), self._lend(error)[1]))
+            return self._raising(error)
+
+    def _raising(self, error: Exception) -> tuple[bytes, bytes]:
+        """The frame that raises an error in the student's code, and lets it come back as it was raised."""
+        kind, message, _ = wire.describe_error(error)
+        return b"e", wire.encode((kind, message, (), self._lend(error)[1]))
 
 
 def _well_printed(parts: Any) -> bool:

@@ -77,6 +77,7 @@ class Student:
         self.line, self.shell, self.names = wire.Line(line), shell, shell.user_ns
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
+        self.working = False  # whether there is anything that it may stop
         self.given: dict[str, Any] = {}  # what stands in the place of names of its own while it is called
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
@@ -105,7 +106,7 @@ class Student:
         else:
             raise EOFError
 
-    def _run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, ...]:
+    def _run(self, number: int, source: str, room: int) -> tuple[Any, ...]:
         """Run a cell: its printed parts, and its error (kind, message, lines) or None."""
         parts: list[tuple[str, str]] = []
         left = [room]
@@ -115,18 +116,18 @@ class Student:
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Printed(parts, "stdout", left), Printed(parts, "stderr", left)
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            self.working = True
             result = self.shell.run_cell(source, store_history=False)
             error = result.error_before_exec or result.error_in_exec
         except BaseException as failure:
             error = failure
         finally:
-            self._disarm()
+            self._rest()
             sys.stdout, sys.stderr = before
         _close_figures()
         return tuple(_joined(parts)), None if error is None else self._described(error)
 
-    def _look_up(self, names: list[str], seconds: float) -> bytes:
+    def _look_up(self, names: list[str]) -> bytes:
         """Of each name a message: its value and its parameters; no bytes where there is no such name."""
         found: list[bytes] = []
         for name in names:
@@ -134,19 +135,19 @@ class Student:
                 found.append(b"")
                 continue
             try:
-                signal.setitimer(signal.ITIMER_REAL, seconds)
+                self.working = True
                 value = self.names[name]
                 found.append(wire.encode((value, _parameters(value)), export=self._export))
             except BaseException:
                 found.append(wire.encode((wire.Opaque(type(self.names[name]).__name__), ())))
             finally:
-                self._disarm()
+                self._rest()
         return wire.encode(found)
 
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
-        target, args, pairs, names, seconds = decoder.message()
+        target, args, pairs, names = decoder.message()
         if names is not None:
             self.given = dict(names)
         given = self.given
@@ -157,27 +158,27 @@ class Student:
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
         stand_ins = contextlib.ExitStack()
-        outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        outer, self.working = self.working, False
         try:
             stand_ins.enter_context(standing_in(given, self.names, self._target(target)))
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            self.working = True
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 value = self._target(target)(*args, **dict(pairs))
                 return b"R", encoder.message(value, before)
         except BaseException as error:
-            signal.setitimer(signal.ITIMER_REAL, 1.0)
+            self._rest()  # whoever makes this endless is ended with the process
             described = self._described(error)
             encoder = wire.Encoder(export=self._export, known=objects)
             with contextlib.suppress(wire.WireError):
                 return b"E", encoder.message(described, before)
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
-            self._disarm()
+            self._rest()
             stand_ins.close()
             sys.stdout, sys.stderr = streams
-            signal.setitimer(signal.ITIMER_REAL, outer)
+            self.working = outer
 
     def _target(self, target: Any) -> Callable[..., Any]:
         return self.callables[target]
@@ -228,16 +229,15 @@ class Student:
             self.on_line = False
 
     def _alarm(self, *_: Any) -> None:
-        if self.on_line:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-        else:
+        """The examiner's word that the time is up; it says so again until this one has stopped or is ended."""
+        if self.working and not self.on_line:
             raise TimeUp
 
-    def _disarm(self) -> None:
-        while True:
+    def _rest(self) -> None:
+        """No alarm from here on."""
+        while self.working:
             with contextlib.suppress(TimeUp):
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                return
+                self.working = False
 
     def _described(self, error: BaseException) -> tuple[Any, ...]:
         """An exception as data: the nearest built-in kind, the message, the student's lines, the examiner's number."""

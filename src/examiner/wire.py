@@ -15,7 +15,6 @@ import math
 import socket
 import struct
 import sys
-import time
 import types
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Complex, Real
@@ -35,7 +34,15 @@ MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
 MAX_TEXTS = 200  # characters of an opaque object's description
 
+# What a student's code may hand to a function that a test lends it: a question's problems have a few hundred points,
+# and what is done with an argument is done where no alarm interrupts, by as much as the square of its size.
+MAX_ASKED = 1 << 20  # bytes of a call
+MAX_NUMBERS = MAX_ASKED // 8  # values in it, when what is shared is written out
+MAX_NAMES = 200  # texts in it: keys, and names of arguments
+
 _ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
+_PLAIN = {np.dtype(code) for code in "?bBhHiIlLqQfdg"}  # half precision and objects take a hundred times as long
+_NO_NUMBERS = b"bEgSZXIc"  # bytes, ..., slices, sets, objects that can't travel, huge integers, complex numbers
 _GENERATORS = {
     kind.__name__: kind
     for kind in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
@@ -49,12 +56,16 @@ _CALLABLE = struct.Struct("<cBI").pack
 _FUNCTIONS = {types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc}
 
 
-class WireError(Exception):
+class WireError(ValueError):
     """A value that can't travel."""
 
 
 class Malformed(WireError):
     """Bytes that no honest sender makes."""
+
+
+class NoNumbers(WireError):
+    """A call of a lent function with what no such function needs: it is told to whoever called."""
 
 
 class Opaque:
@@ -389,7 +400,11 @@ def _short(x: str) -> bytes:
 
 
 class Decoder:
-    """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description."""
+    """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description.
+
+    With `numbers`, nothing is taken but real numbers, their arrays, lists, tuples, dicts and iterators, random
+    generators and callables, and of these only so many; the message is looked at no further once there is more.
+    """
 
     def __init__(
         self,
@@ -397,8 +412,9 @@ class Decoder:
         adopt: Callable[[int, int], Any] | None = None,
         known: list[Any] | None = None,
         revive: Callable[[Any], BaseException] | None = None,
+        numbers: bool = False,
     ) -> None:
-        self.data, self.at, self.adopt, self.revive = bytes(data), 0, adopt, revive
+        self.data, self.at, self.adopt, self.revive, self.numbers = bytes(data), 0, adopt, revive, numbers
         self.objects: list[Any] = list(known or ())
         self.items = self.keys = 0
         self.adopted = False  # whether anything in it changes its bytes by travelling
@@ -415,12 +431,20 @@ class Decoder:
         """The root value; changes of known objects are made in place, and the table is left in `objects`."""
         if len(self.data) > MAX_MESSAGE:
             raise Malformed("too long")
+        if self.numbers and len(self.data) > MAX_ASKED:
+            raise self._too_many()
         try:
-            return self._message()
+            value = self._message()
+            if self.numbers and not _few(value):
+                raise self._too_many()
+            return value
         except WireError:
             raise
         except (struct.error, IndexError, ValueError, TypeError, OverflowError, RecursionError, KeyError) as error:
             raise Malformed(f"{type(error).__name__}: {error}"[:MAX_TEXTS]) from None
+
+    def _too_many(self, what: str = "") -> WireError:
+        return NoNumbers(f"takes no more than {MAX_NUMBERS:,} numbers") if self.numbers else Malformed(what)
 
     def _message(self) -> Any:
         known = len(self.objects)
@@ -482,6 +506,8 @@ class Decoder:
 
     def _string(self) -> str:
         self.texts.append(self._take(self._u32()).decode("utf-8", "replace"))
+        if self.numbers and (len(self.texts) > MAX_NAMES or len(self.texts[-1]) > MAX_NAMES):
+            raise NoNumbers("takes numbers, no text")
         return self.texts[-1]
 
     def _name(self) -> str:
@@ -498,6 +524,7 @@ class Decoder:
         if kind == 100:  # d
             return {}
         if kind == 83:  # S
+            self._refuse(kind)
             return set()
         if kind == 82:  # R
             return self._made_generator(start, end)
@@ -509,7 +536,9 @@ class Decoder:
         if name not in _GENERATORS:
             raise Malformed("an unknown generator")
         self._small(1)  # it takes as long to make as a thousand numbers
+        numbers, self.numbers = self.numbers, False  # its state is of larger integers than an argument
         state, seed = self.value()
+        self.numbers = numbers
         if self.at != end:
             raise Malformed("bytes left over")
         generator = np.random.Generator(_GENERATORS[name](_sown(seed)))
@@ -521,6 +550,8 @@ class Decoder:
         n_code = data[start + 1]
         values = start + 4 + n_code + 8 * data[start + 3 + n_code]
         dtype, shape, size, writeable = _array_kind(data[start:values])
+        if self.numbers and dtype not in _PLAIN:
+            raise NoNumbers(f"takes real numbers of 32 or 64 bits, no array of {dtype}")
         if dtype.kind == "O":
             if size > end - values:
                 raise Malformed("cut short")
@@ -559,7 +590,7 @@ class Decoder:
     def _small(self, n: int) -> int:
         self.keys += n
         if self.keys > MAX_KEYS:
-            raise Malformed("too many keys")
+            raise self._too_many("too many keys")
         return self._count(n)
 
     def _fill_objects(self, thing: np.ndarray) -> None:
@@ -597,12 +628,19 @@ class Decoder:
             return tuple([self.value(depth + 1) for _ in range(self._count(self._u32()))])
         return self._rarer(tag, depth)
 
+    def _refuse(self, tag: int) -> None:
+        if self.numbers and tag in _NO_NUMBERS:
+            raise NoNumbers("takes real numbers, and arrays and lists of them")
+
     def _rarer(self, tag: int, depth: int) -> Any:
+        self._refuse(tag)
         if tag == 110:  # n
             code = self._name()
             if code not in _ARRAYS:
                 raise Malformed("an unknown dtype")
             dtype = _dtype(code)
+            if self.numbers and dtype not in _PLAIN:
+                raise NoNumbers(f"takes real numbers of 32 or 64 bits, not {dtype}")
             return _checked(np.frombuffer(self._take(dtype.itemsize), dtype=dtype))[0]
         if tag == 67:  # C
             self.adopted = True
@@ -637,7 +675,7 @@ class Decoder:
             if tag == 103:
                 return slice(*parts)
             if len(range(*parts)) > MAX_ITEMS:
-                raise Malformed("a range without end")
+                raise self._too_many("a range without end")
             return range(*parts)
         if tag == 90:  # Z
             return frozenset([self.value(depth + 1) for _ in range(self._small(self._u32()))])
@@ -769,6 +807,14 @@ def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int
     return size
 
 
+def _few(x: Any) -> bool:
+    """Whether it is so few values that a lent function may have them."""
+    try:
+        return unfolded(x) <= MAX_NUMBERS
+    except Malformed:
+        return False
+
+
 def encode(root: Any, **kwargs: Any) -> bytes:
     """One message for `root`."""
     return Encoder(**kwargs).message(root)
@@ -782,6 +828,10 @@ def decode(data: bytes, **kwargs: Any) -> Any:
 # --- Frames: a kind and a message on a stream socket ---------------------------------------------------------------
 
 
+def _go_on() -> None:
+    """Wait as long as it takes."""
+
+
 class Line:
     """One end of the line between two processes: frames of a length, a kind (one byte) and a message."""
 
@@ -792,45 +842,42 @@ class Line:
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, 200_000))
 
-    def send(self, kind: bytes, message: bytes, deadline: float = math.inf) -> None:
-        """Send one frame; TimeoutError when the deadline (of time.monotonic) passes."""
+    def send(self, kind: bytes, message: bytes, look: Callable[[], None] = _go_on) -> None:
+        """Send one frame; `look` is called as often as the line makes us wait, and raises when that was too long."""
         data = memoryview(_U32.pack(len(message)) + kind + message)
         while data:
             try:
                 data = data[self._socket.send(data) :]
             except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError from None
+                look()
 
-    def receive(self, deadline: float = math.inf) -> tuple[bytes, bytes]:
+    def receive(self, look: Callable[[], None] = _go_on) -> tuple[bytes, bytes]:
         """The next frame's kind and message; EOFError when the other side is gone, Malformed when it is too long."""
         data = self._waiting
         while len(data) < 5:
-            data += self._read(1 << 16, deadline)
+            data += self._read(1 << 16, look)
         end = 5 + _U32.unpack_from(data)[0]
         if end > MAX_MESSAGE + 5:
             raise Malformed("too long")
         if len(data) < end:
             pieces, got = [data], len(data)
             while got < end:
-                pieces.append(self._read(min(end - got, 1 << 20), deadline))
+                pieces.append(self._read(min(end - got, 1 << 20), look))
                 got += len(pieces[-1])
             data = b"".join(pieces)
         self._waiting = data[end:]
         return data[4:5], data[5:end]
 
-    def _read(self, n: int, deadline: float) -> bytes:
+    def _read(self, n: int, look: Callable[[], None]) -> bytes:
         while True:
             try:
                 piece = self._socket.recv(n)
             except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError from None
+                look()
                 continue
             if not piece:
                 raise EOFError
-            if time.monotonic() > deadline:
-                raise TimeoutError
+            look()
             return piece
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ class Fraud:
     last: str = ""  # a solution cell that is moved to the end
     cells: Callable[[Any], list[str]] = lambda assignment: []  # cells of the student's own
     within: float = 20.0
+    keeps: tuple[str, ...] = ()  # tests of right answers beside it, which must pass
 
 
 def code(name: str, source: str, **more: Any) -> Attack:
@@ -1224,6 +1225,49 @@ def _anagrams(assignment: Any) -> list[str]:
     return [f"#{i}" + "".join(sorted(longest[i % 3])) for i in range(12)]
 
 
+HOLDS = {
+    "a million texts": "['x'] * 10**6",
+    "one text of 50 MB": "'x' * (50 << 20)",
+    "half-precision matrices": "np.ones((4000, 4000), dtype=np.float16)",
+    "a small half-precision array": "np.ones(9, dtype=np.float16)",
+    "extended precision": "np.ones((700, 700), dtype=np.longdouble)",
+    "objects": "np.array([10**400] * 10**5, dtype=object)",
+    "a gigabyte": "np.broadcast_to(1.0, (1 << 27,))",
+    "60 MB": "np.ones(7_800_000)",
+    "an integer of 4000 bits": "[2**4000] * 2000",
+    "an integer of a million digits": "10**1_000_000",
+    "lists 40 deep that double": "__import__('functools').reduce(lambda x, _: [x, x], range(40), 1.0)",
+    "tuples a hundred thousand deep": "__import__('functools').reduce(lambda x, _: (x,), range(10**5), 1.0)",
+    "a memoryview": "memoryview(bytes(10**7))",
+    "a range of a billion": "range(10**9)",
+    "a hundred ranges": "[range(10**6)] * 100",
+    "texts in an array": "np.array(['x' * 100] * 10**5)",
+    "a hundred thousand lists": "[[] for _ in range(10**5)]",
+    "twenty thousand generators": "[np.random.default_rng(1) for _ in range(20_000)]",
+    "complex numbers": "np.ones((1000, 1000), dtype=complex)",
+    "a set of a million": "set(range(10**6))",
+}
+STREAMS = {
+    "arrays of half a megabyte without end": "iter(lambda: np.ones(2**16), 0)",
+    "numbers without end": "iter(lambda: 1.0, 0)",
+}
+
+
+def _holds_up(name: str, lent: str, call: str) -> Fraud:
+    """An answer that hands something to a lent function, and a right answer to another question, tested after it."""
+    answers = {
+        "activations": "def sigmoid(t): pass\ndef tanh_slope(h): pass\ndef sigmoid_slope(h):\n    return h * (1 - h)",
+        "sgd_step": "def sgd_step(params, grads, eta):\n    return {k: params[k] - eta * grads[k] for k in params}",
+    }
+    fails, name = ("test_forward",), f"holds the examiner up: {name}"
+    if lent == "sigmoid":
+        answers["forward"] = f"def forward(params, X):\n    {call}\n    return {{}}"
+    else:
+        head = "def train(params, gradient, X, y, eta, batch_size, epochs, rng):"
+        answers["train"], fails = f"{head}\n    {call}\n    return params", ("test_train",)
+    return Fraud(name, "mlp_sgd", answers, fails, within=90, keeps=("test_sgd_step", "test_activations_sigmoid_slope"))
+
+
 FRAUDS = [
     Fraud(
         "forward of empty lists",
@@ -1433,6 +1477,25 @@ def predict_proba(X, w, b):
         ("test_trained",),
     ),
     Fraud("cells of the same letters as the tests'", "mlp_sgd", {}, ("test_",), cells=_anagrams),
+    *(_holds_up(name, "sigmoid", f"sigmoid({what})") for name, what in HOLDS.items()),
+    *(_holds_up(name, "sigmoid", f"[sigmoid(x) for x in {what}]") for name, what in STREAMS.items()),
+    _holds_up("a million texts as a batch", "gradient", "gradient(params, ['x'] * 10**6, y)"),
+    _holds_up("half-precision points", "gradient", "gradient(params, np.ones((3000, 2), np.float16), y)"),
+    _holds_up("millions of points", "gradient", "gradient(params, np.zeros((3_900_000, 2), np.int8), y)"),
+    _holds_up(
+        "a thousand points and columns of labels",
+        "gradient",
+        "gradient(params, np.ones((9000, 2)), np.ones((9000, 1)))",
+    ),
+    _holds_up("parameters that are texts", "gradient", "gradient({k: 'x' * 10**6 for k in params}, X, y)"),
+    _holds_up("parameters wider than the points", "gradient", "gradient({**params, 'V': np.ones((10**4, 10))}, X, y)"),
+    _holds_up(
+        "parameters of objects", "gradient", "gradient({k: np.array([2**63] * 9, object) for k in params}, X, y)"
+    ),
+    _holds_up("points without end", "gradient", "gradient(params, __import__('itertools').repeat(1.0), y)"),
+    _holds_up(
+        "keys by the hundred thousand", "gradient", "gradient({**params, **{str(i): i for i in range(10**5)}}, X, y)"
+    ),
 ]
 
 GROUPS = {

@@ -332,7 +332,9 @@ def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
     result = grade(json.dumps(notebook).encode(), assignment, KEY)
     seconds = time.monotonic() - began
     passed = [m.grade_id for m in result.marks if m.score and m.grade_id.startswith(fraud.fails)]
-    return passed + ["took too long"] * (seconds > fraud.within), seconds
+    lost = [m.grade_id for m in result.marks if fraud.keeps and m.grade_id.startswith(fraud.keeps) and not m.score]
+    faults = passed + [f"cost {name} its mark" for name in lost]
+    return faults + ["took too long"] * (seconds > fraud.within), seconds
 
 
 def leftovers(sandbox: str = "auto") -> list[int]:

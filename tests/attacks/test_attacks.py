@@ -24,7 +24,7 @@ import pytest
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, SHARED, WIRE, Attack, Fraud
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, graded, handed_in, play, play_fraud
 from examiner import wire
-from examiner.grade import Limits, Submitted, Unreadable, grade, place, read_submission, restored
+from examiner.grade import Submitted, Unreadable, grade, place, read_submission, restored
 from examiner.gradebook import Marked, marked_notebook
 from examiner.intake import Taken, find_jobs, owner_of, read_source, take_in, valid_id
 from examiner.plugin import LenientExporter
@@ -199,20 +199,6 @@ def test_hundreds_of_texts_are_not_all_set() -> None:
     notebook = marked_notebook(ASSIGNMENT, restored(json.dumps({"cells": [own] * 400}).encode(), ASSIGNMENT))
     theirs = [cell for cell in notebook.cells if cell.source == own["source"]]
     assert len(theirs) == 400 and sum(cell.cell_type == "markdown" for cell in theirs) <= 12
-
-
-def test_what_is_given_back_does_not_hold_the_tests_up() -> None:
-    """Millions of rows, each of which the test looks for; the tests of other answers go on after it."""
-    answers = {
-        "train": """
-def train(params, gradient, X, y, eta, batch_size, epochs, rng):
-    gradient(params, np.zeros((3_900_000, 2), dtype=np.int8), y)
-""",
-        "trained_params": "trained_params = {'V': np.eye(2), 'c': np.zeros(2), 'w': np.ones(2), 'b': 0.0}",
-    }
-    marks = {mark.grade_id: mark for mark in graded("mlp_sgd", answers, Limits(test_seconds=2)).marks}
-    assert "too long" in marks["test_train"].message
-    assert "straight line" in marks["test_trained_params"].message or "95 %" in marks["test_trained_params"].message
 
 
 @pytest.mark.parametrize(
