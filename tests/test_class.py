@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from examiner import class_, cli, gradebook, sandbox
+from examiner import class_, cli, gradebook, linux
 from examiner.class_ import Journal
 from examiner.grade import Assignment, GraderFailed, Limits, Result, nursery
 from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
@@ -418,7 +418,7 @@ def test_an_old_gradebook_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFi
 def as_ordinary_user(*command: str) -> subprocess.CompletedProcess[str]:
     """Run the command without root's power to write everywhere."""
     program = [sys.executable, "-m", "examiner.cli", *command]
-    return subprocess.run(program, capture_output=True, text=True, preexec_fn=sandbox._drop_capabilities)
+    return subprocess.run(program, capture_output=True, text=True, preexec_fn=linux.drop_capabilities)
 
 
 def everything(root: Path) -> dict[Path, bytes]:

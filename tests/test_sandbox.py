@@ -237,7 +237,7 @@ def test_asked_for_by_name_none_grades_without_a_sandbox() -> None:
 def test_an_ordinary_user_gets_a_sandbox_too() -> None:
     """No capabilities, another user: in a user namespace, as a tutor's laptop or a hub has it."""
     program = (
-        "from examiner.sandbox import _drop_capabilities; _drop_capabilities(); "
+        "from examiner.linux import drop_capabilities; drop_capabilities(); "
         "import sys; sys.path.insert(0, 'tests'); from attacks.stage import *; "
         "r = grade(HONEST, ASSIGNMENT, KEY, LIMITS); print(r.score, r.sandbox, os.getuid())"
     )
