@@ -66,12 +66,12 @@ def draw_each(panels: Mapping[str, tuple[Callable[[Floats], Any], Floats, Floats
 
 
 def objective_by_epoch(
-    values: Mapping[str, Sequence[float]], epochs: int, *, what: str = "objective (nats)", log: bool = False
+    values: Mapping[str, Sequence[float]], epochs: int, *, what: str = "objective (nats)", top: float | None = None
 ) -> None:
     """Draw the objective as training goes on, a line for each run. values: name -> objective at equal distances.
 
     Where the runs take unequal numbers of steps, a second panel shows them step by step. what: the vertical axis;
-    log: make it logarithmic.
+    top: where it ends, for runs that leave the picture.
     """
     lengths = {name: len(run) - 1 for name, run in values.items()}
     by_step = len(set(lengths.values())) > 1
@@ -86,9 +86,10 @@ def objective_by_epoch(
             if by_step:
                 axes[0, 1].plot(run[: 1 + 2 * min(lengths.values())], **style)
         for ax, unit in zip(axes[0], ("epoch", "step (the first ones)"), strict=False):
-            ax.set(xlabel=unit, yscale="log" if log else "linear")
+            ax.set_xlabel(unit)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0, 0].set_ylabel(what)
+        axes[0, 0].set_ylim(top=top)
         axes[0, 0].legend(frameon=False)
         plt.show()
 
