@@ -115,10 +115,11 @@ def summary() -> None:
     if _now is None:
         return
     marks = {question: _now.marks_of(question) for question in _now.questions}
-    print(f"{sum(marks.values())} of {sum(q.marks for q in marks)} visible marks.", end=" ")
-    missing = [f"question {q.number} ({q.name}: {got} of {q.marks})" for q, got in marks.items() if got < q.marks]
-    print(f"Not yet: {'; '.join(missing)}." if missing else "Every visible test passes.")
-    print("The marker runs the same tests on other numbers and sizes too, and a person reads the two written answers.")
+    print(f"{sum(marks.values())} of {sum(q.marks for q in marks)} visible marks.")
+    for question, got in marks.items():
+        if got < question.marks:
+            print(f"    not yet: question {question.number} ({question.name}), {got} of {question.marks}")
+    print("The marker runs these tests on other numbers and sizes too, and a person reads the two written answers.")
 
 
 def _note(result: Any) -> None:
