@@ -89,7 +89,9 @@ def objective_by_epoch(
             ax.set_xlabel(unit)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0, 0].set_ylabel(what)
-        axes[0, 0].set_ylim(top=top)
+        if top is not None:
+            least = min(min(run) for run in values.values())
+            axes[0, 0].set_ylim(least - 0.05 * (top - least), top)
         axes[0, 0].legend(frameon=False)
         plt.show()
 
