@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from examiner import handout
 from examiner.class_ import ClassError
 from examiner.cli import main
 from examiner.grade import Assignment
+from examiner.output import MARKER
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,15 +45,23 @@ def test_the_bundle_has_all_a_student_needs(bundle: Path) -> None:
     assert {"README.md", "environment.yml", "requirements.txt"} <= {path.name for path in bundle.iterdir()}
     with zipfile.ZipFile(bundle.with_suffix(".zip")) as archive:
         files = {path.relative_to(bundle.parent).as_posix() for path in bundle.rglob("*") if path.is_file()}
+        files.remove(f"{bundle.name}/{MARKER}")
         assert set(archive.namelist()) == files
 
 
-def test_its_requirements_are_locked_and_leave_the_graders_out(bundle: Path) -> None:
+def test_its_requirements_are_locked_and_hold_validate_and_no_grading_machinery(bundle: Path) -> None:
     text = (bundle / "requirements.txt").read_text()
     names = {line.split("==")[0] for line in text.split("\n") if "==" in line and not line.startswith(" ")}
-    assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel"} <= names
-    assert not {"nbgrader", "distributed", "pytest"} & names
+    assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel", "nbgrader"} <= names
+    assert not {"distributed", "pytest", "sandlock"} & names
     assert text.count("==") <= text.count("--hash")
+
+
+def test_each_package_of_a_student_has_its_reason(bundle: Path) -> None:
+    text = (bundle / "requirements.txt").read_text()
+    reasons = (ROOT / "docs" / "packages.md").read_text()
+    names = re.findall(r"^([A-Za-z0-9._-]+)==", text, re.M)
+    assert [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", reasons)] == []
 
 
 def test_the_helpers_run_beside_the_notebook_with_nothing_else_of_ours(bundle: Path) -> None:
@@ -77,7 +87,8 @@ def test_a_bundle_that_gives_an_answer_away_is_refused(tmp_path: Path) -> None:
     notebook["cells"].append(answer)
     path.write_text(json.dumps(notebook))
     with pytest.raises(ClassError, match=r"give answers away"):
-        handout.make_bundle(tmp_path, tmp_path / "build" / "bundle", assignments())
+        handout.make_bundle(tmp_path, tmp_path / "bundle", assignments())
+    assert main(["student-bundle", "--course", str(tmp_path)]) == 1
     assert not (tmp_path / "build").exists()
 
 
@@ -92,11 +103,24 @@ def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> Non
         assert "Model answer" in text and "return" in text
 
 
+def test_the_page_of_solutions_shows_what_a_test_says_and_not_its_code() -> None:
+    import nbformat
+
+    nb = nbformat.read(ROOT / "source" / "mlp_sgd" / "mlp_sgd.ipynb", as_version=4)
+    tests = [cell for cell in nb.cells if cell.cell_type == "code" and cell.metadata.nbgrader.grade]
+    tests[0].outputs = [nbformat.v4.new_output("stream", text="sigmoid: right on both.")]
+    nb.cells = [handout._shown(cell) for cell in nb.cells]
+    assert all(cell.metadata["jupyter"] == {"source_hidden": True} for cell in tests)
+    page = handout.solution_page(nb, "mlp_sgd")
+    assert "sigmoid: right on both." in page and "backward" in page
+    assert "# Test:" not in page and 'def</span> <span class="nf">visible' not in page
+
+
 @pytest.mark.slow
 def test_the_static_site_opens_and_its_kernel_starts(tmp_path: Path) -> None:
     """As far as can be without a network: Python for the browser itself comes from its makers' servers."""
-    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path)]) == 0
-    handler = functools.partial(Quiet, directory=str(tmp_path))
+    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path / "site")]) == 0
+    handler = functools.partial(Quiet, directory=str(tmp_path / "site"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page()

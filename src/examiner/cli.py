@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import errno
 import hashlib
@@ -12,14 +13,16 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,9 @@ LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its r
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="degrade")  # a terminal that lacks σ is no reason to lose a class report
     options = parser().parse_args(arguments)
     # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -53,13 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def _degrade(error: UnicodeError) -> tuple[str, int]:
+    """The nearest that plain ASCII has for what a terminal can't show."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode(), error.end
+
+
+PLAIN = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": "*"})
+codecs.register_error("degrade", _degrade)
+
+
+def own_command() -> str:
+    """The name by which whoever runs this command can run it again."""
+    given = sys.argv[0]
+    if os.path.basename(given) != "workshop" or shutil.which("workshop") == os.path.abspath(given):
+        return "workshop"
+    near = os.path.relpath(given)
+    return given if near.startswith("..") else near
+
+
 FULL = re.compile("No space left on device|Disk quota exceeded|database or disk is full")  # the last is SQLite's
 
 
 def _in_words(error: Exception, course: Path) -> str:
     """What failed, where, and what to do. What nobody foresaw is raised anew."""
     if FULL.search(str(error)):
-        where = getattr(error, "filename", None) or course
+        where = getattr(error, "filename", None) or min((course, Path(tempfile.gettempdir())), key=_free)
         return f"the disk is full ({where}). What is written is whole; free some space and run again to go on."
     if isinstance(error, ClassError):
         return str(error)
@@ -68,6 +95,11 @@ def _in_words(error: Exception, course: Path) -> str:
     if _is_database(error):
         return f"the gradebook failed: {str(error).splitlines()[0]}. Run again to go on."
     raise error
+
+
+def _free(place: Path) -> int:
+    """The bytes that are free on a place's disk."""
+    return shutil.disk_usage(place).free
 
 
 def _about_disk(error: OSError) -> str:
@@ -129,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
         "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
     )
-    _where_to(bundle, "build/student-bundle")
+    _where_to(bundle, "student-bundle")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
 
@@ -139,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
         description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
         "browser.",
     )
-    _where_to(lite, "build/lite")
+    _where_to(lite, "lite")
     _common(lite)
     lite.set_defaults(run=lite_command)
 
@@ -148,16 +180,21 @@ def parser() -> argparse.ArgumentParser:
         help="the notebooks with answers, executed, as notebooks and HTML",
         description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
     )
-    _where_to(solutions, "build/solutions")
+    _where_to(solutions, "solutions")
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
 
 
-def _where_to(command: argparse.ArgumentParser, folder: str) -> None:
+def _where_to(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument(
-        "--to", type=Path, default=Path(folder), metavar="FOLDER", help="where to write it (default: %(default)s)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where to write it: a folder that is new, empty, or made by this command (default: build/{name} in the "
+        "course)",
     )
+    command.set_defaults(command=name, usual=f"build/{name}")
 
 
 def _common(command: argparse.ArgumentParser) -> None:
@@ -273,8 +310,8 @@ def _gradebook(course: Any) -> Iterator[Any]:
 
 def _nothing_to_grade(course: Any) -> str:
     return (
-        f"There is nothing to grade in {course.submitted}. Bring submissions in with "
-        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+        f"There is nothing to grade in {course.submitted}. Bring submissions in with `{own_command()} grade --from "
+        "ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
     )
 
 
@@ -506,6 +543,10 @@ class _Class:
         write_atomically(root / "grades.csv", grades_csv(self.gradebook, self.summary, self.roster))
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
+        if report:
+            path = root / "class_report.html"
+            if _stamp(path, STAMP) != self.summary.stamp():
+                write_atomically(path, self.summary.page())
         say("")
         if len(self.students) <= LONGEST_TABLE:
             for name, assignment in self.assignments.items():
@@ -514,10 +555,6 @@ class _Class:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if self.summary.ungraded:
             say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
-        if report:
-            path = root / "class_report.html"
-            if _stamp(path, STAMP) != self.summary.stamp():
-                write_atomically(path, self.summary.page())
         written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
             ", class_report.html" if report else ""
         )
@@ -666,39 +703,64 @@ def _session_name(session: Any) -> str:
 
 def bundle_command(options: argparse.Namespace) -> int:
     """Make the folder and the zip that students get."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    archive = handout.make_bundle(course.root, course.root / options.to, course.assignments())
-    say(f"Wrote {archive.with_suffix('')} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
+    course, target, scratch = _handing_out(options)
+    archive = output.target_zip(target.with_name(f"{target.name}.zip"), options.command)
+    with scratch as made:
+        handout.make_bundle(course.root, made, course.assignments())
+        output.publish(made, target, options.command)
+    output.zip_folder(target, archive, options.command)
+    say(f"Wrote {target} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
     return 0
 
 
 def lite_command(options: argparse.Namespace) -> int:
     """Build the JupyterLite site."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "bundle"
+    course, target, scratch = _handing_out(options)
+    with scratch as made:
+        bundle = made.with_name("bundle")
         handout.make_bundle(course.root, bundle, course.assignments())
-        target = handout.make_lite(bundle, course.root / options.to)
+        handout.make_lite(bundle, made)
+        output.publish(made, target, options.command)
     say(f"Wrote {target}. Put it on any web server, or look at it: python3 -m http.server -d {target}")
     return 0
 
 
 def solutions_command(options: argparse.Namespace) -> int:
     """Execute the notebooks with answers and write them as notebooks and HTML."""
-    from . import handout
+    from . import handout, output
+
+    course, target, scratch = _handing_out(options)
+    say("Executing the notebooks with their answers.")
+    with scratch as made:
+        handout.make_solutions(course.root, made, course.assignments())
+        names = sorted(path.name for path in made.iterdir())
+        output.publish(made, target, options.command)
+    for name in names:
+        say(f"Wrote {target / name}")
+    return 0
+
+
+def _handing_out(options: argparse.Namespace) -> tuple[Any, Path, AbstractContextManager[Path]]:
+    """The course, the folder that the command may write, and a context with a new folder to make things in first."""
+    from . import output
     from .gradebook import open_course
 
     course = open_course(options.course)
-    say("Executing the notebooks with their answers.")
-    for path in handout.make_solutions(course.root, course.root / options.to, course.assignments()):
-        say(f"Wrote {path}")
-    return 0
+    given = options.to if options.to is not None else course.root / options.usual
+    folders = ("source", "release", "submitted", "autograded", "feedback", ".workshop", ".git", "slides", "docs")
+    own = [course.source, course.submitted, course.autograded, course.feedback, *(course.root / f for f in folders)]
+    return course, output.target_folder(given, options.command, own), _new_folder()
+
+
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    """A folder still to be made, which is gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="workshop-") as scratch:
+        yield Path(scratch) / "made"
 
 
 if __name__ == "__main__":
