@@ -197,7 +197,7 @@ def solution_page(nb: Any, name: str) -> str:
     nb = copy.deepcopy(nb)
     for cell in nb.cells:  # of a test the page has what it says, not its code
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
-            cell.transient = {"remove_source": True}
+            cell.source = ""
     body, _ = HTMLExporter(config=config).from_notebook_node(nb)
     body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
     style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")
