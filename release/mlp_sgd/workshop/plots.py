@@ -18,8 +18,9 @@ Floats = NDArray[np.float64]
 CLASS_COLOURS = ("#0072B2", "#D55E00")
 """Class 0 blue, class 1 vermilion: Okabe and Ito's palette, which colour-blind eyes can tell apart."""
 CLASS_MARKERS = ("o", "s")
-LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#000000", (0, (5, 1, 1, 1, 1, 1))))
+LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"))
 """Colour and dash of the first, second, … line of a picture."""
+_FIVE_LINES: tuple[tuple[str, Any], ...] = (*LINES, ("#000000", (0, (5, 1, 1, 1, 1, 1))))
 
 _BETWEEN_CLASSES = LinearSegmentedColormap.from_list("classes", ("#66aad1", "#ffffff", "#e69e66"))
 """From class 0's colour to class 1's, pale enough for the points to stand out."""
@@ -79,7 +80,7 @@ def objective_by_epoch(
         _, axes = plt.subplots(
             1, 1 + by_step, figsize=(13 if by_step else 9, 4.5), layout="constrained", sharey=True, squeeze=False
         )
-        for (name, run), (colour, dash) in zip(values.items(), LINES, strict=False):
+        for (name, run), (colour, dash) in zip(values.items(), _FIVE_LINES, strict=False):
             label = f"{name} ({lengths[name]} steps)" if by_step else name
             style: dict[str, Any] = {"color": colour, "linestyle": dash, "label": label, "alpha": 0.9}
             axes[0, 0].plot(np.linspace(0, epochs, len(run)), run, **style)
