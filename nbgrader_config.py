@@ -38,6 +38,7 @@ c.GenerateAssignment.preprocessors = [
     ClearHiddenTests,
     ClearMarkScheme,
     "examiner.release.TidyTests",
+    "examiner.release.GoOn",
     "examiner.release.AddHelpers",
     ComputeChecksums,
     CheckCellMetadata,

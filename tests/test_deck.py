@@ -305,7 +305,7 @@ def test_the_notebooks_use_the_same_symbols(notebook: Path) -> None:
     for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
         if cell["cell_type"] == "markdown":
             for formula in build.formulas("".join(cell["source"])):
-                assert letters(formula) <= LETTERS | {*"jkpP", r"\theta", r"\epsilon"}, formula
+                assert letters(formula) <= LETTERS | {*"jkpP", r"\theta"}, formula
                 assert set(re.findall(r"\\mathbf\{(\w)\}", formula)) <= {*graphs.VECTORS, "X", "e"}, formula
 
 

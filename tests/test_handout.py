@@ -49,11 +49,11 @@ def test_the_bundle_has_all_a_student_needs(bundle: Path) -> None:
         assert set(archive.namelist()) == files
 
 
-def test_its_requirements_are_locked_and_leave_the_graders_out(bundle: Path) -> None:
+def test_its_requirements_are_locked_and_hold_validate_and_no_grading_machinery(bundle: Path) -> None:
     text = (bundle / "requirements.txt").read_text()
     names = {line.split("==")[0] for line in text.split("\n") if "==" in line and not line.startswith(" ")}
-    assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel"} <= names
-    assert not {"nbgrader", "distributed", "pytest"} & names
+    assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel", "nbgrader"} <= names
+    assert not {"distributed", "pytest", "sandlock"} & names
     assert text.count("==") <= text.count("--hash")
 
 
@@ -101,6 +101,19 @@ def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> Non
         assert "HIDDEN" not in text and "SOLUTION" not in text and "Marking guide" not in text
         assert "def finite_difference" not in text
         assert "Model answer" in text and "return" in text
+
+
+def test_the_page_of_solutions_shows_what_a_test_says_and_not_its_code() -> None:
+    import nbformat
+
+    nb = nbformat.read(ROOT / "source" / "mlp_sgd" / "mlp_sgd.ipynb", as_version=4)
+    tests = [cell for cell in nb.cells if cell.cell_type == "code" and cell.metadata.nbgrader.grade]
+    tests[0].outputs = [nbformat.v4.new_output("stream", text="sigmoid: right on both.")]
+    nb.cells = [handout._shown(cell) for cell in nb.cells]
+    assert all(cell.metadata["jupyter"] == {"source_hidden": True} for cell in tests)
+    page = handout.solution_page(nb, "mlp_sgd")
+    assert "sigmoid: right on both." in page and "backward" in page
+    assert "# Test:" not in page and 'def</span> <span class="nf">visible' not in page
 
 
 @pytest.mark.slow

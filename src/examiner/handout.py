@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import itertools
 import json
@@ -19,8 +20,8 @@ from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HID
 from .lock import part_of_lock
 from .report import TEMPLATES, safe_markdown
 
-# What a student's notebook needs; their own needs come from the lock.
-STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy")
+# What a student's notebook needs, nbgrader for its Validate button; their own needs come from the lock.
+STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "nbgrader", "numpy")
 SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
 
@@ -168,12 +169,14 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
 
 
 def _shown(cell: Any) -> Any:
-    """A source cell as the solutions show it: answers yes, hidden tests and marking guides no."""
+    """A source cell as the solutions show it: answers yes, hidden tests and marking guides no, tests folded."""
+    folded = {"source_hidden": True} if cell.cell_type == "code" and cell.metadata["nbgrader"]["grade"] else {}
     source = _without(cell.source, BEGIN_HIDDEN, END_HIDDEN)
     source = _without(source, BEGIN_GUIDE, END_GUIDE)
     source = "\n".join(line for line in source.split("\n") if BEGIN_SOLUTION not in line and END_SOLUTION not in line)
     cell.source = GUIDE.sub("", source).strip("\n") if cell.cell_type == "markdown" else source.strip("\n")
-    cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    kept = {"tags": cell.metadata.get("tags"), "jupyter": folded}
+    cell.metadata = {name: value for name, value in kept.items() if value}
     return cell
 
 
@@ -191,6 +194,10 @@ def solution_page(nb: Any, name: str) -> str:
     config.HTMLExporter.template_name = "basic"
     config.HTMLExporter.filters = {"markdown2html": safe_markdown}
     config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/plain"]
+    nb = copy.deepcopy(nb)
+    for cell in nb.cells:  # of a test the page has what it says, not its code
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.source = ""
     body, _ = HTMLExporter(config=config).from_notebook_node(nb)
     body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
     style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")

@@ -53,6 +53,21 @@ class TidyTests(NbGraderPreprocessor):
         return cell, resources
 
 
+class GoOn(NbGraderPreprocessor):
+    """Let *Run All* go on past an answer that is missing: tag all code but the set-up, without which nothing works.
+
+    A cell that fails has failed all the same, for the student who looks at it and for nbgrader.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and (is_grade(cell) or is_solution(cell) or "ungraded" in tags):
+            cell.metadata["tags"] = sorted({*tags, "raises-exception"})
+        return cell, resources
+
+
 class AddHelpers(NbGraderPreprocessor):
     """Put the helper package beside the notebook, so that the folder a student gets is complete."""
 
