@@ -23,10 +23,10 @@ from typing import Any
 
 import workshop
 
-from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade
+from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade, without_outputs
 from .sandbox import NoSandbox
 
-LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
+LARGEST_SUBMISSION = 128 << 20  # bytes, saved outputs and all; a notebook beyond this is graded as unreadable
 
 
 class ClassError(Exception):
@@ -42,11 +42,12 @@ class Job:
     path: Path | None
 
     def read(self) -> bytes:
-        """The bytes as handed in, cut after LARGEST_SUBMISSION; empty where there is no notebook."""
+        """The bytes as handed in, without the saved outputs of a large notebook; empty where there is no notebook."""
         if self.path is None:
             return b""
         with open(self.path, "rb") as file:
-            return file.read(LARGEST_SUBMISSION + 1)
+            content = file.read(LARGEST_SUBMISSION + 1)
+        return without_outputs(content) if len(content) > Limits.submission else content
 
 
 def read_regular(path: Path, most: int) -> bytes:

@@ -313,6 +313,31 @@ def _structure(text: str) -> int:
     return count
 
 
+_OUTPUTS = re.compile(rb'"outputs"\s*:\s*\[|"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+MOST_STRINGS = 4_000_000  # a notebook with more of them is left as it is: to look through them would take long
+
+
+def without_outputs(data: bytes) -> bytes:
+    """A notebook's bytes without the saved outputs of its cells, which are not graded and can be most of it."""
+    if data.count(b'"') + data.count(b"[") + data.count(b"{") > MOST_STRINGS:
+        return data
+    kept, start, depth, inside = [], 0, 0, -1
+    for token in _OUTPUTS.finditer(data):
+        first = data[token.start()]
+        if first == ord('"') and data[token.end() - 1] == ord('"'):
+            continue
+        if first in b"]}":
+            depth -= 1
+            if depth == inside:  # the end of a list of outputs
+                start, inside = token.start(), -1
+        else:
+            if inside < 0 and first == ord('"'):
+                kept.append(data[start : token.end()])
+                inside = depth
+            depth += 1
+    return b"".join([*kept, data[start:]]) if inside < 0 else data
+
+
 def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
     """The cells of a submission's bytes, and what was odd about them; Unreadable if it is no notebook."""
     if len(data) > limit:
