@@ -434,7 +434,8 @@ def take_in(
         for number, path in enumerate(paths):
             staged, others = _stage(path, staging / str(number), assignments, taken)
             owners = _owners(staged, others, replace(hints or Hints(), assignments=tuple(assignments)))
-            whose = _people(owners, people, taken)
+            answers = {one.came.origin: one.assignment for one in staged}
+            whose = _people(owners, answers, people, taken)
             chosen = _choose_newest(staged, owners, whose, assignments, taken)
             for key, (found, one) in chosen.items():
                 if key in best:
@@ -503,9 +504,11 @@ def _owners(staged: Sequence[_Staged], others: Sequence[Came], hints: Hints) -> 
     return owners_of(pieces, replace(hints, metadata=metadata))
 
 
-def _people(owners: Mapping[str, tuple[Owner, ...]], people: People, taken: Taken) -> dict[str, list[str]]:
+def _people(
+    owners: Mapping[str, tuple[Owner, ...]], answers: Mapping[str, str], people: People, taken: Taken
+) -> dict[str, list[str]]:
     """The students of the course who handed in what, by path."""
-    people.look_at(owner for some in owners.values() for owner in some)
+    people.look_at((owner, answers.get(path, "")) for path, some in owners.items() for owner in some)
     known: dict[Owner, list[str]] = {}
     whose: dict[str, list[str]] = {}
     for path, some in owners.items():

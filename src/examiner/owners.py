@@ -341,7 +341,7 @@ def _split(name: str) -> list[str]:
 def _without_common(names: Mapping[str, str], hints: Hints) -> dict[str, str]:
     """Names by path without the pieces that all have before or behind: `Week 5 - ` or ` - my notebook`."""
     different = sorted({name for name in names.values() if name})
-    if len(different) < 2:
+    if len(different) < 2 or any("@" in name for name in different):
         return dict(names)
     pieces = [_split(name) for name in different]
 
@@ -357,7 +357,8 @@ def _without_common(names: Mapping[str, str], hints: Hints) -> dict[str, str]:
     def sound(shared: str, left: Iterable[str]) -> bool:
         """Whether what is shared is no part of a person's name, and what is left is one."""
         named = all(re.search(r"[^\W\d_]{2}|\d{5}", name) and not _is_generic(name, hints) for name in left)
-        return named and (len(different) > 2 or _is_generic(shared, hints))
+        set_off = re.search(r"[_\d]|\s[-–—]|[-–—]\s", shared)  # a space alone may part first from last name
+        return named and (_is_generic(shared, hints) or (len(different) > 2 and bool(set_off)))
 
     def cut(name: str, first: int, last: int) -> str:
         some = _split(name)
@@ -379,6 +380,7 @@ class _Level:
     raw: dict[str, str]
     named: float = 0.0  # share of names that can be a person's
     crowd: float = 0.0  # share of notebooks that are one too many for their student and assignment
+    all_crowded: bool = False  # whether every name would have several notebooks for one assignment
     folder: bool = True
 
     @property
@@ -401,8 +403,10 @@ def _levels(pieces: Sequence[Piece], hints: Hints) -> list[_Level]:
         good = {path for path, name in names.items() if name and not _is_generic(name, hints)}
         level.named = len(good) / len(pieces)
         known = {path for path in good if answers[path]} or good
-        groups = {(names[path], answers[path]) for path in known}
+        groups = Counter((names[path], answers[path]) for path in known)
         level.crowd = 1 - len(groups) / len(known) if known else 0.0
+        several = {name for (name, _), count in groups.items() if count > 1}
+        level.all_crowded = len(several) > 1 and several == {name for name, _ in groups}
         level.folder = 2 * sum(is_file.values()) < len(raw)
         levels.append(level)
     return levels
@@ -441,7 +445,7 @@ def _telling(levels: Sequence[_Level], answers: Mapping[str, str], hints: Hints)
             continue
         if chosen.crowd <= 0.34 and not alone and not _recurs(deeper, chosen):
             continue
-        if chosen.crowd >= 0.6 or (alone and deeper.folder) or _recurs(deeper, chosen):
+        if chosen.crowd >= 0.6 or chosen.all_crowded or (alone and deeper.folder) or _recurs(deeper, chosen):
             chosen = deeper
         elif chosen.crowd > 0:
             return None

@@ -213,6 +213,7 @@ def name_keys(name: str) -> set[str]:
 
 # --- whom a name means ---
 
+VARYING = ("Moodle", "Brightspace")  # their numbers of people are others in each activity
 MOST_SHOWN = 5  # names in a message
 Seen = tuple[str, str, str, str]  # the system, its id, name and e-mail
 
@@ -227,6 +228,7 @@ class People:
     came: dict[str, list[float]] = field(default_factory=dict)  # by STUDENT/ASSIGNMENT, what tells its attempt's age
     problems: list[str] = field(default_factory=list)
     renamed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by name: the student, and what they came as now
+    nameless: list[str] = field(default_factory=list)  # came under a number that may be another in each activity
     _crowded: set[str] = field(default_factory=set)  # names that several of this source bear
 
     @classmethod
@@ -275,19 +277,25 @@ class People:
                 f"known by their names, since they came under other numbers: {', '.join(shown[:MOST_SHOWN])}{more}. "
                 "Where that is wrong, say who is who with --people."
             )
+        before = [s for s, came in self.seen.items() if s not in self.nameless and any(map(self._by_number, came))]
+        if self.nameless and before:
+            lines.append(
+                f"{len(self.nameless)} came under new numbers and without names. Their system numbers people anew in "
+                "each activity: if they are the same people as before, say who is who with --people."
+            )
         return lines
 
     def knows(self, text: str) -> bool:
         """Whether an id, an e-mail address or a name is that of somebody on the roster."""
         return bool(self._enrolled(Owner(text, text)))
 
-    def look_at(self, owners: Iterable[Owner]) -> None:
-        """Learn which names several people of a source bear: those names name nobody."""
-        ids: dict[str, set[str]] = defaultdict(set)
-        for owner in owners:
+    def look_at(self, owners: Iterable[tuple[Owner, str]]) -> None:
+        """Learn which names several people of a source bear, by what each handed in: those names name nobody."""
+        ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for owner, assignment in owners:
             for key in name_keys(owner.name):
-                ids[key].add(fold(owner.student))
-        self._crowded = {key for key, some in ids.items() if len(some) > 1}
+                ids[key, assignment].add(fold(owner.student))
+        self._crowded = {key for (key, _), some in ids.items() if len(some) > 1}
 
     def who(self, owner: Owner) -> list[str]:
         """The students whom an owner's id or name means: several for a team, nobody for what can be no id."""
@@ -303,6 +311,10 @@ class People:
                     "they are taken for two people."
                 )
                 student = made_valid(f"{owner.student} {owner.name}")
+            elif student and student != unicodedata.normalize("NFC", owner.student):
+                self.problems.append(f"{owner.student!r} can't be an id; the student is {student} here.")
+            if not owner.name and self._numbers_vary(owner):
+                self.nameless.append(student)
             found = [student] if student else []
         for student in found:
             came = (owner.system, owner.student, owner.name, owner.email)
@@ -324,7 +336,10 @@ class People:
         return not any(word in squashed for word in _words(mine) if len(word) > 1)
 
     def _numbers_vary(self, owner: Owner) -> bool:
-        return owner.system in ("Moodle", "Brightspace", "Gradescope")  # their numbers are others in each activity
+        return owner.system in VARYING
+
+    def _by_number(self, seen: Seen) -> bool:
+        return seen[0] in VARYING
 
     def _enrolled(self, owner: Owner) -> list[str]:
         by_id, by_name, teams = self._index
