@@ -19,7 +19,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
         "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
     )
-    _where_to(bundle, "build/student-bundle")
+    _where_to(bundle, "student-bundle")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
 
@@ -147,7 +147,7 @@ def parser() -> argparse.ArgumentParser:
         description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
         "browser.",
     )
-    _where_to(lite, "build/lite")
+    _where_to(lite, "lite")
     _common(lite)
     lite.set_defaults(run=lite_command)
 
@@ -156,16 +156,21 @@ def parser() -> argparse.ArgumentParser:
         help="the notebooks with answers, executed, as notebooks and HTML",
         description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
     )
-    _where_to(solutions, "build/solutions")
+    _where_to(solutions, "solutions")
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
 
 
-def _where_to(command: argparse.ArgumentParser, folder: str) -> None:
+def _where_to(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument(
-        "--to", type=Path, default=Path(folder), metavar="FOLDER", help="where to write it (default: %(default)s)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where to write it: a folder that is new, empty, or made by this command (default: build/{name} in the "
+        "course)",
     )
+    command.set_defaults(command=name, usual=f"build/{name}")
 
 
 def _common(command: argparse.ArgumentParser) -> None:
@@ -772,39 +777,64 @@ def _session_name(session: Any) -> str:
 
 def bundle_command(options: argparse.Namespace) -> int:
     """Make the folder and the zip that students get."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    archive = handout.make_bundle(course.root, course.root / options.to, course.assignments())
-    say(f"Wrote {archive.with_suffix('')} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
+    course, target, scratch = _handing_out(options)
+    archive = output.target_zip(target.with_name(f"{target.name}.zip"), options.command)
+    with scratch as made:
+        handout.make_bundle(course.root, made, course.assignments())
+        output.publish(made, target, options.command)
+    output.zip_folder(target, archive, options.command)
+    say(f"Wrote {target} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
     return 0
 
 
 def lite_command(options: argparse.Namespace) -> int:
     """Build the JupyterLite site."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "bundle"
+    course, target, scratch = _handing_out(options)
+    with scratch as made:
+        bundle = made.with_name("bundle")
         handout.make_bundle(course.root, bundle, course.assignments())
-        target = handout.make_lite(bundle, course.root / options.to)
+        handout.make_lite(bundle, made)
+        output.publish(made, target, options.command)
     say(f"Wrote {target}. Put it on any web server, or look at it: python3 -m http.server -d {target}")
     return 0
 
 
 def solutions_command(options: argparse.Namespace) -> int:
     """Execute the notebooks with answers and write them as notebooks and HTML."""
-    from . import handout
+    from . import handout, output
+
+    course, target, scratch = _handing_out(options)
+    say("Executing the notebooks with their answers.")
+    with scratch as made:
+        handout.make_solutions(course.root, made, course.assignments())
+        names = sorted(path.name for path in made.iterdir())
+        output.publish(made, target, options.command)
+    for name in names:
+        say(f"Wrote {target / name}")
+    return 0
+
+
+def _handing_out(options: argparse.Namespace) -> tuple[Any, Path, AbstractContextManager[Path]]:
+    """The course, the folder that the command may write, and a context with a new folder to make things in first."""
+    from . import output
     from .gradebook import open_course
 
     course = open_course(options.course)
-    say("Executing the notebooks with their answers.")
-    for path in handout.make_solutions(course.root, course.root / options.to, course.assignments()):
-        say(f"Wrote {path}")
-    return 0
+    given = options.to if options.to is not None else course.root / options.usual
+    folders = ("source", "release", "submitted", "autograded", "feedback", ".workshop", ".git", "slides", "docs")
+    own = [course.source, course.submitted, course.autograded, course.feedback, *(course.root / f for f in folders)]
+    return course, output.target_folder(given, options.command, own), _new_folder()
+
+
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    """A folder still to be made, which is gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="workshop-") as scratch:
+        yield Path(scratch) / "made"
 
 
 if __name__ == "__main__":
