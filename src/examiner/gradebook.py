@@ -31,7 +31,7 @@ from traitlets.config import Config
 
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, Result
-from .report import LONGEST_TEXT
+from .markup import LONGEST_TEXT
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])

@@ -23,7 +23,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from .class_ import LARGEST_SUBMISSION, ClassError, Job, read_regular, write_atomically
+from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
+from .files import read_regular
 from .grade import Assignment, Unreadable, read_submission
 
 MOST_MEMBERS = 500_000  # files in one zip
@@ -163,15 +164,15 @@ def _utc(text: str) -> datetime | None:
     return when.astimezone(UTC).replace(tzinfo=None)
 
 
-def read_timestamp(folder: Path) -> datetime | None:
+def read_timestamp(folder: Path, root: Path | None = None) -> datetime | None:
     """The time in a submission's timestamp.txt (UTC), or None."""
-    return _utc(timestamp_text(folder))
+    return _utc(timestamp_text(folder, root))
 
 
-def timestamp_text(folder: Path) -> str:
+def timestamp_text(folder: Path, root: Path | None = None) -> str:
     """What a submission's timestamp.txt says; nothing where there is none that can be read."""
-    with suppress(OSError, UnicodeDecodeError):
-        return read_regular(folder / "timestamp.txt", 100).decode()
+    with suppress(OSError, ValueError):
+        return read_regular(folder / "timestamp.txt", 100, root).decode()
     return ""
 
 
