@@ -13,7 +13,8 @@ from examiner import report
 from examiner.class_ import no_submission
 from examiner.grade import Assignment, CellOutput, Mark, Result
 from examiner.gradebook import Marked, marked_notebook
-from examiner.report import Summary, folded, markdown_to_html, math_to_mathml, shape_of
+from examiner.markup import markdown_to_html, math_to_mathml
+from examiner.report import Summary, folded, shape_of
 from mini_course import answered, source_notebook
 
 MINI = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")

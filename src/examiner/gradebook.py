@@ -31,7 +31,7 @@ from traitlets.config import Config
 
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, CellOutput, Mark, Result
-from .report import LONGEST_TEXT
+from .markup import LONGEST_TEXT
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -366,6 +366,8 @@ def _new_cell(cell_type: str, source: str, submitted: Any) -> dict[str, Any]:
         cell |= {"execution_count": None, "outputs": _outputs(submitted) if submitted else []}
     elif cell_type != "markdown":
         cell["cell_type"] = "raw"
+    if cell["cell_type"] != "code" and submitted and submitted.pictures:
+        cell["attachments"] = submitted.pictures
     return cell
 
 

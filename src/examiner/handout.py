@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import itertools
 import json
@@ -17,7 +18,8 @@ from typing import Any
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HIDDEN, END_SOLUTION, Assignment
 from .lock import part_of_lock
-from .report import TEMPLATES, safe_markdown
+from .markup import FILTERS, POLICY, harmless
+from .report import TEMPLATES
 
 # What a student's notebook needs; their own needs come from the lock.
 STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy")
@@ -189,16 +191,13 @@ def solution_page(nb: Any, name: str) -> str:
 
     config = Config()
     config.HTMLExporter.template_name = "basic"
-    config.HTMLExporter.filters = {"markdown2html": safe_markdown}
-    config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/plain"]
-    body, _ = HTMLExporter(config=config).from_notebook_node(nb)
-    body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
+    config.HTMLExporter.filters = FILTERS
+    body, _ = HTMLExporter(config=config).from_notebook_node(harmless(copy.deepcopy(nb)))
     style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")
     title = html.escape(name.replace("_", " "))
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<title>{title}: solutions</title>\n<style>\n{style}\n.prompt, pre:empty {{ display: none; }}\n"
         f"</style></head><body>\n{body}\n</body></html>\n"
     )

@@ -25,7 +25,8 @@ from typing import Any
 
 import yaml
 
-from .class_ import LARGEST_SUBMISSION, ClassError, Job, read_regular, write_atomically
+from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
+from .files import NotPlain, read_regular
 from .grade import Assignment, Limits, Unreadable, read_submission, without_outputs
 from .owners import BLACKBOARD, CANVAS, MOODLE, Hints, Owner, Piece, owners_of, utc
 from .roster import People, check_roster
@@ -106,15 +107,15 @@ def _add_to(said: list[str], text: str) -> bool:
     return False
 
 
-def read_timestamp(folder: Path) -> datetime | None:
+def read_timestamp(folder: Path, root: Path | None = None) -> datetime | None:
     """The time in a submission's timestamp.txt (UTC), or None."""
-    return utc(timestamp_text(folder))
+    return utc(timestamp_text(folder, root))
 
 
-def timestamp_text(folder: Path) -> str:
+def timestamp_text(folder: Path, root: Path | None = None) -> str:
     """What a submission's timestamp.txt says; nothing where there is none that can be read."""
-    with suppress(OSError, UnicodeDecodeError):
-        return read_regular(folder / "timestamp.txt", 100).decode()
+    with suppress(OSError, ValueError):
+        return read_regular(folder / "timestamp.txt", 100, root).decode()
     return ""
 
 
@@ -169,10 +170,8 @@ def _read_folder(root: Path, taken: Taken) -> Iterator[Came]:
             continue
         try:
             content = read_regular(file, LARGEST_ZIP + 1 if _kind(name) == ".zip" else LARGEST_SUBMISSION + 1)
-        except OSError:
-            if _regular(file):  # it may not be read: for the tutor to mend
-                raise
-            taken.problems.append(f"{name}: a link or special file, not read.")
+        except NotPlain as error:
+            taken.problems.append(f"{name}: {error.what}, not read.")
             continue
         if _kind(name) == ".zip":
             yield from _unpacked(name, content)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from nbgrader.utils import rmtree
 from traitlets import Unicode
 
 from examiner.class_ import Graded, Job, Journal, course_secret, grade_class, grader_failed
+from examiner.files import not_plain
 from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
 from examiner.gradebook import Entry, marked_notebook, save
+from examiner.intake import read_timestamp
 
 
 class LenientExporter(NotebookExporter):
@@ -62,7 +65,8 @@ def _submissions(converter: Autograde) -> Iterator[tuple[Job, Path]]:
         if found := re.match(pattern, folder):
             marked = Path(converter._format_dest(found["assignment"], found["student"]))
             for notebook in map(Path, sorted(converter.assignments[folder])):
-                yield Job(found["student"], found["assignment"], notebook.absolute()), marked / notebook.name
+                job = Job(found["student"], found["assignment"], notebook.absolute(), Path(converter.coursedir.root))
+                yield job, marked / notebook.name
 
 
 def _notebook(job: Job) -> tuple[str, str]:
@@ -112,8 +116,16 @@ class _OfSubmission(NbGraderPreprocessor):
         name, notebook = about["assignment"], about["notebook"]
         handed_in = course.format_path(course.submitted_directory, about["student"], name)
         source = course.format_path(course.source_directory, ".", name)
-        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute())
+        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute(), Path(course.root))
         return course, job, _assignment(Path(source, f"{notebook}.ipynb").read_bytes(), name)
+
+
+def _told(job: Job, result: Result) -> Result:
+    """The result, with the reason where there was only a link to grade."""
+    assert job.path and job.root
+    why = not_plain(job.path, job.root)
+    said = (f"What was handed in is {why}.",) if why else ()
+    return replace(result, notes=said or result.notes, needs_eye=said + result.needs_eye)
 
 
 class Restore(_OfSubmission):
@@ -122,7 +134,7 @@ class Restore(_OfSubmission):
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The restored notebook, with nothing run."""
         _, job, assignment = self._read(resources)
-        result = restored(job.read(), assignment)
+        result = _told(job, restored(job.read(), assignment))
         for note in result.notes:
             self.log.warning("%s: %s", job.student, note)
         return marked_notebook(assignment, result), resources
@@ -136,8 +148,8 @@ class Grade(_OfSubmission):
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The marked notebook, for formgrader and feedback."""
         course, job, assignment = self._read(resources)
-        result = self._graded(course, job, assignment)
-        timestamp = course.get_existing_timestamp(str(job.path.parent)) if job.path else None
+        result = _told(job, self._graded(course, job, assignment))
+        timestamp = read_timestamp(job.path.parent, job.root) if job.path else None
         with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
             save(gradebook, assignment, [Entry(job.student, result, timestamp, changed=True)])
         self._tell(job.student, result)
