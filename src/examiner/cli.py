@@ -84,6 +84,9 @@ def _is_database(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy")
 
 
+_STUDENTS_NEEDED = {"merge": 2, "rename": 2, "remove": 1}  # ids
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
@@ -130,6 +133,22 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(grade)
     grade.set_defaults(run=grade_command)
+
+    students = commands.add_parser(
+        "students",
+        help="who is in the course; put two that are one together, rename one, take one out",
+        description="Without more, list who is in the course and under which names their work came. `merge ONE OTHER` "
+        "puts ONE's work and marks to OTHER's, `rename ONE OTHER` gives another id, `remove ONE` takes one out, and "
+        "`undo` takes the last of these back. Marks given by hand go along.",
+    )
+    students.add_argument("action", nargs="?", default="list", choices=["list", *_STUDENTS_NEEDED, "undo"])
+    students.add_argument("who", nargs="*", metavar="ID")
+    students.add_argument("--yes", action="store_true", help="do not ask")
+    students.add_argument(
+        "--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py"
+    )
+    _common(students)
+    students.set_defaults(run=students_command)
 
     bundle = commands.add_parser(
         "student-bundle",
@@ -306,7 +325,8 @@ def _gradebook(course: Any) -> Iterator[Any]:
 def _nothing_to_grade(course: Any) -> str:
     return (
         f"There is nothing to grade in {course.submitted}. Bring submissions in with "
-        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; "
+        "`make grade` in a fresh clone grades a sample class."
     )
 
 
@@ -770,6 +790,51 @@ def _session_name(session: Any) -> str:
         return session.replace("*", "").strip()
     parts = [str(session.get(key, "")) for key in ("day", "time", "room")]
     return " ".join(part for part in parts if part)
+
+
+# --- who is in the course ---
+
+
+def students_command(options: argparse.Namespace) -> int:
+    """List the students, or change who is who."""
+    from . import gradebook as books
+    from . import students
+
+    needed = _STUDENTS_NEEDED.get(options.action, 0)
+    if len(options.who) != needed:
+        raise ClassError(f"`workshop students {options.action}` takes {needed} ids, as in the list of students.")
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    path, given_last = course.state / "people.json", course.state / "roster.csv"
+    with one_run(course.state, course.autograded, course.feedback), _gradebook(course) as gradebook:
+        people = People.read(path)
+        if options.action == "list":
+            roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+            for line in students.listed(course, gradebook, people, roster):
+                say(line)
+            return 0
+        if not options.yes and not _agreed(options):
+            say("Nothing was changed.")
+            return 1
+        if options.action == "undo":
+            say(f"Undone: {students.undo(course, gradebook)}.")
+        else:
+            students.change(course, gradebook, people, options.action, *options.who)
+            say(f"Done: {options.action} {' '.join(options.who)}. `workshop students undo` takes it back.")
+    say("Run `workshop grade` to have it in grades.csv, feedback and the report.")
+    return 0
+
+
+def _agreed(options: argparse.Namespace) -> bool:
+    if not sys.stdin.isatty():
+        raise ClassError("This changes the gradebook: say --yes where nobody can be asked. Nothing was changed.")
+    asked = {
+        "merge": "Put all work and marks of {0} to those of {1}?",
+        "rename": "Give {0} the id {1}?",
+        "remove": "Take {0} out, with folders and marks?",
+        "undo": "Take the last change back?",
+    }[options.action].format(*options.who)
+    return input(f"{asked} [y/N] ").strip().lower() in ("y", "yes")
 
 
 # --- handing out ---
