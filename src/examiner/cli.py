@@ -299,6 +299,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ClassError("--from is empty: it needs a path, or the word exchange. Nothing was changed.")
     if (options.level is not None or options.student is not None) and not options.origin:
         raise ClassError("--level and --student say something about --from, which is missing.")
+    if options.db_url is not None and not options.db_url.strip():
+        raise ClassError("--db-url is empty.")
     if options.level is not None and options.level < 1:
         raise ClassError("--level must be 1 or more.")
     if options.student is not None and not valid_id(options.student):
