@@ -53,7 +53,7 @@ def lost(course: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def test_everyone_is_there(course: Path) -> None:
-    with open(course / "grades.csv", newline="") as file:
+    with open(course / "grades.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(sample_class.STUDENTS) * len(ALL)
     assert len(list((course / "feedback").rglob("*.html"))) == len(rows)
