@@ -200,6 +200,10 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 def _words(name: str) -> list[str]:
     bare = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", bare)
@@ -312,7 +316,7 @@ class People:
                     "they are taken for two people."
                 )
                 student = made_valid(f"{owner.student} {owner.name}")
-            elif student and student != unicodedata.normalize("NFC", owner.student):
+            elif student and student != _composed(owner.student):
                 self.problems.append(f"{owner.student!r} can't be an id; the student is {student} here.")
             if not owner.name and self._numbers_vary(owner):
                 self.nameless.append(student)
@@ -390,6 +394,11 @@ class People:
         for known, came in self.seen.items():
             ids = {fold(known)} | {fold(one) for system, one, _, _ in came if system == owner.system}
             if student in ids and not (self._numbers_vary(owner) and self._other_name(known, owner)):
+                written = {known, *(one for _, one, _, _ in came)}
+                if _composed(owner.student) not in map(_composed, written):
+                    self.problems.append(
+                        f"{known} and {owner.student} differ only in the form of letters; taken for one person."
+                    )
                 return [known]
         keys = (name_keys(owner.name) or (set() if owner.system else name_keys(owner.student))) - self._crowded
         named = [known for known, came in self.seen.items() if self._goes_by(known, came, keys, owner)]
