@@ -379,6 +379,11 @@ def test_a_teams_notebook_is_each_members(tmp_path: Path) -> None:
     assert students(tmp_path) == {"u1", "u2"}
 
 
+def test_a_team_of_the_roster_is_its_members(tmp_path: Path) -> None:
+    take_one(tmp_path, People(ROSTER), {"Team_3_4711_90210_mini.ipynb": ANSWER, "team 3/mini.ipynb": ANSWER})
+    assert "u2" in students(tmp_path)
+
+
 def test_people_without_names_under_new_numbers_are_told(tmp_path: Path) -> None:
     people = People()
     take_one(tmp_path, people, {"Participant_1_assignsubmission_file_/mini.ipynb": ANSWER})

@@ -121,10 +121,15 @@ AT, LATER = "attempt_2017-08-28-13-05-22_m.ipynb", "attempt_2017-08-28-14-05-22_
     ("names", "students"),
     [
         ([f"Week 5_ada_lovelace_{AT}", f"Week 5_byron_lovelace_{LATER}"], {"ada_lovelace", "byron_lovelace"}),
+        ([f"Week 5_ada_lovelace_{AT}", "Week 5_ada_lovelace_attempt_2017-08-28-13-05-22.txt"], {"ada_lovelace"}),
         ([f"mlp_sgd_ada_{AT}", f"mlp_sgd_bob_{AT}"], {"ada", "bob"}),
+        ([f"Lab_2017_101_ada_{AT}", f"Lab_2017_101_bob_{AT}"], {"ada", "bob"}),
         ([f"W_1_2_ada_{AT}", f"W_1_2_bob_{AT}"], {"ada", "bob"}),
         (["anon_AbC1d_90210_mlp.ipynb", "anon_AbC1d_90211_lr.ipynb", "LATE_anon_ZyX98_9_m.ipynb"], {"AbC1d", "ZyX98"}),
         (["adal_4711_90210_m.ipynb", "bobb_4712_text.html", "catc_LATE_4713_link.html"], {"4711", "4712", "4713"}),
+        ([f"Team {i}_2017_{4711 + i}_{90210 + i}_lab.ipynb" for i in range(3)], {"4711", "4712", "4713"}),
+        ([f"eve_666_100000_{n}_4711_90210_x.ipynb" for n in NAMES] + ["ada_4711_90210_x.ipynb"], {"666", "4711"}),
+        ([f"eve_666_10000{i}_ada_attempt_2030-01-01-00-00-00_y.ipynb" for i in (1, 2)], {"666"}),
         ([f"Team_{i}_{4711 + i}_{90210 + i}_lab_5_6.ipynb" for i in range(3)], {"4711", "4712", "4713"}),
         (
             [f"10{i}-7 - {n} Smith - Sep 24, 2017 926 PM/w.ipynb" for i, n in enumerate(NAMES)],
@@ -162,3 +167,9 @@ def test_gradescopes_list_names_everyone_of_a_team() -> None:
 @pytest.mark.parametrize("ids", [("a", "b"), ("u1", "u2"), ("s01", "s02"), ("1", "2"), ("007", "008")])
 def test_short_ids_name_students_where_nothing_else_does(ids: tuple[str, str]) -> None:
     assert set(owners(*(f"week 5/{one}/mlp_sgd.ipynb" for one in ids)).values()) == set(ids)
+
+
+def test_copy_of_is_no_name() -> None:
+    titles = ("mlp_sgd", "Copy of mlp_sgd", "mlp_sgd (1)", "Kopie von mlp_sgd", "mlp_sgd - Copy", "mlp_sgd-Copy1")
+    found = owners(*(f"Week 5/{name} - {title}.ipynb" for name, title in zip(NAMES, titles, strict=True)))
+    assert sorted(found.values()) == sorted(NAMES)

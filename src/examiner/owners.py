@@ -152,14 +152,20 @@ def _gradescope(part: str, hints: Hints) -> list[Owner]:
 SYSTEMS = (_moodle, _exchange, _brightspace, _gradescope, _canvas, _blackboard)
 
 
+SHORT = 3  # digits: a number with fewer is a team's or an exercise's, and none that Canvas gives
+
+
 def _best_canvas(every: Mapping[str, list[Owner]]) -> None:
-    """Of the ways to read each name, the one whose upload has as many digits as in names that leave no choice."""
-    sure = Counter(len(ways[0].declared) for ways in every.values() if len(ways) == 1 and ways[0].declared)
-    usual = sure.most_common(1)[0][0] if sure else -1
-    for part, ways in every.items():
-        best = next((way for way in ways if len(way.declared) == usual), None)
-        if best is None:  # a team's number is short, and a student's is not
-            best = next((way for way in ways if len(way.student) > 2), ways[0])
+    """Of the ways to read each name, the first that can be: what follows is the student's own choice.
+
+    It can't be where the number is short, or is that of people with different names, as in `Team A_2017_4711_90210_x`.
+    """
+    long = {part: [way for way in ways if len(way.student) >= SHORT] or ways for part, ways in every.items()}
+    names = defaultdict(set)
+    for first, *_ in long.values():
+        names[first.student].add(first.name)
+    for part, ways in long.items():
+        best = ways[1] if len(names[ways[0].student]) > 1 and len(ways) > 1 else ways[0]
         every[part][:] = [replace(best, declared="")]
 
 
@@ -172,7 +178,7 @@ def _best_blackboard(every: Mapping[str, list[Owner]], hints: Hints) -> None:
         extra = way.declared.rpartition("_")[2]
         sound = columns[way.declared] >= 3 or bool(re.search(r"\d", extra)) or "_" not in way.declared
         known = bool(hints.known and hints.known(way.student))
-        return known, _plain(way.declared) in names, columns[way.declared] if sound else 1, len(way.declared)
+        return known, _plain(way.declared) in names, columns[way.declared] if sound else 0, len(way.declared)
 
     for part, ways in every.items():
         every[part][:] = [replace(max(ways, key=rank), declared="")]
@@ -198,12 +204,11 @@ def _by_system(parts: Sequence[str], hints: Hints) -> dict[str, list[Owner]]:
     if 2 * len(best) <= len(set(parts)):
         return {}
     canvas, blackboard = read[-2], read[-1]
-    if (
-        best is canvas
-        and 1 < len(blackboard) == len(canvas)
-        and len({ways[0].student for ways in canvas.values()}) == 1
-    ):
-        best = blackboard  # whose column's name looks like Canvas's numbers
+    if best is canvas and len(blackboard) == len(canvas):  # a column's name may look like Canvas's numbers
+        first = [ways[0] for ways in canvas.values()]
+        short = all(len(way.student) < SHORT and len(way.declared) < SHORT for way in first)
+        if short or len({way.declared for way in first}) == 1 < len(first):  # Canvas numbers each upload anew
+            best = blackboard
     if best is canvas:
         _best_canvas(best)
     elif best is blackboard:
@@ -320,19 +325,22 @@ def _is_generic(name: str, hints: Hints) -> bool:
     return all(map(generic, tokens))
 
 
+_COPY = "(copy of|copie de|kopie von|copia de|копия)"
+
+
 def _bare(part: str, is_file: bool, hints: Hints) -> str:
     """A part of a path without extension, `Copy of`, `(1)`, and the assignment's name before or behind it."""
     name = unicodedata.normalize("NFC", part)
     if is_file or name.lower().endswith(".zip"):
         name = re.sub(r"(\.(ipynb|txt|json|zip|py|html?))+$", "", name, flags=re.IGNORECASE)
-    name = re.sub(r"^(copy of|copie de|kopie von|copia de|копия)\s+", "", name, flags=re.IGNORECASE)
+    name = re.sub(rf"^{_COPY}\s+", "", name, flags=re.IGNORECASE)
     name = re.sub(r"(\s*\(\d+\)|\s*-?\s*copy\s*\d*)+$", "", name, flags=re.IGNORECASE)
     for assignment in sorted(hints.assignments, key=len, reverse=True):
         pattern = r"[\s_.-]*".join(map(re.escape, _tokens(assignment)))
         name = re.sub(
             rf"^\s*{pattern}(?![^\W_])[\s_\-–—]*|[\s_\-–—]*(?<![^\W_]){pattern}\s*$", "", name, flags=re.IGNORECASE
         )
-    return name.strip(" _") or ""
+    return re.sub(rf"[\s_\-–—]+{_COPY}$", "", name.strip(" _"), flags=re.IGNORECASE)
 
 
 def _split(name: str) -> list[str]:
@@ -569,7 +577,7 @@ def _at_level(
     every = [(piece.path, PurePosixPath(piece.path).parts) for piece in pieces]
     for above in named:  # all names once more, those without a notebook too
         tops = [p[level] for _, p in every if len(p) > level and p[:level] == above]
-        named[above] |= {k: v for k, v in _by_system(tops, hints).items() if k not in named[above]}
+        named[above] |= _by_system(tops, hints)
     for path, split in every:
         if len(split) > level and (found := named.get(split[:level], {}).get(split[level])):
             declared = next((part for part in split[level + 1 : -1] if part in hints.assignments), "")

@@ -365,13 +365,13 @@ class People:
             if len(named) == 1:
                 return list(named)
         for text in (owner.student, owner.name):
-            if text and (members := teams.get(fold(text))):
+            if text and (members := teams.get("".join(_words(text)))):
                 return members
         return []
 
     @property
     def _index(self) -> tuple[dict[str, set[str]], dict[str, set[str]], dict[str, list[str]]]:
-        """The roster by folded id, by name and by team."""
+        """The roster by folded id, by name and by the words of the team's name."""
         if not hasattr(self, "_indexed"):
             by_id: dict[str, set[str]] = defaultdict(set)
             by_name: dict[str, set[str]] = defaultdict(set)
@@ -383,7 +383,7 @@ class People:
                 for key in name_keys(row.name):
                     by_name[key].add(student)
                 if row.team:
-                    teams[fold(row.team)].append(student)
+                    teams["".join(_words(row.team))].append(student)
             for student in self.roster:  # an id of the first kind means its own bearer alone
                 by_id[fold(student)] = {student}
             self._indexed = dict(by_id), dict(by_name), dict(teams)
