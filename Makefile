@@ -90,8 +90,11 @@ check: for-tests ## lint, format, types, notebooks' form, release/ and the lock 
 	@echo "Linting and formatting"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@echo "Checking types"; $(BIN)/mypy
 
+# Tests have a home and a scratch folder of their own, which are gone afterwards.
+TEST = @room=$$(mktemp -d) && mkdir $$room/home && { HOME=$$room/home TMPDIR=$$room $(BIN)/python -m pytest
+
 test: for-tests check ## all tests, in under 15 minutes
-	$(BIN)/python -m pytest
+	$(TEST) $(ARGS); code=$$?; rm -rf $$room; exit $$code; }
 
 adequacy: for-tests ## grade the banks of wrong and right answers; count the grader's errors. ARGS="--stable 200" too
 	@$(BIN)/python tests/adequacy.py $(ARGS)
@@ -106,7 +109,7 @@ bench-class: for-tests ## a class of 300 from zip to feedback: time, memory, and
 	@$(BIN)/python bench/tutors_day.py 300
 
 test-slow: for-tests ## the longer campaigns: fifty killed runs, the static site
-	$(BIN)/python -m pytest -m slow -o timeout=3000
+	$(TEST) -m slow -o timeout=3000 $(ARGS); code=$$?; rm -rf $$room; exit $$code; }
 
 test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an ordinary user (root, an hour). ARGS="trixie tutor"
 	@tools/test_everywhere.sh $(ARGS)

@@ -10,7 +10,6 @@ import base64
 import datetime
 import hashlib
 import html
-import os
 import re
 import shutil
 import subprocess
@@ -23,28 +22,30 @@ import jinja2
 import yaml
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import ink  # noqa: E402
+import speech  # noqa: E402
+
 HTML, PDF = HERE / "deck.html", HERE / "deck.pdf"
 MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"]
 MONTHS += ["November", "December"]
-PARTS = [
-    (
-        "Review",
-        [
-            "Gradient descent and SGD",
-            "Gradient and backpropagation: logistic regression",
-            "Gradient and backpropagation: networks with one hidden layer",
-        ],
-    ),
-    ("Notebook tasks", ["Task 1: multi-layer perceptron, SGD"]),
+OUTLINE = [  # depth and title; those of depth 1 and 2 are the parts, each with a slide before it
+    (0, "Review"),
+    (1, "Gradient descent and SGD"),
+    (1, "Gradient and backpropagation"),
+    (2, "Logistic regression"),
+    (2, "Networks with one hidden layer"),
+    (0, "Notebook tasks"),
+    (1, "Task 1: multi-layer perceptron, SGD"),
 ]
 
 
 def digest(here: Path = HERE) -> str:
     """A fingerprint of all that the slides are made from; line endings do not matter."""
-    inputs = ["deck.md", "theme.css", "course.yml", "build.py", "package-lock.json"]
+    inputs = ["deck.md", "theme.css", "page.css", "keys.js", "course.yml", "build.py", "speech.py", "package-lock.json"]
     files = [here / name for name in inputs] + sorted((here / "figures").glob("*.svg"))
     total = hashlib.sha256()
     for file in files:
@@ -69,11 +70,10 @@ def day(date: datetime.date) -> str:
 def outline(here: int) -> str:
     """The outline as HTML, with part `here` (from 1; 0 for none) marked."""
     items, part = [], 0
-    for group, titles in PARTS:
-        items.append(f'<li class="group">{group}</li>')
-        for title in titles:
-            part += 1
-            items.append(f'<li aria-current="step">{title}</li>' if part == here else f"<li>{title}</li>")
+    for depth, title in OUTLINE:
+        part += depth > 0
+        marked = ' aria-current="step"' if depth and part == here else ""
+        items.append(f'<li class="depth-{depth}"{marked}>{title}</li>')
     return f'## Outline\n\n<ul class="outline{"" if here else " whole"}">\n' + "\n".join(items) + "\n</ul>"
 
 
@@ -84,10 +84,17 @@ def figure(name: str) -> str:
 
 def markdown() -> str:
     """deck.md with everything filled in."""
+    import figures
+
     from workshop import nudge
 
     course = read_course()
     one, two = nudge.logistic_regression(), nudge.one_hidden_layer()
+
+    def measured(graph: str, name: str, delta: float) -> float:
+        drawn = {"one": one, "two": two}[graph]
+        values = nudge.evaluate(drawn)
+        return (nudge.nudged(drawn, values, name, delta)["L"] - values["L"]) / delta
 
     def mark(week: int, text: object = None) -> str:
         shown = str(week if text is None else text)
@@ -108,12 +115,16 @@ def markdown() -> str:
         day=day,
         digest=digest(),
         figure=figure,
+        lam=figures.LAMBDA,
         mark=mark,
+        measured=measured,
         number=lambda x: f"{x:.3f}",
+        short=lambda x: f"{x:.2f}",
         outline=outline,
         one=one.given,
         two=two.given,
         one_grad=nudge.derivatives(one, nudge.evaluate(one)),
+        two_values=nudge.evaluate(two),
         two_grad=nudge.derivatives(two, nudge.evaluate(two)),
     )
 
@@ -129,33 +140,26 @@ def formulas(text: str) -> list[str]:
     return [(a or b).strip() for a, b in re.findall(r"\$\$(.+?)\$\$|\$(.+?)\$", shown, flags=re.S)]
 
 
-SPOKEN = {
-    **{"\\frac": "", "\\partial": "d ", "\\hat": "hat ", "^": " to the ", "_": " "},
-    **{"\\odot": " times, entry by entry, ", "\\sum": "the sum over ", "\\leftarrow": " becomes ", "\\mid": " given "},
-    **{"\\begin{pmatrix}": "(", "\\end{pmatrix}": ")", "\\begin{cases}": "either ", "\\end{cases}": "", "\\\\": "; "},
-    **{"\\in": " in ", "\\mathrm": "", "\\mathbf": "", "\\text": "", "\\displaystyle": "", "\\quad": ", ", "&": ", "},
-    **{"\\ldots": "to", "\\,": " ", "\\;": " ", "=": " equals ", "-": " minus ", "+": " plus "},
-}
-
-
-def spoken(formula: str) -> str:
-    """A formula in words, for a screen reader."""
-    text = formula.replace(r"^\top", " transposed ")
-    text = re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r" \1 over \2 ", text)
-    for sign in sorted(SPOKEN, key=len, reverse=True):
-        text = text.replace(sign, SPOKEN[sign])
-    return " ".join(re.sub(r"[{}\\]", " ", text).split()).strip(" ,")
-
-
 def label(page: str, source: str) -> str:
-    """The page with each formula's words and TeX put on its picture; ValueError if there are not as many."""
+    """The page with each formula's words, TeX and searchable text put to its picture; ValueError if counts differ."""
     pieces, found = page.split('<mjx-container class="MathJax"'), formulas(source)
     if len(pieces) - 1 != len(found):
         raise ValueError(f"{len(found)} formulas in the source, {len(pieces) - 1} in the page")
     for i, formula in enumerate(found, 1):
-        about = f'role="img" aria-label="{html.escape(spoken(formula))}" data-tex="{html.escape(formula)}"'
-        pieces[i] = pieces[i].replace('role="img"', about, 1)
+        about = f'role="img" aria-label="{html.escape(speech.spoken(formula))}" data-tex="{html.escape(formula)}"'
+        text = f'<span class="search" aria-hidden="true">{html.escape(speech.plain(formula))}</span>'
+        labelled = pieces[i].replace('role="img"', about, 1)
+        pieces[i] = labelled.replace("</mjx-container>", f"{text}</mjx-container>", 1)
     return '<mjx-container class="MathJax"'.join(pieces)
+
+
+def finish(page: str) -> str:
+    """The page with its colours, light and dark, and its keys."""
+    light, dark = ("".join(f"--{name}: {pair[i]}; " for name, pair in ink.PALETTE.items()) for i in (0, 1))
+    look = f":root {{ {light}}}\n@media screen {{ :root[data-theme=dark] {{ color-scheme: dark; {dark}}} }}\n"
+    style = f"<style>{look}{(HERE / 'page.css').read_text(encoding='utf-8')}</style>"
+    keys = f"<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>"
+    return page.replace("</head>", f"{style}</head>", 1).replace("</body>", f"{keys}</body>", 1)
 
 
 def seal(page: str) -> str:
@@ -189,19 +193,46 @@ def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
         command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
         quietly([*command, "--bespoke.transition=false", "-o", str(page)])
-        labelled = label(page.read_text(encoding="utf-8"), filled)
-        page.write_text(f"{labelled}<!-- {digest()} seal-{seal(labelled)} -->", encoding="utf-8", newline="\n")
-        if pdf and digest_of_pdf(pdf) != digest():  # its bytes hold the time of day: an unchanged one is left alone
-            chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
-            env = {"CHROME_PATH": chromium} if chromium else {}
-            if hasattr(os, "geteuid") and os.geteuid() == 0:
-                env["CHROME_NO_SANDBOX"] = "1"
-            quietly([*command, "--pdf", "--pdf-outlines", "-o", str(pdf)], **env)
+        whole = finish(label(page.read_text(encoding="utf-8"), filled))
+        page.write_text(f"{whole}<!-- {digest()} seal-{seal(whole)} -->", encoding="utf-8", newline="\n")
+        if pdf:
+            paper = Path(folder, "paper.html")
+            paper.write_text(for_paper(whole), encoding="utf-8")
+            pdf.write_bytes(printed(paper))
 
 
-def quietly(command: list[str], **env: str) -> None:
+def for_paper(page: str) -> str:
+    """The page for a PDF, whose readers see no words inside a picture: each figure says its formulas as one."""
+
+    def whole(found: re.Match[str]) -> str:
+        inside = " ".join(f"{words}." for words in re.findall(r'class="tex" role="img" aria-label="([^"]*)"', found[3]))
+        return f'{found[1]}role="img" aria-label="{found[2]} In it: {inside}"{found[3]}'
+
+    figures = r'(<svg [^>]*class="figure[^>]*)role="group" aria-label="([^"]*)"(.*?</svg>)'
+    return re.sub(figures, whole, page, flags=re.S).replace("<strong>", "<b>").replace("</strong>", "</b>")
+
+
+def printed(page: Path) -> bytes:
+    """The page on paper: tagged, so that it can be read out, and with an outline; the digest follows its last line.
+
+    It is printed without scripts, so every step is in view, and what is live is a still picture.
+    """
+    from playwright.sync_api import sync_playwright
+
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=next(filter(None, found), None), args=["--no-sandbox"])
+        opened = browser.new_context(java_script_enabled=False, offline=True).new_page()
+        opened.goto(page.as_uri())
+        paper = opened.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+        browser.close()
+    made = re.compile(rb"(?<=Date \(D:)\d{14}")  # the time of day would make each printing another file
+    return made.sub(b"20170724000000", paper) + f"%{digest()}\n".encode()
+
+
+def quietly(command: list[str]) -> None:
     """Run a command in this folder; what it says is shown only if it fails."""
-    done = subprocess.run(command, cwd=HERE, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stdout}{done.stderr}{command[0]} failed")
 
@@ -228,20 +259,12 @@ def stale() -> list[str]:
 
 
 def digest_of_pdf(file: Path) -> str:
-    """The digest that a built PDF carries as its keywords; empty where there is no PDF."""
-    import pypdfium2
-
-    if not file.exists():
-        return ""
-    document = pypdfium2.PdfDocument(file)
-    try:
-        return str(document.get_metadata_value("Keywords"))
-    finally:
-        document.close()
+    """The digest that a built PDF carries after its last line; empty where there is no PDF."""
+    end = file.read_bytes()[-60:] if file.exists() else b""
+    return end.rpartition(b"%%EOF\n%")[2].decode("ascii", "replace").strip()
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
     if sys.argv[1:] == ["--check"]:
         problems = stale()
         sys.exit("\n".join([*problems, "Run `make slides`."]) if problems else 0)

@@ -6,16 +6,58 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import contourpy
 import numpy as np
-from graphs import VECTORS, Arrival, Back, Collect, backward, forward, nudge_figure, spoken, still, vector_form
-from ink import BLUE, INK, ORANGE, PAPER, RED, SIZE, SMALL, SOFT, Figure, Layer, Point, line, number, tex, words
+from graphs import (
+    VECTORS,
+    Arrival,
+    Back,
+    Collect,
+    backward,
+    becoming_vectors,
+    forward,
+    nudge_figure,
+    spoken,
+    vector_form,
+)
+from ink import (
+    CENTRAL,
+    CLASSES,
+    CONTOUR,
+    DASHED,
+    INK,
+    NUDGE,
+    PAPER,
+    SIZE,
+    SLOPE,
+    SMALL,
+    SOFT,
+    TRACES,
+    WIDTH,
+    Figure,
+    Layer,
+    Point,
+    line,
+    number,
+    outline,
+    tex,
+    words,
+)
+from numpy.typing import NDArray
 
-from workshop import nudge
+from workshop import nudge, points
 from workshop.nudge import Graph
+from workshop.plots import CLASS_MARKERS
+
+
+def alike(numbers: Sequence[float]) -> list[str]:
+    """Numbers with as many decimals as the one that needs most, so that an axis reads as one."""
+    most = max((len(f"{x:g}".partition(".")[2]) for x in numbers), default=0)
+    return [f"{x:.{most}f}" for x in numbers]
 
 
 @dataclass(frozen=True)
@@ -34,17 +76,24 @@ class Axes:
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
         return self.left + across * self.width, self.top + (1 - up) * self.height
 
-    def frame(self, x_ticks: Sequence[float], y_ticks: Sequence[float], x_name: str, y_name: str) -> Layer:
-        """Axes with ticks, and what is drawn along them."""
+    def frame(
+        self,
+        x_ticks: Sequence[float],
+        y_ticks: Sequence[float],
+        x_name: str,
+        y_name: str,
+        y_shown: Sequence[str] = (),
+    ) -> Layer:
+        """Axes with ticks, and what is drawn along them; `y_shown` is written at the ticks of y in place of numbers."""
         bottom, right = self.top + self.height, self.left + self.width
         marks = [line([(self.left, self.top), (self.left, bottom), (right, bottom)], SOFT, 2)]
-        for tick in x_ticks:
+        for tick, shown in zip(x_ticks, alike(x_ticks), strict=True):
             x, _ = self.place(tick, self.y[0])
-            marks += [line([(x, bottom), (x, bottom + 7)], SOFT, 2), tex(f"{tick:g}", (x, bottom + 26), SMALL, SOFT)]
-        for tick in y_ticks:
+            marks += [line([(x, bottom), (x, bottom + 7)], SOFT, 2), tex(shown, (x, bottom + 26), SMALL, SOFT)]
+        for tick, shown in zip(y_ticks, y_shown or alike(y_ticks), strict=True):
             _, y = self.place(self.x[0], tick)
             marks += [line([(self.left - 7, y), (self.left, y)], SOFT, 2)]
-            marks += [tex(f"{tick:g}", (self.left - 14, y), SMALL, SOFT, "end")]
+            marks += [tex(shown, (self.left - 14, y), SMALL, SOFT, "end")]
         marks.append(tex(x_name, (right, bottom + 56), SIZE, INK, "end"))
         if y_name:
             marks.append(tex(y_name, (self.left, self.top - 24), SIZE))
@@ -61,11 +110,11 @@ def squashing(name: str, function: Callable[[float], float], slope: Callable[[fl
     """A squashing function, then its slope."""
     axes = Axes(70, 30, 470, 330, (-4, 4), (low, 1))
     first = axes.frame([-4, -2, 0, 2, 4], [low, 0, 1] if low else [0, 0.5, 1], "x", "")
-    first.append(line([axes.place(-4, 0), axes.place(4, 0)], "#c9d0d6", 1.5))
+    first.append(line([axes.place(-4, 0), axes.place(4, 0)], CONTOUR, 1.5))
     first += [axes.curve(function, INK), tex("y", axes.place(3.4, 0.84), SIZE)]
-    step = [axes.curve(slope, RED, 'stroke-dasharray="12 7"')]
-    step.append(tex(r"\dfrac{dy}{dx}", axes.place(-2.1 if not low else -1.6, 0.28 if not low else 0.62), SIZE, RED))
-    return Figure(560, 440, f"The {name} of x from −4 to 4, and its slope, which is largest at 0.", [first, step])
+    step = [axes.curve(slope, SLOPE)]
+    step.append(tex(r"\dfrac{dy}{dx}", axes.place(-2.1 if not low else -1.6, 0.28 if not low else 0.62), SIZE, SLOPE))
+    return Figure(560, 440, f"The {name} of x from minus 4 to 4, and its slope, which is largest at 0.", [first, step])
 
 
 def losses() -> Figure:
@@ -73,12 +122,10 @@ def losses() -> Figure:
     axes = Axes(70, 44, 470, 320, (0, 1), (0, 4))
     figure = Figure(560, 440, "Log-loss against y hat: it rises without bound as y hat nears the wrong label.")
     figure.layers[0] = axes.frame([0, 0.5, 1], [0, 2, 4], r"\hat{y}", "L")
-    left, right = (
-        axes.curve(lambda p: -math.log(p) if p else math.inf, BLUE),
-        axes.curve(_loss_of_zero, ORANGE, 'stroke-dasharray="12 7"'),
-    )
-    figure.layers.append([left, tex("y = 1", axes.place(0.27, 2.6), SIZE, BLUE)])
-    figure.layers.append([right, tex("y = 0", axes.place(0.73, 2.6), SIZE, ORANGE)])
+    zero = axes.curve(_loss_of_zero, CLASSES[0])
+    one = axes.curve(lambda p: -math.log(p) if p else math.inf, CLASSES[1], DASHED)
+    figure.layers.append([zero, tex("y = 0", axes.place(0.73, 2.6), SIZE, CLASSES[0])])
+    figure.layers.append([one, tex("y = 1", axes.place(0.27, 2.6), SIZE, CLASSES[1])])
     return figure
 
 
@@ -87,6 +134,7 @@ def _loss_of_zero(p: float) -> float:
 
 
 Weights = tuple[float, float]
+Array = NDArray[np.float64]
 
 
 def small_problem() -> list[dict[str, float]]:
@@ -143,67 +191,152 @@ def paths() -> Figure:
     first: Layer = []
     for level in np.quantile(grid, [0.02, 0.07, 0.14, 0.23, 0.34, 0.46, 0.6, 0.75, 0.9]):
         for piece in cast("list[list[Point]]", lines.lines(float(level))):
-            first.append(line([axes.place(x, y) for x, y in piece], "#b9c3cc", 1.5))
+            first.append(line([axes.place(x, y) for x, y in piece], CONTOUR, 1.5))
     first += axes.frame([-1, 0, 1, 2], [0, 1, 2, 3], "w_1", "w_2")
     x, y = axes.place(*start)
     first.append(words("start", (x, y - 24), SMALL, INK))
     figure = Figure(1180, 524, "Contours of one objective, and three paths of forty steps across them.", [first])
     kinds = [
-        (20, INK, "Gradient descent", "20 points a step: straight downhill"),
-        (5, BLUE, "Mini-batches", "5 points a step: a little restless"),
-        (1, ORANGE, "Online", "1 point a step: cheap and noisy"),
+        (20, "Gradient descent", "20 points a step: smooth"),
+        (5, "Mini-batches", "5 points a step: a little restless"),
+        (1, "Online", "1 point a step: cheap and noisy"),
     ]
-    for i, (batch, colour, name, remark) in enumerate(kinds):
+    for i, ((batch, name, remark), (colour, _)) in enumerate(zip(kinds, TRACES, strict=False)):
         path = descend(points, batch, STEPS, eta, start)[: STEPS + 1]
         at = [axes.place(*w) for w in path]
-        dots = "".join(f'<circle cx="{number(px)}" cy="{number(py)}" r="3.5" fill="{colour}"/>' for px, py in at)
+        marks = [mark(i, px, py, 4, colour) for px, py in at] + [mark(i, *at[-1], 10, colour)]
         top = 70 + 118 * i
         figure.layers.append(
             [
                 line(at, colour, 2.5, more='class="path" pathLength="1"'),
-                dots,
-                f'<circle cx="{number(at[-1][0])}" cy="{number(at[-1][1])}" r="9" fill="{colour}" stroke="{PAPER}"/>',
-                f'<rect x="760" y="{top - 12}" width="28" height="24" rx="4" fill="{colour}"/>',
-                words(name, (804, top), 30, colour, "start"),
-                words(remark, (804, top + 38), SMALL, INK, "start"),
+                *marks,
+                line([(752, top), (812, top)], colour, 3),
+                mark(i, 782, top, 10, colour),
+                words(name, (828, top), 30, INK, "start"),
+                words(remark, (828, top + 38), SMALL, INK, "start"),
             ]
         )
     return figure
 
 
+RATES = {0.01: "crawls", 0.5: "arrives", 32: "bounces for ever", 220: "grows without end"}  # kept true by a test
+LAMBDA = 0.01
+
+
+def gradient_descent(X: Array, y: Array, eta: float, steps: int, lam: float = LAMBDA) -> tuple[Array, float, Array]:
+    """Logistic regression from w = 0, b = 0: w, b and the objective before each step and after the last."""
+    w, b, heights = np.zeros(X.shape[1]), 0.0, []
+    for _ in range(steps + 1):
+        s = X @ w + b
+        heights.append(float(np.mean(np.logaddexp(0, s) - y * s) + lam * 0.5 * w @ w))
+        error = 0.5 * (1 + np.tanh(s / 2)) - y  # σ(s) − y, for any s
+        w, b = w - eta * (X.T @ error / len(y) + lam * w), b - eta * float(np.mean(error))
+    return w, b, np.array(heights)
+
+
+def train_network(X: Array, y: Array, n_hidden: int, seed: int, epochs: int = 500) -> dict[str, Array]:
+    """A network with one hidden layer after so many epochs of SGD."""
+    eta, batch, lam = 1.0, 10, 1e-4
+    draw = np.random.default_rng(seed)
+    V, c = draw.normal(0, 0.5, (X.shape[1], n_hidden)), np.zeros(n_hidden)
+    w, b = draw.normal(0, 0.5, n_hidden), np.zeros(())
+    for _ in range(epochs):
+        order = draw.permutation(len(y))
+        for first in range(0, len(y), batch):
+            x, truth = X[order[first : first + batch]], y[order[first : first + batch]]
+            h = _sigma(x @ V + c)
+            by_s = (_sigma(h @ w + b) - truth) / len(truth)
+            by_t = h * (1 - h) * by_s[:, None] * w
+            w, b = w - eta * (h.T @ by_s + lam * w), b - eta * by_s.sum()
+            V, c = V - eta * (x.T @ by_t + lam * V), c - eta * by_t.sum(axis=0)
+    return {"V": V, "c": c, "w": w, "b": b}
+
+
+def mark(shape: int, x: float, y: float, radius: float, colour: str) -> str:
+    """A circle, a square or a triangle."""
+    fill = f'fill="{colour}" stroke="{PAPER}" stroke-width="1.5"'
+    if shape == 0:
+        return f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" {fill}/>'
+    near, far = 0.9 * radius, 1.15 * radius
+    corners = [(x - near, y - near), (x + near, y - near), (x + near, y + near), (x - near, y + near)]
+    if shape == 2:
+        corners = [(x, y - far), (x + far, y + 0.8 * far), (x - far, y + 0.8 * far)]
+    return f'<path d="M{"L".join(f"{number(a)} {number(b)}" for a, b in corners)}Z" {fill}/>'
+
+
+def dots(axes: Axes, X: Array, y: Array, radius: float = 8) -> Layer:
+    """The points: each class has its colour and its shape."""
+    shapes = ["os^".index(marker) for marker in CLASS_MARKERS]
+    return [
+        mark(shapes[int(label)], *axes.place(float(x1), float(x2)), radius, CLASSES[int(label)])
+        for (x1, x2), label in zip(X, y, strict=True)
+    ]
+
+
+def key_to_classes(x: float, y: float) -> Layer:
+    """What the shapes stand for, in one line."""
+    marks: Layer = []
+    for label in (0, 1):
+        here = Axes(x + 110 * label, y, 0, 0, (0, 1), (0, 1))
+        marks += dots(here, np.zeros((1, 2)), np.array([label]))
+        marks.append(tex(f"y = {label}", (x + 18 + 110 * label, y), SMALL, INK, "start"))
+    return marks
+
+
 def demo_still() -> Figure:
-    """What the live demo shows: points with the boundary found, and the objective for three step sizes."""
-    points, start = small_problem(), (-1.0, 2.4)
-    left = Axes(60, 44, 460, 370, (-6, 6), (-2.5, 2.5))
-    w = descend(points, len(points), 200, 0.6, start)[-1]
-    marks = left.frame([-4, 0, 4], [-2, 0, 2], "x_1", "x_2")
-    slope = -w[0] / w[1]
-    reach = min(6.0, 2.5 / abs(slope))
-    marks.append(line([left.place(-reach, -reach * slope), left.place(reach, reach * slope)], INK, 4))
-    for point in points:
-        x, y = left.place(point["x1"], point["x2"])
-        if not point["y"]:  # the live demo's colours and shapes
-            marks.append(f'<circle cx="{number(x)}" cy="{number(y)}" r="9" fill="{BLUE}"/>')
-        else:
-            marks.append(f'<path d="M{number(x)} {number(y - 11)}l11 20h-22z" fill="{ORANGE}"/>')
-    right = Axes(680, 44, 420, 370, (0, 40), (0, 2.5))
-    marks += right.frame([0, 20, 40], [0, 1, 2], r"\mathrm{step}", r"\mathrm{obj}")
-    dash = 'stroke-dasharray="12 7"'
-    for eta, colour, more, label in [
-        (0.05, ORANGE, dash, (27, 1.15)),
-        (0.6, BLUE, "", (27, 0.28)),
-        (12, RED, "", (9, 2.3)),
-    ]:
-        heights = [mean_loss(points, w) for w in descend(points, len(points), 40, eta, start)]
-        inside = next((i for i, height in enumerate(heights) if height > right.y[1]), len(heights))
-        track = [right.place(i, height) for i, height in enumerate(heights[:inside])]
-        if inside < len(heights):  # it leaves through the top
-            share = (right.y[1] - heights[inside - 1]) / (heights[inside] - heights[inside - 1])
-            track.append(right.place(inside - 1 + share, right.y[1]))
-        marks.append(line(track, colour, 3.5, head=inside < len(heights), more=more))
-        marks.append(tex(rf"\eta = {eta}", right.place(*label), SIZE, colour))
-    says = "Twenty points of two classes and the straight boundary found; beside it the objective for three step sizes."
-    return Figure(1180, 490, says, [marks])
+    """What the live demo shows: points with the boundary found, and the objective for four step sizes."""
+    X, y = points.blobs(rng=5, noise=1.4)
+    X = points.standardise(X)
+    w, b, _ = gradient_descent(X, y, 0.5, 200)
+    left = Axes(60, 60, 400, 350, (-2.5, 2.5), (-2.5, 2.5))
+    marks = left.frame([-2, 0, 2], [-2, 0, 2], "x_1", "x_2")
+    ends = [(-(b + w[1] * x2) / w[0], x2) for x2 in left.y]
+    marks += [line([left.place(float(x1), x2) for x1, x2 in ends], INK, 4), *dots(left, X, y), *key_to_classes(250, 36)]
+    right = Axes(640, 60, 290, 350, (0, STEPS), (-1, 3))
+    shown = ["0.1", "1", "10", "100", r"1\,000"]
+    marks += right.frame([0, 20, 40], [-1, 0, 1, 2, 3], r"\mathrm{step}", r"\mathrm{obj}", shown)
+    ends_at: list[float] = []
+    for eta, (colour, dash) in zip(RATES, TRACES, strict=True):
+        heights = np.log10(gradient_descent(X, y, eta, STEPS)[2])
+        inside = [(float(i), float(height)) for i, height in enumerate(heights) if height <= right.y[1]]
+        if len(inside) <= STEPS:  # it leaves through the top
+            low, high = heights[len(inside) - 1 : len(inside) + 1]
+            inside.append((len(inside) - 1 + (right.y[1] - low) / (high - low), right.y[1]))
+        marks.append(line([right.place(*at) for at in inside], colour, 3.5, head=len(inside) <= STEPS, more=dash))
+        ends_at.append(right.place(*inside[-1])[1])
+    free = 420.0  # labels stand in the order of the lines' ends, and none on another
+    for end, (eta, says), (colour, dash) in sorted(zip(ends_at, RATES.items(), TRACES, strict=True), reverse=True):
+        free = max(70.0, min(free - 68, end))
+        marks += [line([(948, free - 14), (992, free - 14)], colour, 4, more=dash)]
+        marks.append(tex(rf"\eta = {eta}", (1004, free - 14), SMALL, INK, "start"))
+        marks.append(words(says, (1004, free + 16), SMALL, SOFT, "start"))
+    what = "The points of the first notebook and the straight boundary found; beside it the objective by step, for "
+    what += ", ".join(f"eta {eta}: {says}" for eta, says in RATES.items())
+    return Figure(WIDTH, 500, what + ".", [marks])
+
+
+def network_still() -> Figure:
+    """What the live demo of the network shows: S-shaped points, with boundaries of few hidden units."""
+    X, y = points.s_shape(rng=38, gap=5.0)
+    X = points.standardise(X)
+    figure = Figure(WIDTH, 480, "The S-shaped points, with the boundary of one, of two and of three hidden units.")
+    grid = np.linspace(-2.2, 2.2, 61)
+    plane = np.stack(np.meshgrid(grid, grid), axis=-1)
+    for i, n_hidden in enumerate((1, 2, 3)):
+        axes = Axes(60 + 400 * i, 50, 320, 320, (-2.2, 2.2), (-2.2, 2.2))
+        p = train_network(X, y, n_hidden, 2)
+
+        def s(x: Array, p: dict[str, Array] = p) -> Array:
+            return np.asarray(_sigma(x @ p["V"] + p["c"]) @ p["w"] + p["b"])
+
+        marks = axes.frame([-2, 0, 2], [-2, 0, 2], "x_1", "x_2")
+        for piece in cast("list[list[Point]]", contourpy.contour_generator(grid, grid, s(plane)).lines(0.0)):
+            marks.append(line([axes.place(x1, x2) for x1, x2 in piece], INK, 4))
+        right = float(np.mean((s(X) > 0) == (y == 1)))
+        marks += [*dots(axes, X, y, 6), tex(f"H = {n_hidden}", (60 + 400 * i + 160, 24), SIZE)]
+        marks.append(words(f"{100 * right:.1f} % right", (60 + 400 * i, 450), SMALL, INK, "start"))
+        figure.layers[0] += marks
+    return figure
 
 
 def ratios(graph: Graph, name: str, symbol: str) -> Figure:
@@ -228,32 +361,40 @@ def ratios(graph: Graph, name: str, symbol: str) -> Figure:
     ticks = [gap * i for i in range(math.ceil(axes.y[0] / gap), math.floor(axes.y[1] / gap) + 1)]
     marks = axes.frame([-2, -1, 0, 1, 2], ticks, r"\delta", r"\Delta L\,/\,\delta")
     marks += [
-        line([axes.place(-2, exact), axes.place(2, exact)], RED, 3),
-        axes.curve(one_sided, BLUE),
-        axes.curve(central, ORANGE, 'stroke-dasharray="12 7"'),
+        line([axes.place(-2, exact), axes.place(2, exact)], SLOPE, 3),
+        axes.curve(one_sided, NUDGE),
+        axes.curve(central, CENTRAL, DASHED),
     ]
     derivative = rf"\dfrac{{\partial L}}{{\partial {symbol}}}"
     columns = [690, 880, 1070]
     heads = [r"\delta", r"\dfrac{L(+\delta) - L}{\delta}", r"\dfrac{L(+\delta) - L(-\delta)}{2\delta}"]
-    colours = [INK, BLUE, ORANGE]
+    colours = [INK, NUDGE, CENTRAL]
     marks += [tex(head, (x, 40), SMALL, c) for head, x, c in zip(heads, columns, colours, strict=True)]
-    for x, colour, more in [(880, BLUE, ""), (1070, ORANGE, 'stroke-dasharray="12 7"')]:
+    for x, colour, more in [(880, NUDGE, ""), (1070, CENTRAL, DASHED)]:
         marks.append(line([(x - 50, 94), (x + 50, 94)], colour, 4, more=more))
     for row, delta in enumerate([1, 0.1, 0.01, 0.001]):
-        cells = [f"{delta}", f"{one_sided(delta):.5f}", f"{central(delta):.5f}"]
         y = 136 + 52 * row
-        marks += [tex(cell, (x, y), SIZE, c) for cell, x, c in zip(cells, columns, colours, strict=True)]
-    marks += [line([(640, 346), (1170, 346)], SOFT, 1.5), tex(f"{derivative} = {exact:.5f}", (905, 396), SIZE, RED)]
+        cells = [f"{one_sided(delta):.5f}", f"{central(delta):.5f}"]
+        marks += [tex(cell, (x, y), SIZE, c) for cell, x, c in zip(cells, columns[1:], colours[1:], strict=True)]
+        marks.append(_by_its_point(f"{delta:g}", (columns[0] - 24, y)))
+    marks += [line([(640, 346), (1170, 346)], SOFT, 1.5), tex(f"{derivative} = {exact:.5f}", (905, 396), SIZE, SLOPE)]
     says = f"The change of L divided by delta, for a nudge of {spoken(name)}: near the derivative for small delta only."
     return Figure(1180, 474, says, [marks])
 
 
+def _by_its_point(written: str, at: Point) -> str:
+    """A number whose decimal point, or place for one, stands at the point given: a column of them is aligned."""
+    _, (x0, _), (x1, _) = outline(written.partition(".")[0], SIZE)
+    return tex(written, (at[0] - (x1 - x0), at[1]), SIZE, INK, "start")
+
+
 ERROR = r"(\hat{y} - y)"
-AT_LOSS = Arrival("L", rf"+{ERROR}\delta", "below", "end")  # of a nudge that reached s as δ
+SLOPE_OUT = r"\hat{y}(1 - \hat{y})"
 D, SHORT = r"\dfrac{\partial L}{\partial %s}", r"\partial L/\partial %s"
 BOLD = {letter: rf"\mathbf{{{letter}}}" for letter in VECTORS}
 
 
+@cache
 def all_figures() -> dict[str, Figure]:
     """Every figure by the name of its file."""
     return {**curve_figures(), **logistic_figures(), **network_figures()}
@@ -267,9 +408,18 @@ def curve_figures() -> dict[str, Figure]:
         "log-loss": losses(),
         "paths": paths(),
         "demo": demo_still(),
+        "demo-network": network_still(),
         "nudge-logistic": ratios(nudge.logistic_regression(), "w1", "w_1"),
         "nudge-network": ratios(nudge.one_hidden_layer(), "v11", "v_{11}"),
     }
+
+
+def from_s(factor: str, level: int, anchor: str = "middle") -> list[Arrival]:
+    """What becomes of a nudge that has reached s as factor·δ: on ŷ, `level` lines above it, and on L."""
+    return [
+        Arrival("y_hat", rf"+{factor}{SLOPE_OUT}\delta", "above", "middle" if level == 1 else "end", level),
+        Arrival("L", rf"+{factor}{ERROR}\delta", "below", anchor, 1 if anchor == "middle" else 2),
+    ]
 
 
 def logistic_figures() -> dict[str, Figure]:
@@ -277,47 +427,52 @@ def logistic_figures() -> dict[str, Figure]:
     one = nudge.logistic_regression()
     return {
         "logistic-forward": forward(one),
-        "logistic-nudge-s": nudge_figure(one, "s", [Arrival("y_hat", r"+\hat{y}(1 - \hat{y})\delta"), AT_LOSS]),
-        "logistic-nudge-b": nudge_figure(
-            one, "b", [Arrival("s", r"+\delta"), Arrival("y_hat", r"+\hat{y}(1 - \hat{y})\delta"), AT_LOSS]
-        ),
-        "logistic-nudge-w1": nudge_figure(
-            one,
-            "w1",
-            [
-                Arrival("s", r"+x_1\delta"),
-                Arrival("y_hat", r"+x_1\hat{y}(1 - \hat{y})\delta"),
-                Arrival("L", rf"+x_1{ERROR}\delta", "below", "end"),
-            ],
-        ),
+        "logistic-nudge-s": nudge_figure(one, "s", from_s("", 1)),
+        "logistic-nudge-b": nudge_figure(one, "b", [Arrival("s", r"+\delta"), *from_s("", 1)]),
+        "logistic-nudge-w1": nudge_figure(one, "w1", [Arrival("s", r"+x_1\delta"), *from_s("x_1", 1)]),
         "logistic-backward": backward(
             one,
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat", SHORT % "s", (0, 34))), (D % "s" + r" = \hat{y} - y",)),
-                Collect((Back("one", "s", SHORT % "b", (62, 22), 14, True),), (D % "b" + r" = \hat{y} - y",)),
+                Collect((Back("one", "s", SHORT % "b", (56, 20), 14, True),), (D % "b" + r" = \hat{y} - y",)),
                 Collect((Back("x1", "s", SHORT % "w_1", (66, -22), -14, True),), (D % "w_1" + " = x_1 " + D % "b",)),
-                Collect((Back("x2", "s", SHORT % "w_2", (-160, 22), 14, True),), (D % "w_2" + " = x_2 " + D % "b",)),
+                Collect((Back("x2", "s", SHORT % "w_2", (-119, 25), 14, True),), (D % "w_2" + " = x_2 " + D % "b",)),
             ],
             "Red arrows run from L back to s, then to b, w 1 and w 2.",
             4,
         ),
-        "logistic-vector": still(vector_form(one), "Logistic regression with x as one vector box and w on its arrow."),
+        "logistic-vector": becoming_vectors(one),
     }
+
+
+def both_paths() -> list[Arrival]:
+    """A nudge of x₁, which goes by both hidden units: the share of each, and their sum at L."""
+    arrivals = []
+    for k in (1, 2):
+        come, side = rf"+v_{{1{k}}}", "above" if k == 1 else "below"
+        hidden = rf"h_{k}(1 - h_{k})"
+        arrivals += [Arrival(f"t{k}", rf"{come}\delta", side), Arrival(f"h{k}", rf"{come}{hidden}\delta", side)]
+    for k in (1, 2):
+        share = rf"+v_{{1{k}}}h_{k}(1 - h_{k})w_{k}"
+        arrivals.append(Arrival("s", rf"{share}\delta", level=3 - k, via=f"t{k}"))
+        arrivals.append(Arrival("y_hat", rf"{share}{SLOPE_OUT}\delta", "above", "end", 5 - k, via=f"t{k}"))
+    both = r"+(v_{11}\dfrac{\partial L}{\partial t_1} + v_{12}\dfrac{\partial L}{\partial t_2})\delta"
+    return [*arrivals, Arrival("L", both, "below", "end")]
 
 
 def network_figures() -> dict[str, Figure]:
     """The graph of the network with two hidden units, step by step."""
     two = nudge.one_hidden_layer()
     slope = r"h_1(1 - h_1)"
-    both = r"+(v_{11}\dfrac{\partial L}{\partial t_1} + v_{12}\dfrac{\partial L}{\partial t_2})\delta"
     return {
         "network-forward": forward(two),
-        "network-nudge-s": nudge_figure(two, "s", [AT_LOSS]),
+        "network-nudge-s": nudge_figure(two, "s", from_s("", 1, "end")),
+        "network-vector": becoming_vectors(two),
         "network-backward-top": backward(
             vector_form(two),
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat")), ()),
-                Collect((Back("one", "s", SHORT % "b", (66, 22), 14, True),), (D % "b" + r" = \hat{y} - y",)),
+                Collect((Back("one", "s", SHORT % "b", (52, 18), 14, True),), (D % "b" + r" = \hat{y} - y",)),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["w"], (0, -24), -14, True),),
                     (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "b",),
@@ -336,7 +491,7 @@ def network_figures() -> dict[str, Figure]:
             [
                 Arrival("h1", rf"+{slope}\delta"),
                 Arrival("s", rf"+{slope}w_1\delta"),
-                Arrival("L", rf"+{slope}w_1{ERROR}\delta", "below", "end"),
+                *from_s(rf"{slope}w_1", 2, "end"),
             ],
         ),
         "network-nudge-v11": nudge_figure(
@@ -346,37 +501,29 @@ def network_figures() -> dict[str, Figure]:
                 Arrival("t1", r"+x_1\delta"),
                 Arrival("h1", rf"+x_1{slope}\delta"),
                 Arrival("s", rf"+x_1{slope}w_1\delta"),
-                Arrival("L", rf"+x_1{slope}w_1{ERROR}\delta", "below", "end"),
+                *from_s(rf"x_1{slope}w_1", 2, "end"),
             ],
         ),
-        "network-nudge-x1": nudge_figure(
-            two,
-            "x1",
-            [
-                Arrival("t1", r"+v_{11}\delta"),
-                Arrival("t2", r"+v_{12}\delta", "below"),
-                Arrival("L", both, "below", "end"),
-            ],
-        ),
+        "network-nudge-x1": nudge_figure(two, "x1", both_paths()),
         "network-backward": backward(
             vector_form(two),
             [
                 Collect((Back("y_hat", "L"), Back("s", "y_hat", SHORT % "s", (0, 34))), (D % "s" + r" = \hat{y} - y",)),
-                Collect((Back("one", "s", SHORT % "b", (66, 22), 14, True),), (D % "b" + " = " + D % "s",)),
+                Collect((Back("one", "s", SHORT % "b", (52, 18), 14, True),), (D % "b" + " = " + D % "s",)),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["w"], (0, -24), -14, True),),
-                    (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "s",),
+                    (D % BOLD["w"] + rf" = {BOLD['h']}^\top " + D % "b",),
                 ),
                 Collect(
                     (Back("h", "s", SHORT % BOLD["h"], (-50, 26)),),
-                    (D % BOLD["h"] + " = " + D % "s" + rf" {BOLD['w']}^\top",),
+                    (D % BOLD["h"] + " = " + D % "b" + rf" {BOLD['w']}^\top",),
                 ),
                 Collect(
                     (Back("t", "h", SHORT % BOLD["t"], (0, 34)),),
                     (D % BOLD["t"] + r" = \mathbf{h}(1 - \mathbf{h}) \odot " + D % BOLD["h"],),
                 ),
                 Collect(
-                    (Back("one", "t", SHORT % BOLD["c"], (66, 22), 14, True),), (D % BOLD["c"] + " = " + D % BOLD["t"],)
+                    (Back("one", "t", SHORT % BOLD["c"], (52, 18), 14, True),), (D % BOLD["c"] + " = " + D % BOLD["t"],)
                 ),
                 Collect(
                     (Back("x", "t", SHORT % BOLD["V"], (0, -24), -14, True),),
@@ -393,8 +540,8 @@ def network_figures() -> dict[str, Figure]:
     }
 
 
-def _sigma(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
+def _sigma(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
 
 
 def write(folder: Path) -> None:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ink import (
-    BLUE,
+    CIRCLE,
     INK,
-    PALE_BLUE,
-    PALE_RED,
+    NUDGE,
+    NUDGE_PALE,
     PAPER,
-    RED,
     SIZE,
+    SLOPE,
+    SLOPE_PALE,
     SMALL,
     SOFT,
+    WIDTH,
     Figure,
     Layer,
     Point,
@@ -31,9 +33,11 @@ from ink import (
 from workshop import nudge
 from workshop.nudge import Edge, Graph, Node
 
-ROW = 112  # px between the rows of a graph's layout
+ROW = 104  # px between the rows of a graph's layout
 BOX = (84, 72)  # width and height of a quantity's box
 RADIUS = 22  # of an operation's circle
+MARGIN = {"logistic regression": 60}  # px on the right, where a label reaches beyond L
+PLACES = {"logistic regression": {("x2", "s"): 0.3}, "one hidden layer": {("one", "s"): 0.66}}
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Canvas:
 
     graph: Graph
     unit: Point
-    origin: Point = (46, 56)
+    origin: Point = (46, 50)
 
     def place(self, at: Point) -> Point:
         return self.origin[0] + at[0] * self.unit[0], self.origin[1] + at[1] * self.unit[1]
@@ -109,10 +113,14 @@ def draw_op(canvas: Canvas, node: Node) -> list[str]:
         return []
     x, y = canvas.place(node.op_at)
     circle = (
-        f'<circle cx="{number(x)}" cy="{number(y)}" r="{RADIUS}" fill="#eef1f4" stroke="{INK}" stroke-width="2.5"/>'
+        f'<circle cx="{number(x)}" cy="{number(y)}" r="{RADIUS}" fill="{CIRCLE}" stroke="{INK}" stroke-width="2.5"/>'
     )
     sign = {"+": "+", "sigmoid": r"\sigma"}[node.op]
-    return [circle, tex(sign, (x, y - (2 if sign != "+" else 0)), SIZE), line(canvas.last_leg(node), head=True)]
+    return [
+        circle,
+        tex(sign, (x, y - (2 if sign != "+" else 0)), SIZE, behind=CIRCLE),
+        line(canvas.last_leg(node), head=True),
+    ]
 
 
 def draw_edge(canvas: Canvas, edge: Edge) -> str:
@@ -153,19 +161,22 @@ def base(canvas: Canvas, numbers: bool) -> Layer:
 def canvas_of(graph: Graph) -> tuple[Canvas, int, int]:
     """A canvas as wide as the graph needs."""
     columns = max(node.at[0] for node in graph.nodes)
-    unit = (min(134, 1106 / columns), ROW)
-    width = columns * unit[0] + 92
-    height = max(node.at[1] for node in graph.nodes) * ROW + 112
-    return Canvas(graph, unit), round(width), round(height)
+    unit = ((WIDTH - 92 - MARGIN.get(graph.name.split(",")[0], 0)) / columns, ROW)
+    height = max(node.at[1] for node in graph.nodes) * ROW + 100
+    here = PLACES.get(graph.name, {})  # where a parameter is written so that there is room beside it
+    edges = [replace(edge, label_at=here.get((edge.source, edge.target), edge.label_at)) for edge in graph.edges]
+    return Canvas(replace(graph, edges=tuple(edges)), unit), WIDTH, round(height)
 
 
 def forward(graph: Graph) -> Figure:
     """The forward pass: first what is given, then each quantity as it is worked out."""
     canvas, width, height = canvas_of(graph)
-    values = nudge.evaluate(graph)
+    graph, values = canvas.graph, nudge.evaluate(graph)
     given = [node for node in graph.nodes if not node.op]
     boxes: Layer = [draw_box(canvas, node, None if node.name == "one" else value(values[node.name])) for node in given]
-    figure = Figure(width, height, f"Computation graph of {graph.name}, worked out from left to right.", [boxes])
+    figure = Figure(
+        width, height, f"Computation graph of {graph.name}, worked out from left to right.", [boxes], "graph"
+    )
     for column in sorted({node.at[0] for node in graph.nodes if node.op}):
         step: Layer = []
         made = [node for node in graph.nodes if node.op and node.at[0] == column]
@@ -187,6 +198,8 @@ class Arrival:
     amount: str
     side: str = "above"  # or "below"
     anchor: str = "middle"
+    level: int = 1  # lines away from the box
+    via: str = ""  # where two paths meet: the share that came by this box
 
 
 def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: float = 0.1) -> Figure:
@@ -196,46 +209,55 @@ def nudge_figure(graph: Graph, start: str, arrivals: Sequence[Arrival], delta: f
     values = nudge.evaluate(graph)
     after = nudge.nudged(graph, values, start, delta)
     says = f"{graph.name}: {spoken(start)} is nudged by delta, which moves {', '.join(map(spoken, moved))}."
-    figure = Figure(width, height, says, [base(canvas, numbers=True)])
+    figure = Figure(width, height, says, [base(canvas, numbers=True)], "graph")
     figure.layers.append(_nudge_start(canvas, start, delta))
     reached = {start}
     columns: dict[float, list[Arrival]] = {}
     for arrival in arrivals:
         columns.setdefault(graph.node(arrival.name).at[0], []).append(arrival)
-    for together in columns.values():
+    for column, together in columns.items():
         step: Layer = []
-        names = [arrival.name for arrival in together]
-        between = [n for n in moved if n not in reached and graph.node(n).at[0] <= graph.node(names[0]).at[0]]
-        for name in between:
-            node = graph.node(name)
-            for edge in graph.into(name):
-                if edge.source in reached or edge.weight in reached:
-                    route = canvas.route(edge)
-                    if edge.weight in reached:  # it starts where the parameter stands
-                        route = from_weight(canvas, edge)
-                    step.append(line(route, BLUE, 4, head=True))
-                    if edge.symbol:
-                        step.append(draw_weight(canvas, edge, BLUE if edge.weight in reached else INK))
-                    step.append(pulse([*route, canvas.box(name)]))
-            if node.op_at:
-                step.append(line(canvas.last_leg(node), BLUE, 4, head=True))
+        for name in [n for n in moved if n not in reached and graph.node(n).at[0] <= column]:
+            step += _travel(canvas, name, reached)
             reached.add(name)
-            step.append(draw_box(canvas, node, value(after[name]), BLUE, PALE_BLUE))
+            step.append(draw_box(canvas, graph.node(name), value(after[name]), NUDGE, NUDGE_PALE))
+        lowest = {name: min(a.level for a in together if a.name == name) for name in {a.name for a in together}}
         for arrival in together:
-            x, y = canvas.box(arrival.name)
-            if arrival.anchor != "middle":
-                x += BOX[0] / 2 * (1 if arrival.anchor == "end" else -1)
-            high = r"frac" in arrival.amount
-            gap = BOX[1] / 2 + (36 if high else 24)
-            about = f'data-nudged="{start}" data-at="{arrival.name}"'
-            at = (x, y - gap if arrival.side == "above" else y + gap)
-            step.append(tex(arrival.amount, at, SIZE - 2, BLUE, arrival.anchor, about))
+            step += _amount(canvas, start, arrival, 1 < arrival.level == lowest[arrival.name])
         figure.layers.append(step)
     ratio = (after["L"] - values["L"]) / delta
-    sentence = rf"\delta = {delta}\,: \quad L = {values['L']:.4f} \;\to\; {after['L']:.4f}, \qquad "
+    sentence = rf"\delta = {delta}\,: \quad L = {values['L']:.5f} \;\to\; {after['L']:.5f}, \qquad "
     sentence += rf"\Delta L\,/\,\delta = {ratio:.3f}"
-    figure.layers[-1].append(tex(sentence, (width, height - 16), SMALL, BLUE, "end"))
+    figure.layers[-1].append(tex(sentence, (width, height - 16), SMALL, NUDGE, "end"))
     return figure
+
+
+def _travel(canvas: Canvas, name: str, reached: set[str]) -> Layer:
+    """The arrows by which a nudge comes to a box, from what it has reached before."""
+    marks: Layer = []
+    for edge in canvas.graph.into(name):
+        if edge.source not in reached and edge.weight not in reached:
+            continue
+        route = from_weight(canvas, edge) if edge.weight in reached else canvas.route(edge)
+        marks.append(line(route, NUDGE, 4, head=True))
+        if edge.symbol:
+            marks.append(draw_weight(canvas, edge, NUDGE if edge.weight in reached else INK))
+        marks.append(pulse([*route, canvas.box(name)]))
+    node = canvas.graph.node(name)
+    return [*marks, line(canvas.last_leg(node), NUDGE, 4, head=True)] if node.op_at else marks
+
+
+def _amount(canvas: Canvas, start: str, arrival: Arrival, led: bool) -> Layer:
+    """What arrived, written beside the box, or with a line that leads to it."""
+    (x, y), up = canvas.box(arrival.name), -1 if arrival.side == "above" else 1
+    rim_y, middle = y + up * BOX[1] / 2, x
+    if arrival.anchor != "middle":
+        x += BOX[0] / 2 * (1 if arrival.anchor == "end" else -1)
+    at = rim_y + up * ((36 if "frac" in arrival.amount else 24) + 36 * (arrival.level - 1))
+    about = f'data-nudged="{start}" data-at="{arrival.name}"' + (f' data-via="{arrival.via}"' if arrival.via else "")
+    lead = [(middle, rim_y + up * 3), (middle, at - up * 22)]
+    marks = [line(lead, NUDGE, 1.5)] if led else []
+    return [*marks, tex(arrival.amount, (x, at), SIZE - 2, NUDGE, arrival.anchor, about)]
 
 
 def from_weight(canvas: Canvas, edge: Edge) -> list[Point]:
@@ -254,12 +276,12 @@ def _nudge_start(canvas: Canvas, start: str, delta: float) -> Layer:
             x, y = weight_at(canvas, edge)
             rising = canvas.route(edge)[0][1] > canvas.route(edge)[-1][1]
             at = (x + 4, y + (36 if rising else -36))
-            return [draw_weight(canvas, edge, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
+            return [draw_weight(canvas, edge, NUDGE, NUDGE_PALE), tex(mark, at, SIZE, NUDGE)]
     node = canvas.graph.node(start)
     x, y = canvas.box(start)
     shown = value(nudge.evaluate(canvas.graph)[start] + delta)
     at = (x, y - BOX[1] / 2 - 22) if node.op else (x + BOX[0] / 2 + 34, y - 26)  # inputs stand one above the other
-    return [draw_box(canvas, node, shown, BLUE, PALE_BLUE), tex(mark, at, SIZE, BLUE)]
+    return [draw_box(canvas, node, shown, NUDGE, NUDGE_PALE), tex(mark, at, SIZE, NUDGE)]
 
 
 SPOKEN = {"y_hat": "y hat", "one": "one"}
@@ -294,12 +316,12 @@ def backward(graph: Graph, steps: Sequence[Collect], says: str, columns: int, nu
     """Derivatives collected from right to left; the formulas fill the lines below, `columns` in a line."""
     canvas, width, height = canvas_of(graph)
     count = sum(len(step.formulas) for step in steps)
-    figure = Figure(width, height + 92 * math.ceil(count / columns), says, [base(canvas, numbers)])
+    figure = Figure(width, height + 78 * math.ceil(count / columns), says, [base(canvas, numbers)], "graph")
     written, reached = 0, set[str]()
     for group in steps:
         step: Layer = []
         for back in group.arrows:
-            edge = next(e for e in graph.edges if (e.source, e.target) == (back.source, back.target))
+            edge = next(e for e in canvas.graph.edges if (e.source, e.target) == (back.source, back.target))
             target = graph.node(back.target)
             route = from_weight(canvas, edge) if back.to_weight else canvas.route(edge)
             if target.op_at and not back.to_weight:
@@ -307,17 +329,17 @@ def backward(graph: Graph, steps: Sequence[Collect], says: str, columns: int, nu
             route = _beside(route[::-1], back.side)
             if back.to_weight:
                 reached.add(edge.weight)
-                step.append(line(_beside(canvas.last_leg(target)[::-1], 13), RED, 3.5))
-            step += [line(route, RED, 3.5, head=True), pulse(route, RED), *draw_op(canvas, target)[:2]]
+                step.append(line(_beside(canvas.last_leg(target)[::-1], 13), SLOPE, 3.5))
+            step += [line(route, SLOPE, 3.5, head=True), pulse(route, SLOPE), *draw_op(canvas, target)[:2]]
             if edge.symbol:
-                step.append(draw_weight(canvas, edge, *((RED, PALE_RED) if edge.weight in reached else ())))
+                step.append(draw_weight(canvas, edge, *((SLOPE, SLOPE_PALE) if edge.weight in reached else ())))
             if back.label:
                 x, y = along(route, 0.5)
-                step.append(tex(back.label, (x + back.shift[0], y + back.shift[1]), SMALL, RED))
+                step.append(tex(back.label, (x + back.shift[0], y + back.shift[1]), SMALL, SLOPE))
         for formula in group.formulas:
             row, column = divmod(written, columns)
             across = width / min(columns, count - row * columns)
-            step.append(tex(formula, (across * (column + 0.5), height + 48 + 92 * row), SIZE, RED))
+            step.append(tex(formula, (across * (column + 0.5), height + 39 + 78 * row), SIZE, SLOPE))
             written += 1
         figure.layers.append(step)
     return figure
@@ -338,39 +360,57 @@ def _beside(route: Sequence[Point], offset: float) -> list[Point]:
 VECTORS = "xVcthw"  # set in bold where they stand for all their entries
 
 
-def vector_form(graph: Graph) -> Graph:
-    """The same graph with x₁, x₂ as one box x, the hidden units as t and h, and the weights as V, c, w."""
+def family(name: str) -> str:
+    """What a quantity is an entry of: x1 → x, v12 → V."""
+    letter = name.rstrip("12")
+    return {"v": "V"}.get(letter, letter)
 
-    def family(name: str) -> str:
-        letter = name.rstrip("12")
-        return {"v": "V"}.get(letter, letter)
+
+def vector_form(graph: Graph) -> Graph:
+    """The same graph with x₁, x₂ as one box x, the hidden units as t and h, and the weights as V, c, w.
+
+    A vector's box stands in the middle of the boxes that it takes the place of; all others stay where they are.
+    """
+
+    def row(name: str) -> float:
+        rows = [node.at[1] for node in graph.nodes if family(node.name) == name]
+        return sum(rows) / len(rows)
 
     nodes: dict[str, Node] = {}
     for node in graph.nodes:
         name = family(node.name)
-        row = {"y": 0.0, "one": 2.4}.get(name, 1.0)
         symbol = rf"\mathbf{{{name}}}" if name != node.name else node.symbol
-        op_at = (node.op_at[0], row) if node.op_at else None
-        nodes.setdefault(name, replace(node, name=name, symbol=symbol, at=(node.at[0], row), op_at=op_at))
+        op_at = (node.op_at[0], row(name)) if node.op_at else None
+        nodes.setdefault(name, replace(node, name=name, symbol=symbol, at=(node.at[0], row(name)), op_at=op_at))
     edges: dict[tuple[str, str], Edge] = {}
     for edge in graph.edges:
         ends = family(edge.source), family(edge.target)
         weight = family(edge.weight)
-        via = tuple((column, 2.4 if ends[0] == "one" else row) for column, row in edge.via)
         edges.setdefault(
             ends,
             Edge(
                 *ends,
                 weight,
                 rf"\mathbf{{{weight}}}" if weight and weight in VECTORS else weight,
-                {"b": 0.8 if via else 0.5, "c": 0.45}.get(weight, 0.5),
-                via,
+                {"b": 0.88 if edge.via else 0.5, "c": 0.5}.get(weight, 0.5),
+                edge.via,
             ),
         )
     return Graph(f"{graph.name}, in vectors", tuple(nodes.values()), tuple(edges.values()))
 
 
-def still(graph: Graph, says: str) -> Figure:
-    """A graph at rest, without numbers, in one layer."""
+def becoming_vectors(graph: Graph) -> Figure:
+    """The graph entry by entry; at a key press the entries glide together into vectors. On paper: the vectors."""
     canvas, width, height = canvas_of(graph)
-    return Figure(width, height, says, [base(canvas, numbers=False)])
+    whole = vector_form(graph)
+    after, _, _ = canvas_of(whole)
+    before: Layer = [draw_edge(canvas, edge) for edge in graph.edges]
+    before += [mark for node in graph.nodes for mark in draw_op(canvas, node)]
+    before += [draw_weight(canvas, edge) for edge in canvas.graph.edges if edge.symbol]
+    for node in graph.nodes:
+        down = after.box(family(node.name))[1] - canvas.box(node.name)[1]
+        glide = f'<g class="glide" style="--to: translate(0px, {number(down)}px)">' if down else "<g>"
+        before.append(f"{glide}{draw_box(canvas, node, None)}</g>")
+    says = f"{graph.name} entry by entry, which then becomes the same graph in vectors."
+    held = ["\n".join(['<g class="before">', *before, "</g>"])]
+    return Figure(width, height, says, [held, base(after, numbers=False)], "graph becoming")

@@ -30,12 +30,12 @@
       number: index + 1,
       texts,
       formulas: all("mjx-container").map((e) => [name(e.querySelector("svg")), size(e)]),
-      labels: all("svg.figure .tex, svg.figure .words").map((e) => ({
+      labels: all("svg.figure .tex, svg.figure .words").filter((e) => !e.closest(".before")).map((e) => ({
         tex: name(e),
         size: parseFloat(e.dataset.size) * zoom(e.closest("svg.figure")),
         rect: rect(e),
       })),
-      boxes: all("*").filter((e) => seen(e) && !e.closest("mjx-container svg *")).map(named),
+      boxes: all("*").filter((e) => seen(e) && !e.closest(".search") && !e.closest("mjx-container svg *")).map(named),
       blocks: [...section.children].filter(seen).map(named),
       images: all("svg").filter((e) => !e.parentElement.closest("section svg"))
         .map((e) => [e.getAttribute("role"), e.getAttribute("aria-label") || ""]),

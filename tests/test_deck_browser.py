@@ -101,8 +101,13 @@ def test_no_label_of_a_figure_covers_another(measured: list[dict[str, Any]]) -> 
 def test_every_picture_and_formula_has_words_for_a_screen_reader(measured: list[dict[str, Any]]) -> None:
     for slide in measured:
         for role, label in slide["images"]:
-            assert role == "img"
+            assert role in ("img", "group")
             assert label
+
+
+def test_a_formula_in_a_figure_has_words_of_its_own(page: Page) -> None:
+    bare = "[...document.querySelectorAll('svg.figure [data-tex]')].filter(e => e.getAttribute('role') !== 'img'"
+    assert page.evaluate(f"{bare} || !e.getAttribute('aria-label') || e.closest('[role=img] [data-tex]')).length") == 0
 
 
 def test_titles_come_first_in_the_order_of_reading(page: Page) -> None:
@@ -178,7 +183,89 @@ def test_the_plain_file_shows_still_pictures_where_the_room_sees_the_live_ones(p
     assert page.evaluate("document.querySelectorAll('iframe').length") == 0
     shown = "e => [e.dataset.live, !!e.querySelector('svg.figure')]"
     stills = page.evaluate(f"[...document.querySelectorAll('[data-live]')].map({shown})")
-    assert stills == [["demo", True], ["nudge-logistic", True], ["nudge-network", True]]
+    assert stills == [[name, True] for name in ("demo", "nudge-logistic", "nudge-network", "demo-network")]
+
+
+def opened_at(browser: Browser, title: str, **settings: Any) -> Page:
+    """The deck in a window of its own, at the slide of that title."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True, **settings)
+    opened = context.new_page()
+    opened.goto(f"{build.HTML.as_uri()}#{number_of(title)}")
+    return opened
+
+
+PAPER = "getComputedStyle(document.querySelector('.bespoke-marp-active section')).backgroundColor"
+
+
+def test_the_dark_version_follows_the_system_and_the_key_d(browser: Browser) -> None:
+    dark = opened_at(browser, "Side by side", color_scheme="dark")
+    assert dark.evaluate(PAPER) == "rgb(21, 24, 28)"
+    dark.keyboard.press("d")
+    assert dark.evaluate(PAPER) == "rgb(255, 255, 255)"
+    dark.context.close()
+
+
+def test_paper_is_white_whatever_the_screen_is(browser: Browser) -> None:
+    dark = opened_at(browser, "Side by side", color_scheme="dark")
+    dark.emulate_media(media="print")
+    assert dark.evaluate(PAPER) == "rgb(255, 255, 255)"
+    dark.context.close()
+
+
+@pytest.mark.parametrize("key", ["b", "."])
+def test_a_blank_screen_hides_the_slide_until_a_key_which_does_nothing_else(browser: Browser, key: str) -> None:
+    opened = opened_at(browser, "Nudge $s$ by")
+    seen = "getComputedStyle(document.querySelector('.bespoke-marp-active h2')).visibility"
+    before = opened.evaluate(STATE)
+    opened.keyboard.press(key)
+    assert opened.evaluate(seen) == "hidden"
+    opened.keyboard.press("ArrowRight")
+    assert opened.evaluate(seen) == "visible"
+    assert opened.evaluate(STATE) == before
+    opened.context.close()
+
+
+@pytest.mark.parametrize(("typed", "reached"), [("7", 7), ("21", 21), ("999", None), ("0", 1)])
+def test_a_typed_number_and_enter_go_to_that_slide(browser: Browser, typed: str, reached: int | None) -> None:
+    opened = opened_at(browser, "Side by side")
+    for key in [*typed, "Enter"]:
+        opened.keyboard.press(key)
+    last = len(build.slides_of(build.markdown()))
+    opened.wait_for_function(f"({STATE.strip()})()[0] === {reached or last}")
+    opened.context.close()
+
+
+def test_the_speaker_sees_the_time_and_the_minutes_planned(browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    opened = context.new_page()
+    opened.goto(f"{build.HTML.as_uri()}?view=presenter#{number_of('What we minimise')}")
+    assert opened.locator(".plan").inner_text() == "this part: 9 min, done by 0:12"
+    assert opened.locator(".bespoke-marp-presenter-info-time").is_visible()
+    assert opened.locator(".bespoke-marp-presenter-info-timer").is_visible()
+    context.close()
+
+
+def test_a_graph_of_entries_becomes_one_of_vectors_at_a_key_press(browser: Browser) -> None:
+    opened = opened_at(browser, "The same graph in vectors", reduced_motion="reduce")
+    before = "getComputedStyle(document.querySelector('.bespoke-marp-active .before')).opacity"
+    assert opened.evaluate(before) == "1"
+    opened.keyboard.press("ArrowRight")
+    opened.wait_for_function(f"{before} === '0'")
+    opened.context.close()
+
+
+def test_the_graphs_stand_at_one_place_from_slide_to_slide(page: Page) -> None:
+    tops = """
+    [...document.querySelectorAll('svg.bespoke-marp-slide')]
+      .map(s => [s, s.querySelector('.graph')]).filter(([, g]) => g)
+      .map(([s, g]) => { s.classList.add('bespoke-marp-active'); const a = g.getBoundingClientRect();
+        const b = s.querySelector('section').getBoundingClientRect(); s.classList.remove('bespoke-marp-active');
+        return [Math.round(a.left - b.left), Math.round(a.top - b.top), Math.round(a.width)].join(); })
+    """
+    places = page.evaluate(tops)
+    page.reload()
+    assert len(places) > 10
+    assert len(set(places)) == 1
 
 
 def test_presented_the_slides_hold_the_live_parts(browser: Browser) -> None:

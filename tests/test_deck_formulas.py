@@ -70,6 +70,8 @@ def model(kind: str, p: Mapping[str, Any]) -> Values:
             symbol = f"v_{{{i + 1}{j + 1}}}" if name == "V" else f"{name}_{max(i, j) + 1}"
             values[symbol], values[f"dL/d{symbol}"] = number, slope[i, j]
     values["p"] = q[HAT] if q["y"][0, 0] else 1 - q[HAT]
+    values["e"] = np.e
+    values[rf"d{HAT}/ds"] = difference(p, "s", (0, 0), HAT) / STEP
     return values
 
 
@@ -139,13 +141,51 @@ def descent(points_of_a_step: str) -> list[Values]:
             **{"points": range(7), "S": subset, "N": 7.0, "|S|": 3.0, r"\lambda": lam, r"\eta": 0.1, "w": w},
             **{OBJ: objective(w), "R": penalty(w), "dR/dw": slope(penalty), r"\mathrm{grad}": grad},
             **{"L": lambda i: loss(w, of(i)), "dL_i/dw": lambda i: slope(lambda w: loss(w, of(i)))},
-            "AFTER": objective(w - 0.1 * grad),
+            r"d\mathrm{obj}/dw": grad,
+            "AFTER": w - 0.1 * grad,
         }
     ]
 
 
+def stacked(each: list[Values], name: str) -> Any:
+    """A row for each point."""
+    return np.vstack([values[name] for values in each])
+
+
+def one_by_one(each: list[Values], name: str) -> Callable[[int], Any]:
+    """Point i's own value."""
+    return lambda i: each[i][name]
+
+
+def batch() -> list[Values]:
+    """Both models on several points; derivatives of one point i by central differences, and rows that stack them."""
+    made = []
+    for kind in ("logistic", "network"):
+        draw = np.random.default_rng(7)
+        rows = [at_random(kind, float(i % 2)) | {"x": draw.normal(size=(1, 2))} for i in range(5)]
+        each = [model(kind, rows[0] | {"x": row["x"], "y": row["y"]}) for row in rows]
+
+        values: Values = {"points": range(5), "N": 5.0, "X": stacked(each, "x"), "w": each[0]["w"], "b": each[0]["b"]}
+        values |= {name: stacked(each, name) for name in ("s", "y", HAT)}
+        values |= {f"{name}_i": one_by_one(each, name) for name in ("x", "y", HAT)}
+        values |= {f"dL_i/d{name}": one_by_one(each, f"dL/d{name}") for name in ("w", "b")}
+        if kind == "network":
+            values |= {
+                "h": stacked(each, "h"),
+                "h_i": one_by_one(each, "h"),
+                "dL/dt": stacked(each, "dL/dt"),
+                "dL_i/dt_i": one_by_one(each, "dL/dt"),
+            }
+            values |= {f"dL_i/d{name}": one_by_one(each, f"dL/d{name}") for name in ("V", "c")}
+        made.append(values)
+    return made
+
+
 PLACES = [  # the first that fits the slide's title says what its symbols mean
     ("What we minimise", lambda: descent("all")),
+    ("What too large a step does", lambda: descent("all")),
+    ("From one point to a batch", lambda: batch()[:1]),
+    ("The network on a batch", lambda: batch()[1:]),
     ("Gradient descent", lambda: descent("all")),
     ("SGD, online", lambda: descent("one")),
     ("SGD, mini-batch", lambda: descent("subset")),
@@ -157,11 +197,19 @@ NAMES = {
     r"\min_\mathbf{w}\; \mathrm{obj}(\mathbf{w})": OBJ,
     r"L(f(\mathbf{x}_i; \mathbf{w}), y_i)": "L",
     r"R(\mathbf{w})": "R",
-    r"p(y = y_i \mid \mathbf{x} = \mathbf{x}_i; W)": "p",
+    r"p(y = y_i \mid \mathbf{x} = \mathbf{x}_i; \mathbf{W})": "p",
+    r"p(y = 1 \mid \mathbf{x}; \mathbf{W})": HAT,
+    r"f(\mathbf{x}; \mathbf{w}, b)": "s",
 }
 # The question of a heading, how indices run, and the shape of a check that works for any objective.
-NO_ARITHMETIC = ("{?}", r"i = 1, 2, \ldots N", r"\mathrm{obj}(\mathbf{w} + \delta)")
-DEFINITIONS = ("L_i =", "|S| =")  # what a letter stands for in the same slide's words
+NO_ARITHMETIC = ("{?}", r"i = 1, 2, \ldots N")
+DEFINITIONS = (
+    "L_i =",
+    "|S| =",
+    r"\eta =",
+    r"\lambda =",
+    r"\delta =",
+)  # what a letter stands for in the same slide's words
 
 
 def slides() -> Iterator[tuple[int, str, str]]:
@@ -176,13 +224,13 @@ def meaning(number: int, title: str) -> list[Values]:
     for start, make in PLACES:
         if title.startswith(start):
             return make()
-    layer = next(n for n, _, text in slides() if 'aria-current="step">Gradient and backpropagation: networks' in text)
+    layer = next(n for n, _, text in slides() if 'aria-current="step">Networks' in text)
     return models("network" if number > layer else "logistic")
 
 
 def split(text: str) -> list[str]:
     """Several equations on a line, each by itself."""
-    return [part.strip(" ,") for part in re.split(r",?\s*\\quad(?![^{]*\\end)", text) if part.strip(" ,")]
+    return [part.strip(" ,") for part in re.split(r",?\s*\\q?quad(?![^{]*\\end)", text) if part.strip(" ,")]
 
 
 def equations() -> list[Any]:
@@ -208,8 +256,9 @@ def agree(equation: str, values: Values) -> None:
     parts = sides(equation)
     results = [np.asarray(evaluate(part, values), float) for part in parts]
     for part, result in zip(parts[1:], results[1:], strict=True):
-        written = re.fullmatch(r"[\s\\;-]*\d*\.(\d+)[\s\\;]*", part)
-        tolerance = 0.5 * 10 ** -len(written.group(1)) + 1e-9 if written else 1e-8
+        written = re.fullmatch(r"[\s\\;]*(-?\s*\d*\.(\d+)(?:\s*[-+]\s*\d*\.\d+)*)[\s\\;]*", part)
+        count = len(re.findall(r"\d\.", part))  # numbers that were rounded, each by itself
+        tolerance = 0.5 * count * 10 ** -len(written.group(2)) + 1e-9 if written else 1e-8
         assert result.size == results[0].size, f"{part} has shape {result.shape}, {parts[0]} has {results[0].shape}"
         if results[0].size > 1:
             assert result.shape == results[0].shape
@@ -222,9 +271,7 @@ def test_a_formula_of_the_text_holds(number: int, title: str, equation: str) -> 
     places = places or meaning(number, title)
     if r"\leftarrow" in equation:
         values = places[0]
-        moved = evaluate(equation.split(r"\leftarrow")[1], values)
-        assert moved.shape == values["w"].shape
-        assert values["AFTER"] < values[OBJ], "a step along the gradient goes downhill"
+        np.testing.assert_allclose(evaluate(equation.split(r"\leftarrow")[1], values), values["AFTER"], atol=1e-8)
         return
     literal = re.search(r"= *(\\; *)?-?[\d.]+$|pmatrix\} -?[\d.]+ ", equation)
     for values in places[:1] if literal else places:
@@ -244,7 +291,7 @@ def kind_of(figure: str) -> str:
 
 FORMULAS = sorted({(kind_of(f), tex) for f, tex, _ in drawn() if "=" in tex and "partial" in tex})
 AMOUNTS = [
-    pytest.param(f, tex, *re.findall(r'data-(?:nudged|at)="(\w+)"', about), id=f"{f}: {tex}")
+    pytest.param(f, tex, *[*re.findall(r'data-(?:nudged|at|via)="(\w+)"', about), ""][:3], id=f"{f}: {tex}")
     for f, tex, about in drawn()
     if "data-nudged" in about
 ]
@@ -268,14 +315,19 @@ def locate(name: str) -> tuple[str, tuple[int, int]]:
     return letter, (at, 0) if letter == "w" else (0, at)
 
 
-@pytest.mark.parametrize(("figure", "amount", "start", "at"), AMOUNTS)
-def test_a_nudge_arrives_in_the_size_that_is_written(figure: str, amount: str, start: str, at: str) -> None:
+@pytest.mark.parametrize(("figure", "amount", "start", "at", "via"), AMOUNTS)
+def test_a_nudge_arrives_in_the_size_that_is_written(figure: str, amount: str, start: str, at: str, via: str) -> None:
     kind = kind_of(figure)
     for p in (GIVEN[kind], at_random(kind, 0.0), at_random(kind, 1.0)):
         written = evaluate(amount, {**model(kind, p), r"\delta": STEP})
         name, entry = locate(start)
         target, target_entry = locate(at)
         arrived = difference(p, name, entry, target)[target_entry]
+        if via:  # the share of one path: what reached the box on it, sent on from there alone
+            through, place = locate(via)
+            arrived = (
+                difference(p, name, entry, through)[place] / STEP * difference(p, through, place, target)[target_entry]
+            )
         assert np.asarray(written).item() == pytest.approx(arrived, rel=1e-6, abs=1e-13)
 
 

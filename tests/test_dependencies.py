@@ -24,7 +24,7 @@ def locked() -> dict[str, list[str]]:
 
 def declared() -> list[Requirement]:
     lines = list(PROJECT["project"]["dependencies"])
-    for group in PROJECT["dependency-groups"].values():
+    for group in (*PROJECT["project"]["optional-dependencies"].values(), *PROJECT["dependency-groups"].values()):
         lines += group
     return [Requirement(line) for line in lines]
 

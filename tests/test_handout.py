@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,13 @@ def test_its_requirements_are_locked_and_leave_the_graders_out(bundle: Path) -> 
     assert {"jupyterlab", "numpy", "matplotlib", "ipywidgets", "anywidget", "ipykernel"} <= names
     assert not {"nbgrader", "distributed", "pytest"} & names
     assert text.count("==") <= text.count("--hash")
+
+
+def test_each_package_of_a_student_has_its_reason(bundle: Path) -> None:
+    text = (bundle / "requirements.txt").read_text()
+    reasons = (ROOT / "docs" / "packages.md").read_text()
+    names = re.findall(r"^([A-Za-z0-9._-]+)==", text, re.M)
+    assert [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", reasons)] == []
 
 
 def test_the_helpers_run_beside_the_notebook_with_nothing_else_of_ours(bundle: Path) -> None:

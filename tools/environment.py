@@ -23,6 +23,16 @@ OLDEST, TOO_NEW = (3, 11), (3, 15)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STATE = "made-for.json"  # in the environment: for which course and Python it was made, and what is in it
 NEEDS = {"grade": 450, "test": 1500}  # MB that must be free before installing begins
+PURPOSE = {  # of each group, in the words of whoever asks what all this is for
+    "grade": "grading",
+    "lab": "JupyterLab, with formgrader",
+    "lite": "the static site",
+    "demo": "the live demo",
+    "slides": "building the slides",
+    "cluster": "grading on a cluster",
+    "tools": "checks of the code",
+    "test": "the tests",
+}
 ALWAYS = ("build",)  # the workshop itself is installed with these
 WITHOUT = ("jupyterlab", "notebook")  # nbgrader asks for them because of its pages in JupyterLab: the group `lab`
 LOG = "installation.log"
@@ -172,7 +182,7 @@ def ensure(root, groups, wanted=""):
     there = state["groups"] if state.get("stamp") == stamp else []
     missing = [group for group in groups if group not in there]
     if missing:
-        install(venv, root, sorted({*there, *groups}))
+        install(venv, root, sorted({*there, *groups}), missing)
         write_state(venv, dict(state, stamp=stamp, groups=sorted({*there, *groups})))
     if "test" in groups or "slides" in groups:
         import chromium
@@ -200,9 +210,9 @@ def make_venv(venv, root, wanted):
     os.mkdir(venv)
     state = {"course": os.path.realpath(root), "python": version, "groups": []}
     write_state(venv, state)  # before all else, so that what a stopped run leaves is known as ours
-    done = run([sys.executable, "-m", "venv", venv], venv)
-    if done:
-        raise Trouble(why_no_venv(done))
+    failed = run([sys.executable, "-m", "venv", venv], venv)
+    if failed:
+        raise Trouble(why_no_venv(failed, venv))
     if version_of(python_in(venv)) != version:
         raise Trouble(
             "what is installed in %s can't be run: is its disk mounted with noexec? Put the course on another disk."
@@ -211,12 +221,14 @@ def make_venv(venv, root, wanted):
 
 
 def check_folder(root):
-    """Raise Trouble where the course's folder can't be written, or is nearly full."""
+    """Raise Trouble where no environment can be made in the course's folder, or by this Python."""
     try:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
         raise Trouble(about_disk(error, root)) from error
+    if os.statvfs(root).f_flag & os.ST_NOEXEC:
+        raise Trouble("the disk of %s is mounted with noexec: nothing runs from it. Put the course on another." % root)
     try:
         importable = __import__("ensurepip") and __import__("venv")
     except ImportError:
@@ -232,15 +244,17 @@ def no_venv():
     )
 
 
-def why_no_venv(said):
+def why_no_venv(said, venv):
     """Why `python -m venv` failed, from what it said."""
+    if FULL.search(said):
+        return "%s Free some space, and run again." % fullest(venv)
     if "ensurepip is not available" in said or "No module named" in said:
         return no_venv()
     return "`python -m venv` failed:\n%s" % last_lines(said)
 
 
-def install(venv, root, groups):
-    """Install what the groups need, from the lock, and the workshop itself."""
+def install(venv, root, groups, new):
+    """Install what the groups need, from the lock, and the workshop itself; tell of those that are `new`."""
     import tomllib
 
     with open(os.path.join(root, "pyproject.toml"), "rb") as file:
@@ -252,7 +266,10 @@ def install(venv, root, groups):
     if free + megabytes(venv) < needed:
         raise Trouble("the disk of %s has %d MB free, and %d MB are needed." % (venv, free, needed))
     began, before = time.monotonic(), megabytes(venv)
-    print("Installing %d packages for: %s" % (count, ", ".join(groups)), flush=True)
+    print("Installing %d packages into .venv:" % count, flush=True)
+    for group in new:
+        more = sorted(roots(pyproject, [group]) - (set() if group == "grade" else roots(pyproject, [])))
+        print("  for %s: %s" % (PURPOSE.get(group, group), ", ".join(more)), flush=True)
     wanted = os.path.join(venv, "wanted.txt")
     with open(wanted, "w", encoding="utf-8") as file:
         file.write(part)
@@ -295,7 +312,10 @@ def find_uv(venv):
     with open(wanted, "w", encoding="utf-8") as file:
         file.write(part_of_lock({"uv"}))
     command = [python_in(venv), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
-    if run([*command, "--target", folder, "--require-hashes", "-r", wanted], venv):
+    failed = run([*command, "--target", folder, "--require-hashes", "-r", wanted], venv)
+    if NETWORK.search(failed):
+        raise Trouble(why_not_installed(failed, venv))
+    if failed:
         return None, {}
     environment["UV_CACHE_DIR"] = os.path.join(venv, "uv-cache")  # on the same disk, so that files are linked
     return os.path.join(folder, "bin", "uv"), environment
@@ -360,8 +380,10 @@ def why_not_installed(said, venv):
 
 
 def last_lines(text, most=6):
-    """The last lines of what a program said."""
-    return "\n".join("    " + line for line in text.strip().split("\n")[-most:])
+    """The last lines of what a program said; of pip's only its errors."""
+    lines = text.strip().split("\n")
+    lines = [line for line in lines if line.startswith("ERROR")] or lines
+    return "\n".join("    " + line for line in lines[-most:])
 
 
 def fullest(*folders):

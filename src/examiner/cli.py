@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import errno
 import hashlib
@@ -12,11 +13,13 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
@@ -40,6 +43,9 @@ LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its r
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="degrade")  # a terminal that lacks σ is no reason to lose a class report
     options = parser().parse_args(arguments)
     # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -54,13 +60,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def _degrade(error: UnicodeError) -> tuple[str, int]:
+    """The nearest that plain ASCII has for what a terminal can't show."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode(), error.end
+
+
+PLAIN = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "×": "x", "·": "*"})
+codecs.register_error("degrade", _degrade)
+
+
+def own_command() -> str:
+    """The name by which whoever runs this command can run it again."""
+    given = sys.argv[0]
+    if os.path.basename(given) != "workshop" or shutil.which("workshop") == os.path.abspath(given):
+        return "workshop"
+    near = os.path.relpath(given)
+    return given if near.startswith("..") else near
+
+
 FULL = re.compile("No space left on device|Disk quota exceeded|database or disk is full")  # the last is SQLite's
 
 
 def _in_words(error: Exception, course: Path) -> str:
     """What failed, where, and what to do. What nobody foresaw is raised anew."""
     if FULL.search(str(error)):
-        where = getattr(error, "filename", None) or course
+        where = getattr(error, "filename", None) or min((course, Path(tempfile.gettempdir())), key=_free)
         return f"the disk is full ({where}). What is written is whole; free some space and run again to go on."
     if isinstance(error, ClassError):
         return str(error)
@@ -69,6 +96,11 @@ def _in_words(error: Exception, course: Path) -> str:
     if _is_database(error):
         return f"the gradebook failed: {str(error).splitlines()[0]}. Run again to go on."
     raise error
+
+
+def _free(place: Path) -> int:
+    """The bytes that are free on a place's disk."""
+    return shutil.disk_usage(place).free
 
 
 def _about_disk(error: OSError) -> str:
@@ -374,9 +406,8 @@ def _gradebook(course: Any) -> Iterator[Any]:
 
 def _nothing_to_grade(course: Any) -> str:
     return (
-        f"There is nothing to grade in {course.submitted}. Bring submissions in with "
-        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; "
-        "`make grade` in a fresh clone grades a sample class."
+        f"There is nothing to grade in {course.submitted}. Bring submissions in with `{own_command()} grade --from "
+        "ZIP-OR-FOLDER`, or with `nbgrader collect`; `make grade` in a fresh clone grades a sample class."
     )
 
 
@@ -658,6 +689,10 @@ class _Class:
         write_atomically(root / "grades.csv", table.encode("utf-8-sig"))  # by the mark Excel knows that it is UTF-8
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
+        if report:
+            path = root / "class_report.html"
+            if _stamp(path, STAMP) != self.summary.stamp():
+                write_atomically(path, self.summary.page())
         say("")
         if len(self.students) <= LONGEST_TABLE:
             for name in graded:
@@ -671,10 +706,6 @@ class _Class:
         if off := sorted({student.id for student in everyone} - {student.id for student in people}):
             more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
             say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
-        if report:
-            path = root / "class_report.html"
-            if _stamp(path, STAMP) != self.summary.stamp():
-                write_atomically(path, self.summary.page())
         written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
             ", class_report.html" if report else ""
         )

@@ -239,16 +239,18 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
         faults.append(f"reached the network ({stage.calls[0]})")
     if leftovers(sandbox):
         faults.append("left processes behind")
-    if seconds > attack.within:
-        faults.append("took too long")
     if _scratches(sandbox) - scratches:
         faults.append("left files behind")
     if any("examiner" in why for why in result.needs_eye):
         faults.append("ended the examiner")
+    began = time.monotonic()
     if grade(HONEST, ASSIGNMENT, KEY, LIMITS, sandbox).score != 7:
         faults.append("harmed the next submission")
         with suppress(Exception):
             nursery(sandbox).close()
+    # An honest submission takes half a second at most; where it takes longer the machine is busy, and all takes longer.
+    if seconds > attack.within * max(1.0, 2 * (time.monotonic() - began)):
+        faults.append("took too long")
     if not any(mark.message for mark in result.marks):
         faults.append("said nothing")
     return Outcome(attack, result, (*faults, *harm_to_pages(result)), seconds)
@@ -284,7 +286,7 @@ ACTIVE = re.compile(r"<(script|img|iframe|object|link)|<style>\*|<[^>]*(javascri
 def harm_to_pages(result: Result) -> list[str]:
     """What a result does to the pages, tables and files that are made of it."""
     scores = {mark.grade_id: mark.score or 0.0 for mark in result.marks}
-    summary, began = Summary({"mini": ASSIGNMENT}), time.monotonic()
+    summary, began = Summary({"mini": ASSIGNMENT}), time.process_time()
     try:
         nb = marked_notebook(ASSIGNMENT, result, "key", "student")
         page = feedback_html(nb, student="student", assignment="mini")
@@ -296,7 +298,7 @@ def harm_to_pages(result: Result) -> list[str]:
         return [f"stopped the report ({type(error).__name__})"]
     body = re.sub(r"<style>.*?</style>", "", page, count=1, flags=re.DOTALL)
     harm = {
-        "held the report up": time.monotonic() - began > 3,
+        "held the report up": time.process_time() - began > 3,
         "reached the terminal": UNSEEN.search(terminal),
         "put markup in": ACTIVE.search(body),
     }

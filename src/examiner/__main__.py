@@ -1,0 +1,20 @@
+"""The command `workshop`. What it needs is loaded here, so that Ctrl-C ends it quietly at any moment."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command; returns its exit status."""
+    try:
+        from examiner.cli import main as command
+
+        return command()
+    except KeyboardInterrupt:
+        print("\nworkshop: stopped. Run it again to go on from here.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
