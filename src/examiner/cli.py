@@ -29,6 +29,7 @@ from tqdm import tqdm
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
 from .intake import FORMULA
+from .markup import plain_name
 from .messages import printable
 from .sandbox import NONE, RUNGS, NoSandbox
 
@@ -373,10 +374,11 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
             student = known[name] = Student(id=name)
             db.add(student)
         for field in ("first_name", "last_name", "email"):
-            if getattr(row, field) and getattr(student, field) != getattr(row, field):
-                setattr(student, field, getattr(row, field))
+            given = plain_name(getattr(row, field))
+            if given and getattr(student, field) != given:
+                setattr(student, field, given)
     for name, full in names.items():
-        first, _, last = full.rpartition(" ")
+        first, _, last = plain_name(full).rpartition(" ")
         if name not in known:
             db.add(Student(id=name, first_name=first or None, last_name=last))
         elif not known[name].last_name and name not in roster:

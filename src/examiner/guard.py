@@ -92,6 +92,7 @@ def _guard_formgrader() -> None:
     base.BaseHandler.content_security_policy = property(policy)
     base.BaseHandler.render = _render
     base.BaseHandler.exporter = property(_exporter)
+    base.BaseApiHandler.set_default_headers = _as_text
     handlers.SubmissionFilesHandler.get = _serve_nothing
 
 
@@ -168,6 +169,14 @@ def _exporter(handler: Any) -> SubmissionPage:
     _nonce.set(_nonce_of(handler))
     settings: Mapping[str, Any] = handler.settings
     return SubmissionPage(handlers.template_path, config=settings["nbgrader_formgrader"].config)
+
+
+def _as_text(handler: Any) -> None:
+    """nbgrader calls its JSON a page. It parses it from text itself, so that as JSON it would be parsed twice."""
+    from nbgrader.server_extensions.formgrader.base import BaseHandler
+
+    BaseHandler.set_default_headers(handler)
+    handler.set_header("Content-Type", "text/plain; charset=UTF-8")
 
 
 def _serve_nothing(handler: Any, *args: Any, **kwargs: Any) -> None:
