@@ -29,7 +29,6 @@ from tqdm import tqdm
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
 from .intake import FORMULA
-from .markup import plain_name
 from .messages import printable
 from .sandbox import NONE, RUNGS, NoSandbox
 
@@ -365,6 +364,8 @@ def _ungraded(
 def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """Put the roster's people into the gradebook, and names that came with the submissions where it has none."""
     from nbgrader.api import Student
+
+    from .markup import plain_name
 
     db = gradebook.db()
     known = {student.id: student for student in db.query(Student)}
