@@ -33,11 +33,11 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-CHROMIUM += " --disable-component-update --disable-sync --enable-precise-memory-info"
+sys.path.insert(0, str(ROOT / "tools"))
+from chromium import launched  # noqa: E402
 
 SET_UP = """
 import os
@@ -151,15 +151,6 @@ def jupyter(cells: list[str], app: str = "lab") -> Iterator[str]:
                 break
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/{'lab/tree' if app == 'lab' else 'notebooks'}/demo.ipynb?token={token}"
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM.split())
-        yield browser
-        browser.close()
 
 
 def new_page(browser: Browser, width: int = 1280, height: int = 900) -> Page:
@@ -300,7 +291,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     chosen = parser.parse_args()
     set_up = SET_UP.replace("ANSWERS", repr(str(ROOT / "docs" / "demo")))
-    with jupyter([set_up, OURS, NAIVE]) as address, chromium() as browser:
+    with jupyter([set_up, OURS, NAIVE]) as address, launched("--enable-precise-memory-info") as browser:
         page = new_page(browser)
         open_notebook(page, address)
         page.evaluate(PROBE)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from browser import chromium
 from examiner import cli
 from hostile_page import GRADED, NAME, hostile_notebook, with_outputs
 from mini_course import answered, hand_in, make_course
 
-CHROMIUM = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 EXPLAINED = "Because $\\frac{dy}{dx} = 2$. <script>document.title = 'stolen'</script>"
 
 
@@ -70,14 +70,12 @@ def server(course: Path) -> Iterator[tuple[str, str]]:
 def page(server: tuple[str, str]) -> Iterator[Page]:
     """A browser that has logged in; anything asked of another machine fails the test."""
     address, token = server
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM.split())
+    with chromium() as browser:
         opened = browser.new_page()
         outside: list[str] = []
         opened.on("request", lambda request: None if address in request.url else outside.append(request.url))
         opened.goto(f"{address}/formgrader/gradebook?token={token}")
         yield opened
-        browser.close()
     assert not [url for url in outside if not url.startswith(("data:", "blob:"))]
 
 
@@ -116,8 +114,7 @@ def test_marks_given_by_hand_stay_through_a_regrade(page: Page, server: tuple[st
 
 def test_feedback_shows_its_maths_in_a_browser_without_a_network(course: Path) -> None:
     path = course / "feedback" / "bob" / "mini" / "mini.html"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM.split())
+    with chromium() as browser:
         opened = browser.new_page()
         opened.context.set_offline(True)
         said: list[str] = []
@@ -125,7 +122,6 @@ def test_feedback_shows_its_maths_in_a_browser_without_a_network(course: Path) -
         opened.goto(path.as_uri())
         box = opened.locator("math mfrac").first.bounding_box()
         text = opened.inner_text("body")
-        browser.close()
     assert box is not None and box["height"] > box["width"] / 8 and box["height"] > 15  # drawn as a fraction
     assert "Did you forget to double?" in text
     assert "SECRET_OF_THE_TEST" not in path.read_text()

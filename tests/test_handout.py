@@ -20,6 +20,7 @@ from examiner import handout
 from examiner.class_ import ClassError
 from examiner.cli import main
 from examiner.grade import Assignment
+from examiner.output import MARKER
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +44,7 @@ def test_the_bundle_has_all_a_student_needs(bundle: Path) -> None:
     assert {"README.md", "environment.yml", "requirements.txt"} <= {path.name for path in bundle.iterdir()}
     with zipfile.ZipFile(bundle.with_suffix(".zip")) as archive:
         files = {path.relative_to(bundle.parent).as_posix() for path in bundle.rglob("*") if path.is_file()}
+        files.remove(f"{bundle.name}/{MARKER}")
         assert set(archive.namelist()) == files
 
 
@@ -77,7 +79,8 @@ def test_a_bundle_that_gives_an_answer_away_is_refused(tmp_path: Path) -> None:
     notebook["cells"].append(answer)
     path.write_text(json.dumps(notebook))
     with pytest.raises(ClassError, match=r"give answers away"):
-        handout.make_bundle(tmp_path, tmp_path / "build" / "bundle", assignments())
+        handout.make_bundle(tmp_path, tmp_path / "bundle", assignments())
+    assert main(["student-bundle", "--course", str(tmp_path)]) == 1
     assert not (tmp_path / "build").exists()
 
 
@@ -95,8 +98,8 @@ def test_solutions_show_answers_but_no_hidden_test_and_no_marking_guide() -> Non
 @pytest.mark.slow
 def test_the_static_site_opens_and_its_kernel_starts(tmp_path: Path) -> None:
     """As far as can be without a network: Python for the browser itself comes from its makers' servers."""
-    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path)]) == 0
-    handler = functools.partial(Quiet, directory=str(tmp_path))
+    assert main(["lite", "--course", str(ROOT), "--to", str(tmp_path / "site")]) == 0
+    handler = functools.partial(Quiet, directory=str(tmp_path / "site"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page()

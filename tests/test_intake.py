@@ -14,6 +14,7 @@ import pytest
 from examiner import intake
 from examiner.class_ import ClassError, write_atomically
 from examiner.grade import Assignment
+from examiner.roster import Enrolled, People, check_roster, read_roster
 from mini_course import answered, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
@@ -30,7 +31,7 @@ def zipped(path: Path, files: dict[str, str | bytes]) -> Path:
 
 def take(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[intake.Taken, Path]:
     source = zipped(tmp_path / "export.zip", files)
-    return intake.take_in(source, tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
+    return intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         for content in (ANSWER, json.dumps(answered(double="return x"))):
             archive.writestr("a_1_2_mini.ipynb", content)
-    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert "Several notebooks came" in taken.notes["1", "mini"][0]
 
 
@@ -90,7 +91,7 @@ def test_names_are_read_as_utf_8_where_the_zip_does_not_say_so(tmp_path: Path) -
     zipped(tmp_path / "export.zip", {"ZZ X_7_assignsubmission_file_/mini.ipynb": ANSWER})
     content = (tmp_path / "export.zip").read_bytes().replace(b"ZZ", "ë".encode())
     (tmp_path / "export.zip").write_bytes(content)
-    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.names == {"7": "ë X"}
 
 
@@ -98,7 +99,7 @@ def test_a_folder_named_in_another_encoding_is_taken_in(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/class/M\xfcller"
     os.makedirs(folder)
     Path(os.fsdecode(folder), "mini.ipynb").write_text(ANSWER)
-    taken = intake.take_in(tmp_path / "class", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.students == {"Müller"}
 
 
@@ -157,7 +158,7 @@ def test_the_worked_notebook_counts_and_not_the_fresh_copy_beside_it(tmp_path: P
 def test_a_stranger_to_the_roster_leaves_all_as_it_was(tmp_path: Path) -> None:
     export = zipped(tmp_path / "export.zip", {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": ANSWER})
     with pytest.raises(ClassError, match="Not on the roster, but handed in: eve"):
-        intake.take_in(export, tmp_path / "submitted", tmp_path, MINI, {"ada": intake.Enrolled("ada")})
+        intake.take_in([export], tmp_path / "submitted", tmp_path, MINI, People({"ada": Enrolled("ada")}), strict=True)
     assert not list((tmp_path / "submitted").iterdir())
 
 
@@ -196,7 +197,7 @@ def test_a_disk_that_fills_up_leaves_all_as_it_was(tmp_path: Path, monkeypatch: 
 def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(ClassError, match=r"neither a folder nor a zip|can't be read"):
-        intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+        intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
 
 
 def test_a_resubmission_replaces_and_the_earlier_one_is_kept(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
         "Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig"
     )
     sessions = ["Tuesday 12:00–13:00 AH211", "Friday 14:15–15:15 AH211"]
-    found = intake.read_roster(roster, sessions)
+    found = read_roster(roster, sessions)
     assert [found["007"].session, found["008"].session] == [sessions[1], sessions[0]]
     assert found["007"].last_name == "Bond"
 
@@ -256,7 +257,7 @@ def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
 def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(ClassError, match=says):
-        intake.read_roster(tmp_path / "roster.csv", ["Tuesday"])
+        read_roster(tmp_path / "roster.csv", ["Tuesday"])
 
 
 @pytest.mark.parametrize(
@@ -275,21 +276,21 @@ def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says:
 def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, student: str, first: str) -> None:
     (tmp_path / "roster.csv").write_text(text)
     sessions = ["Tuesday 12:00–13:00 AH211", "Tuesday 12:00–13:00 AH108"]
-    (row,) = intake.read_roster(tmp_path / "roster.csv", sessions).values()
+    (row,) = read_roster(tmp_path / "roster.csv", sessions).values()
     assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
 
 
 def test_a_roster_with_another_kind_of_id_is_hinted_at() -> None:
     with pytest.raises(ClassError, match="99 is the first id on it; are these the same kind"):
-        intake.check_roster({"99": intake.Enrolled("99")}, ["ada", "bob"])
+        check_roster({"99": Enrolled("99")}, ["ada", "bob"])
 
 
 def test_a_roster_in_another_encoding_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_bytes("student_id\nMüller\n".encode("latin-1"))
     with pytest.raises(ClassError, match="no CSV in UTF-8"):
-        intake.read_roster(tmp_path / "roster.csv")
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_strangers_are_named(tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="eve"):
-        intake.check_roster({"ada": intake.Enrolled("ada")}, ["ada", "eve"])
+        check_roster({"ada": Enrolled("ada")}, ["ada", "eve"])

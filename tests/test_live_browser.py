@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
-from live import chromium, jupyter, new_page, open_notebook, run_cell  # noqa: E402
+from browser import chromium  # noqa: E402
+from live import jupyter, new_page, open_notebook, run_cell  # noqa: E402
 
 SET_UP = f"""
 import sys

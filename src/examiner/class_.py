@@ -22,10 +22,10 @@ from typing import Any
 import workshop
 
 from .files import NotPlain, read_regular
-from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade
+from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade, without_outputs
 from .sandbox import NoSandbox
 
-LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
+LARGEST_SUBMISSION = 128 << 20  # bytes, saved outputs and all; a notebook beyond this is graded as unreadable
 
 
 class ClassError(Exception):
@@ -42,11 +42,12 @@ class Job:
     root: Path | None = None  # below which no folder on the path's way may be a link
 
     def read(self) -> bytes:
-        """The bytes as handed in, cut after LARGEST_SUBMISSION; empty where there is no notebook, or only a link."""
+        """The bytes as handed in, of a large notebook without its saved outputs; empty where there is none or a link."""
         try:
-            return read_regular(self.path, LARGEST_SUBMISSION + 1, self.root) if self.path else b""
+            content = read_regular(self.path, LARGEST_SUBMISSION + 1, self.root) if self.path else b""
         except NotPlain:
             return b""
+        return without_outputs(content) if len(content) > Limits.submission else content
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

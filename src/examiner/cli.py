@@ -18,8 +18,8 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from tqdm import tqdm
 
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
-from .intake import FORMULA
 from .messages import printable
+from .roster import FORMULA, People, check_roster, read_roster, valid_id
 from .sandbox import NONE, RUNGS, NoSandbox
 
 BATCH = 16  # submissions written to the gradebook in one transaction
@@ -101,8 +101,16 @@ def parser() -> argparse.ArgumentParser:
         "--from",
         dest="origin",
         metavar="PATH",
-        help="first take in submissions from a zip (Moodle, Canvas, Blackboard, or folders by student), a folder, "
-        "or the word `exchange` for nbgrader's exchange",
+        action="append",
+        help="first take in submissions from a zip (of a learning-management system, or folders by student), a folder, "
+        "or the word `exchange` for nbgrader's exchange; may be given several times",
+    )
+    grade.add_argument(
+        "--level", type=int, metavar="N", help="which level of the names in --from is the student's: 1 is the outermost"
+    )
+    grade.add_argument("--student", metavar="ID", help="all that --from brings in is by this student")
+    grade.add_argument(
+        "--people", type=Path, metavar="CSV", help="who is who: came_as, student_id; remembered for later runs"
     )
     grade.add_argument("--roster", type=Path, metavar="CSV", help="class list: student_id, session, and names")
     grade.add_argument(
@@ -129,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
         "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
     )
-    _where_to(bundle, "build/student-bundle")
+    _where_to(bundle, "student-bundle")
     _common(bundle)
     bundle.set_defaults(run=bundle_command)
 
@@ -139,7 +147,7 @@ def parser() -> argparse.ArgumentParser:
         description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
         "browser.",
     )
-    _where_to(lite, "build/lite")
+    _where_to(lite, "lite")
     _common(lite)
     lite.set_defaults(run=lite_command)
 
@@ -148,16 +156,21 @@ def parser() -> argparse.ArgumentParser:
         help="the notebooks with answers, executed, as notebooks and HTML",
         description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
     )
-    _where_to(solutions, "build/solutions")
+    _where_to(solutions, "solutions")
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
 
 
-def _where_to(command: argparse.ArgumentParser, folder: str) -> None:
+def _where_to(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument(
-        "--to", type=Path, default=Path(folder), metavar="FOLDER", help="where to write it (default: %(default)s)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where to write it: a folder that is new, empty, or made by this command (default: build/{name} in the "
+        "course)",
     )
+    command.set_defaults(command=name, usual=f"build/{name}")
 
 
 def _common(command: argparse.ArgumentParser) -> None:
@@ -175,8 +188,7 @@ def say(text: str, to: Any = None) -> None:
 def grade_command(options: argparse.Namespace) -> int:
     """Grade the class from what was handed in to marks, feedback and report."""
     started = time.monotonic()
-    if options.workers is not None and options.workers < 1:
-        raise ClassError("--workers must be 1 or more.")
+    _check_options(options)
     if not options.scheduler and (options.origin or not (options.course / ".workshop" / "journal").is_dir()):
         threading.Thread(target=_wake, args=(options.sandbox,), daemon=True).start()  # there will be something to grade
     from . import gradebook as books
@@ -191,8 +203,11 @@ def grade_command(options: argparse.Namespace) -> int:
     sessions = read_sessions(course.root)
     given_last = course.state / "roster.csv"  # sessions and names stay when the next run is given no roster
     latest = options.roster or (given_last if given_last.exists() else None)
-    roster = intake.read_roster(latest, sessions) if latest else {}
-    strict = options.roster and not options.unknown_students
+    roster = read_roster(latest, sessions) if latest else {}
+    strict = bool(options.roster and not options.unknown_students)
+    people = People.read(course.state / "people.json", roster)
+    if options.people:
+        people.learn(options.people)
     for folder in (
         course.root,
         course.state,
@@ -204,14 +219,17 @@ def grade_command(options: argparse.Namespace) -> int:
     with one_run(course.state, course.autograded, course.feedback):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every, roster if strict else {})
+            names = _take_in(options, course, every, people, strict)
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
-        jobs, odd = intake.find_jobs(course.submitted, assignments)
+        there, odd = intake.find_jobs(course.submitted, every)
+        jobs = [job for job in there if job.assignment in assignments]
         if not jobs:
             raise ClassError(_nothing_to_grade(course))
         if strict:
-            intake.check_roster(roster, [job.student for job in jobs])
+            check_roster(roster, [job.student for job in there])
+        if options.people:
+            people.write(course.state / "people.json")
         if options.roster:
             write_atomically(given_last, options.roster.read_bytes())
         remembered = _remembered_notes(course)
@@ -239,10 +257,11 @@ def grade_command(options: argparse.Namespace) -> int:
                 if books.register(course, gradebook, assignment):
                     tqdm.write(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
-            class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
-            class_.summary.ungraded = _ungraded(remembered, jobs, assignments)
+            class_ = _Class(course, gradebook, every, odd, {s: r.session for s, r in roster.items()}, sessions)
+            class_.summary.ungraded = _ungraded(remembered, there, every)
             class_.write(grading)
-            class_.finish(report=not options.no_report)
+            class_.recall({(job.student, job.assignment) for job in there})
+            class_.finish(list(assignments), report=not options.no_report)
         if grading.failed:
             raise ClassError(
                 f"The grader itself failed on {grading.failed} of these; they have no mark, and the report lists them. "
@@ -252,6 +271,19 @@ def grade_command(options: argparse.Namespace) -> int:
         f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
     )
     return 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    if options.workers is not None and options.workers < 1:
+        raise ClassError("--workers must be 1 or more.")
+    if any(not origin.strip() for origin in options.origin or ()):
+        raise ClassError("--from is empty: it needs a path, or the word exchange. Nothing was changed.")
+    if (options.level is not None or options.student is not None) and not options.origin:
+        raise ClassError("--level and --student say something about --from, which is missing.")
+    if options.level is not None and options.level < 1:
+        raise ClassError("--level must be 1 or more.")
+    if options.student is not None and not valid_id(options.student):
+        raise ClassError(f"{options.student!r} can't be a student's id.")
 
 
 def _wake(sandbox: str) -> None:
@@ -314,31 +346,46 @@ def one_run(state: Path, *written: Path) -> Iterator[None]:
 
 
 def _take_in(
-    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], roster: Mapping[str, Any]
+    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], people: People, strict: bool
 ) -> dict[str, str]:
     from . import intake
+    from .owners import Hints
 
-    if options.origin == "exchange":
-        from nbgrader.exchange.default import Exchange
-
-        exchange = Exchange(parent=course.app)
-        origin = Path(exchange.root) / course.course_id / "inbound"
-        if not origin.is_dir():
-            raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
-    else:
-        origin = Path(options.origin)
-    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments, roster)
+    hints = Hints(
+        words=_words_of(course.root),
+        known=people.knows if people.roster else None,
+        level=options.level or 0,
+        student=options.student or "",
+        zone=read_zone(course.root),
+    )
+    given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
+    origins = [_exchange(course) if origin == "exchange" else Path(origin) for origin in options.origin]
+    taken = intake.take_in(
+        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict
+    )
+    people.write(course.state / "people.json")
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
     for problem in taken.problems:
         say(f"  look at this: {problem}")
     remembered = _remembered_notes(course)
+    for key in taken.fresh:
+        remembered.pop(key, None)
     for key, notes in taken.notes.items():
-        remembered[key] = notes
+        remembered[key] = list(dict.fromkeys([*remembered.get(key, []), *notes]))
     for student, notes in taken.ungraded.items():
         remembered[student, ""] = notes  # a note on the student: it belongs to no assignment
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
+
+
+def _exchange(course: Any) -> Path:
+    from nbgrader.exchange.default import Exchange
+
+    origin = Path(Exchange(parent=course.app).root) / course.course_id / "inbound"
+    if not origin.is_dir():
+        raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
+    return origin
 
 
 def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
@@ -500,23 +547,59 @@ class _Class:
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         return path, "" if _stamp(path, STAMP) == stamp else stamp
 
-    def finish(self, report: bool = True) -> None:
-        """Write what concerns the class as a whole, and print the table."""
+    def recall(self, there: Collection[tuple[str, str]]) -> None:
+        """Add whoever has marks in the gradebook and was not graded by this run, as they stand.
+
+        It may be that only one assignment was graded, that a folder has left submitted/, or that another tutor
+        grades elsewhere on the same gradebook. `there` is what submitted/ holds.
+        """
+        from . import gradebook as books
+
+        handed_in = {student for student, _ in there}
+        known = {(row.assignment, row.student) for row in self.summary.rows()}
+        for name, assignment in self.assignments.items():
+            for student, marked in sorted(books.read_marks(self.gradebook, name).items()):
+                if (name, student) in known or not self._belongs(student, handed_in):
+                    continue
+                path = self.course.autograded / student / name / f"{name}.ipynb"
+                result = books.read_result(path, assignment) or books.unseen(assignment)
+                if (student, name) not in there:
+                    gone = "Not in submitted/ any more; the marks are the gradebook's."
+                    result = replace(result, notes=(*result.notes, gone))
+                self.summary.add(assignment, student, result, marked)
+                self.students.add(student)
+
+    def _belongs(self, student: str, handed_in: Collection[str]) -> bool:
+        return not self.roster or student in self.roster or student in handed_in
+
+    def finish(self, graded: Sequence[str], report: bool = True) -> None:
+        """Write what concerns the class as a whole, and print the table of what was graded."""
+        from nbgrader.api import Student
+
         from . import report as pages
 
         root = self.course.root
         rows = self.summary.rows()
-        write_atomically(root / "grades.csv", grades_csv(self.gradebook, self.summary, self.roster))
+        shown = {row.student for row in rows}
+        everyone = self.gradebook.db().query(Student).all()
+        people = [student for student in everyone if self._belongs(student.id, shown)]
+        table = grades_csv(self.gradebook, self.summary, [student.id for student in people])
+        write_atomically(root / "grades.csv", table)
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         say("")
         if len(self.students) <= LONGEST_TABLE:
-            for name, assignment in self.assignments.items():
-                say(pages.table(assignment, [row for row in rows if row.assignment == name]))
-        for name in self.assignments:
+            for name in graded:
+                say(pages.table(self.assignments[name], [row for row in rows if row.assignment == name]))
+        for name in graded:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
+        if others := sorted(set(self.assignments) - set(graded)):
+            say(f"{', '.join(others)}: not graded now; the marks are in the tables as they stood.")
         if self.summary.ungraded:
             say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
+        if off := sorted({student.id for student in everyone} - {student.id for student in people}):
+            more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
+            say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
@@ -525,6 +608,9 @@ class _Class:
             ", class_report.html" if report else ""
         )
         say(f"Wrote {written} in {root}.")
+
+
+MOST_NAMED = 20  # of those whom the roster lacks
 
 
 def _stamp(path: Path, pattern: bytes) -> str | None:
@@ -552,10 +638,10 @@ GRADES = [
 ]
 
 
-def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
+def grades_csv(gradebook: Any, summary: Any, students: Collection[str]) -> str:
     """grades.csv: nbgrader's own columns, quoted where needed, then session, answers waiting for a person, and notes.
 
-    Everyone in the gradebook has a row for each assignment; one who handed nothing in has zero.
+    Each of `students` has a row for each assignment; one who handed nothing in has zero.
     """
     from nbgrader.api import Student
 
@@ -564,7 +650,8 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*GRADES, "session", "waiting_for_hand_marks", "notes"])
-    people = sorted(gradebook.db().query(Student), key=lambda student: student.id)
+    wanted = set(students)
+    people = sorted((s for s in gradebook.db().query(Student) if s.id in wanted), key=lambda student: student.id)
     by_key = {(row.assignment, row.student): row for row in summary.rows()}
     for name, assignment in summary.assignments.items():
         most = sum(cell.points for cell in assignment.graded)
@@ -642,19 +729,43 @@ def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignme
     return True
 
 
-def read_sessions(root: Path) -> list[str]:
-    """The workshop's sessions from slides/course.yml, as people name them; none where there is no such file."""
+def _read_course(root: Path) -> dict[str, Any]:
+    """What slides/course.yml says of the semester; nothing where there is no such file."""
     import yaml
 
     path = root / "slides" / "course.yml"
     if not path.exists():
-        return []
+        return {}
     try:
         course = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [_session_name(session) for session in course["sessions"]]
-    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        [_session_name(session) for session in course["sessions"]]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, OSError) as error:
         why = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else repr(error)
         raise ClassError(f"The timetable in {path} can't be read: {why}.") from error
+    return dict(course)
+
+
+def read_sessions(root: Path) -> list[str]:
+    """The workshop's sessions from slides/course.yml, as people name them; none where there is no such file."""
+    return [_session_name(session) for session in _read_course(root).get("sessions", [])]
+
+
+def read_zone(root: Path) -> Any:
+    """The course's time zone: what slides/course.yml names, or else this machine's own."""
+    from dateutil import tz
+
+    name = str(_read_course(root).get("timezone") or "")
+    zone = tz.gettz(name) if name else tz.tzlocal()
+    if zone is None:
+        raise ClassError(f"slides/course.yml names the timezone {name}, which there is not; as in Australia/Melbourne.")
+    return zone
+
+
+def _words_of(root: Path) -> frozenset[str]:
+    """Words of the course's code, title and sessions: folders may be called so, and people are not."""
+    course = _read_course(root)
+    told = " ".join([str(course.get("code", "")), str(course.get("title", "")), *read_sessions(root), root.name])
+    return frozenset(re.findall(r"[^\W\d_]+|\d+", told.casefold()))
 
 
 def _session_name(session: Any) -> str:
@@ -669,39 +780,64 @@ def _session_name(session: Any) -> str:
 
 def bundle_command(options: argparse.Namespace) -> int:
     """Make the folder and the zip that students get."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    archive = handout.make_bundle(course.root, course.root / options.to, course.assignments())
-    say(f"Wrote {archive.with_suffix('')} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
+    course, target, scratch = _handing_out(options)
+    archive = output.target_zip(target.with_name(f"{target.name}.zip"), options.command)
+    with scratch as made:
+        handout.make_bundle(course.root, made, course.assignments())
+        output.publish(made, target, options.command)
+    output.zip_folder(target, archive, options.command)
+    say(f"Wrote {target} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
     return 0
 
 
 def lite_command(options: argparse.Namespace) -> int:
     """Build the JupyterLite site."""
-    from . import handout
-    from .gradebook import open_course
+    from . import handout, output
 
-    course = open_course(options.course)
-    with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "bundle"
+    course, target, scratch = _handing_out(options)
+    with scratch as made:
+        bundle = made.with_name("bundle")
         handout.make_bundle(course.root, bundle, course.assignments())
-        target = handout.make_lite(bundle, course.root / options.to)
+        handout.make_lite(bundle, made)
+        output.publish(made, target, options.command)
     say(f"Wrote {target}. Put it on any web server, or look at it: python3 -m http.server -d {target}")
     return 0
 
 
 def solutions_command(options: argparse.Namespace) -> int:
     """Execute the notebooks with answers and write them as notebooks and HTML."""
-    from . import handout
+    from . import handout, output
+
+    course, target, scratch = _handing_out(options)
+    say("Executing the notebooks with their answers.")
+    with scratch as made:
+        handout.make_solutions(course.root, made, course.assignments())
+        names = sorted(path.name for path in made.iterdir())
+        output.publish(made, target, options.command)
+    for name in names:
+        say(f"Wrote {target / name}")
+    return 0
+
+
+def _handing_out(options: argparse.Namespace) -> tuple[Any, Path, AbstractContextManager[Path]]:
+    """The course, the folder that the command may write, and a context with a new folder to make things in first."""
+    from . import output
     from .gradebook import open_course
 
     course = open_course(options.course)
-    say("Executing the notebooks with their answers.")
-    for path in handout.make_solutions(course.root, course.root / options.to, course.assignments()):
-        say(f"Wrote {path}")
-    return 0
+    given = options.to if options.to is not None else course.root / options.usual
+    folders = ("source", "release", "submitted", "autograded", "feedback", ".workshop", ".git", "slides", "docs")
+    own = [course.source, course.submitted, course.autograded, course.feedback, *(course.root / f for f in folders)]
+    return course, output.target_folder(given, options.command, own), _new_folder()
+
+
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    """A folder still to be made, which is gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="workshop-") as scratch:
+        yield Path(scratch) / "made"
 
 
 if __name__ == "__main__":

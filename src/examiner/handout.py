@@ -11,18 +11,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HIDDEN, END_SOLUTION, Assignment
+from .lock import part_of_lock
 from .markup import FILTERS, POLICY, harmless
 from .report import TEMPLATES
 
 # What a student's notebook needs; their own needs come from the lock.
-STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "notebook", "numpy")
+STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy")
 SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
 
@@ -30,50 +30,31 @@ GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
 # --- the bundle ---
 
 
-def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> Path:
-    """Write the folder `target` and the zip beside it: notebooks, helper package, environment, slides, README.
+def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> None:
+    """Write the bundle into the new folder `target`: notebooks, helper package, environment, slides, README.
 
-    It is fit to be a public repository for Binder, nbgitpuller or a hub. Raises ClassError, and writes nothing, where
-    release/ is missing or anything in the bundle gives an answer away.
+    It is fit to be a public repository for Binder, nbgitpuller or a hub. Raises ClassError where release/ is missing or
+    anything in the bundle gives an answer away.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch) / target.name
-        made.mkdir()
-        for name in assignments:
-            release = root / "release" / name
-            if not (release / f"{name}.ipynb").exists():
-                raise ClassError(f"release/{name} is missing. Run `make release` first.")
-            shutil.copytree(release, made / name, ignore=SKIPPED)
-        slides = [path for path in sorted((root / "slides").glob("*")) if path.suffix in (".html", ".pdf")]
-        for path in slides:
-            (made / "slides").mkdir(exist_ok=True)
-            shutil.copy(path, made / "slides" / path.name)
-        (made / "requirements.txt").write_text(student_lock((root / "requirements.lock").read_text()))
-        shutil.copy(TEMPLATES / "student_environment.yml", made / "environment.yml")
-        readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
-        listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
-        deck = "\n".join(f"- [slides/{path.name}](slides/{path.name})" for path in slides)
-        readme = readme.replace("NOTEBOOKS", listed).replace("SLIDES", deck or "- the slides are on the homepage")
-        (made / "README.md").write_text(readme, encoding="utf-8")
-        if found := leaks(made, assignments.values()):
-            raise ClassError("The bundle would give answers away:\n  " + "\n  ".join(found[:20]))
-        if target.exists():
-            shutil.rmtree(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, target)
-    archive = target.with_suffix(".zip")
-    zip_folder(target, archive)
-    return archive
-
-
-def zip_folder(folder: Path, archive: Path) -> None:
-    """A zip of a folder, the same bytes for the same files."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            information = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", (1980, 1, 1, 0, 0, 0))
-            information.compress_type = zipfile.ZIP_DEFLATED
-            information.external_attr = 0o644 << 16
-            file.writestr(information, path.read_bytes())
+    target.mkdir()
+    for name in assignments:
+        release = root / "release" / name
+        if not (release / f"{name}.ipynb").exists():
+            raise ClassError(f"release/{name} is missing. Run `make release` first.")
+        shutil.copytree(release, target / name, ignore=SKIPPED)
+    slides = [path for path in sorted((root / "slides").glob("*")) if path.suffix in (".html", ".pdf")]
+    for path in slides:
+        (target / "slides").mkdir(exist_ok=True)
+        shutil.copy(path, target / "slides" / path.name)
+    (target / "requirements.txt").write_text(part_of_lock((root / "requirements.lock").read_text(), STUDENT_PACKAGES))
+    shutil.copy(TEMPLATES / "student_environment.yml", target / "environment.yml")
+    readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
+    listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
+    deck = "\n".join(f"- [slides/{path.name}](slides/{path.name})" for path in slides)
+    readme = readme.replace("NOTEBOOKS", listed).replace("SLIDES", deck or "- the slides are on the homepage")
+    (target / "README.md").write_text(readme, encoding="utf-8")
+    if found := leaks(target, assignments.values()):
+        raise ClassError("The bundle would give answers away:\n  " + "\n  ".join(found[:20]))
 
 
 def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
@@ -118,36 +99,14 @@ def _strings(value: Any) -> Iterable[str]:
                 yield from _strings(part)
 
 
-def student_lock(lock: str) -> str:
-    """The part of requirements.lock that a student's notebook needs, hashes and all.
-
-    The lock says below each package who needs it: `# via`. A package with a version for each Python has several blocks.
-    """
-    blocks: dict[str, list[str]] = {}
-    needed_by: dict[str, set[str]] = {}
-    for match in re.finditer(r"^([A-Za-z0-9._-]+)==.*(?:\n[ ]+.*)*\n?", lock, re.MULTILINE):
-        name = _canonical(match[1])
-        blocks.setdefault(name, []).append(match[0].rstrip() + "\n")
-        via = re.findall(r"^ +#(?: via)? +([A-Za-z0-9._-]+)$", match[0], re.MULTILINE)
-        needed_by.setdefault(name, set()).update(map(_canonical, via))
-    needed = {_canonical(name) for name in STUDENT_PACKAGES} & set(blocks)
-    while more := {name for name in blocks if name not in needed and needed_by[name] & needed}:
-        needed |= more
-    return "".join(block for name in sorted(needed) for block in blocks[name])
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 # --- a site of the notebooks that runs in the browser alone ---
 
 IN_THE_BROWSER = """# Your work is kept in this browser alone: hand in what File > Download gives you.
 %pip install -q anywidget"""  # Pyodide brings numpy and matplotlib by itself
 
 
-def make_lite(bundle: Path, target: Path) -> Path:
-    """A static JupyterLite site of the bundle's notebooks. Building it needs no network.
+def make_lite(bundle: Path, target: Path) -> None:
+    """Write a static JupyterLite site of the bundle's notebooks into the new folder `target`; it needs no network.
 
     Whoever opens it needs one: Python for the browser (Pyodide, numpy, matplotlib) comes from its makers' servers.
     """
@@ -160,7 +119,7 @@ def make_lite(bundle: Path, target: Path) -> Path:
         "federated_extensions": [str(labextensions / name) for name in wanted],
         "no_sourcemaps": True,
     }
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
         contents = Path(scratch) / "contents"
         shutil.copytree(bundle, contents, ignore=shutil.ignore_patterns("requirements.txt", "environment.yml"))
@@ -175,7 +134,6 @@ def make_lite(bundle: Path, target: Path) -> Path:
             raise ClassError(f"jupyter lite can't be started: {error}") from error
     if run.returncode or not (target / "lab" / "index.html").exists():
         raise ClassError(f"The JupyterLite site was not built:\n{(run.stdout + run.stderr)[-2000:]}")
-    return target
 
 
 def _for_the_browser(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -190,13 +148,12 @@ def _for_the_browser(notebook: dict[str, Any]) -> dict[str, Any]:
 # --- the solutions ---
 
 
-def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> list[Path]:
-    """Execute each notebook with its answers and write it to `target` as a notebook and as one HTML file."""
+def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> None:
+    """Execute each notebook with its answers and write it to the new folder `target`, as a notebook and as HTML."""
     import nbformat
     from nbclient import NotebookClient
 
-    target.mkdir(parents=True, exist_ok=True)
-    written = []
+    target.mkdir()
     for name in assignments:
         nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)
         nb.cells = [_shown(cell) for cell in nb.cells]
@@ -209,10 +166,7 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
             cell.metadata.pop("execution", None)
         text = nbformat.writes(nb)
         for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, name))):
-            path = target / f"{name}{suffix}"
-            path.write_text(content, encoding="utf-8")
-            written.append(path)
-    return written
+            (target / f"{name}{suffix}").write_text(content, encoding="utf-8")
 
 
 def _shown(cell: Any) -> Any:

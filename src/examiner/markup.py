@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import latex2mathml.converter
 import nh3
@@ -96,7 +97,11 @@ def _only_mathml(match: re.Match[str]) -> str:
 
 
 class _Renderer(IPythonRenderer):
-    """nbconvert's own markdown, with its maths drawn."""
+    """nbconvert's own markdown, with its maths drawn, and the pictures that the text itself holds."""
+
+    def __init__(self, pictures: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self.pictures = pictures
 
     def inline_math(self, body: str) -> str:
         return math_to_mathml(body)
@@ -116,17 +121,44 @@ class _Renderer(IPythonRenderer):
         return code_to_html(code) if python else f"<pre>{_cut_and_escaped(code)}</pre>\n"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
+        url = self.pictures.get(url.removeprefix(_HERE), url) if url.startswith(_HERE) else url
         if _PICTURE.fullmatch(url):
             return str(super().image(text, url, title))
         return f"<em>[picture: {html.escape(text or url)}]</em>"
 
 
-def markdown_to_html(text: str, ours: bool = False) -> str:
-    """Markdown with maths as HTML. HTML in it is shown as text, unless the text is `ours`; then it is sanitised."""
+_HERE = "workshop-picture:"
+_INLINE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
+_IMG = re.compile(r"<img\b[^<>]{0,500}?\bsrc=[\"']((?:attachment|workshop-picture):[^\"'<>]{1,200})[\"'][^<>]{0,500}>")
+
+
+def markdown_to_html(text: str, ours: bool = False, attachments: Any = None) -> str:
+    """Markdown with maths as HTML. HTML in it is shown as text, unless the text is `ours`; then it is sanitised.
+
+    Pictures that are attached to it, or stand in it as they are, are shown; their bytes make no text long.
+    """
+    pictures: dict[str, str] = {}
+
+    def kept(url: str) -> str:
+        pictures[str(len(pictures))] = url
+        return f"{_HERE}{len(pictures) - 1}"
+
+    text = _INLINE.sub(lambda match: kept(match[0]), with_pictures(text, attachments))
+    if not ours:
+        text = _IMG.sub(r"![picture](\1)", text)  # as JupyterLab writes a picture whose size was changed
     if len(text) > LONGEST_TEXT and not ours:
         return f"<pre>{_cut_and_escaped(text)}</pre>"
-    renderer = _Renderer(escape=not ours, exclude_anchor_links=True)
+    renderer = _Renderer(pictures, escape=not ours, exclude_anchor_links=True)
     return sanitised(str(MarkdownWithMath(renderer=renderer).render(text)))
+
+
+def with_pictures(text: str, attachments: Any) -> str:
+    """Markdown with what is attached to it put into it."""
+    for name, kinds in attachments.items() if isinstance(attachments, Mapping) else ():
+        for kind, data in kinds.items() if isinstance(kinds, Mapping) else ():
+            for form in {str(name), quote(str(name))}:
+                text = text.replace(f"attachment:{form}", f"data:{kind};base64,{_joined(data)}")
+    return text
 
 
 def _cut_and_escaped(text: str) -> str:
@@ -169,7 +201,9 @@ def harmless(nb: NotebookNode) -> NotebookNode:
         known = bool(_NAME.fullmatch(name)) and name not in named  # formgrader finds a mark's field by its cell's name
         cell.metadata = NotebookNode({"nbgrader": about} if known else {})
         named.add(name)
-        cell.pop("attachments", None)
+        attached = cell.pop("attachments", None)
+        if cell.cell_type == "markdown":
+            cell.source = with_pictures(cell.source, attached)
         if cell.cell_type not in ("code", "markdown"):
             nb.cells[number] = cell = new_code_cell(cell.source, metadata=cell.metadata)
         cell.id = f"cell-{number}"

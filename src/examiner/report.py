@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
@@ -145,7 +146,9 @@ def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
             yield piece | {"kind": "verdict"}
         elif cell.cell_type == "markdown":
             ours = bool(info.get("locked")) or own.get("kind") == "text"
-            body = _our_html(cell.source) if ours else markdown_to_html(cell.source)
+            body = (
+                _our_html(cell.source) if ours else markdown_to_html(cell.source, attachments=cell.get("attachments"))
+            )
             yield piece | {"kind": "text", "html": body, "mine": solution}
         elif cell.cell_type == "code":
             outputs = [output_text(output) for output in cell.get("outputs", [])]
@@ -172,6 +175,7 @@ def _templates() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["sentence"] = sentence
     environment.filters["folded"] = folded
+    environment.filters["markdown"] = lambda text: Markup(markdown_to_html(text))
     environment.globals["policy"] = POLICY
     return environment
 

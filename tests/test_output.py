@@ -1,0 +1,111 @@
+"""A command that writes a folder removes and replaces nothing that it did not make itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from examiner import output
+from examiner.class_ import ClassError
+from examiner.cli import main
+from mini_course import answered, hand_in, make_course
+
+
+def everything(root: Path) -> dict[str, str]:
+    """Each file, folder and link below `root`, with what is in it."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        inside = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(root))] = hashlib.sha256(os.fsencode(inside)).hexdigest()
+    return found
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a course in it, and other people's things beside it; the working folder is the course."""
+    course = make_course(tmp_path / "course")
+    hand_in(course, "ann", answered())
+    (course / ".git").mkdir()
+    (course / ".git" / "HEAD").write_text("ref")
+    (course / "gradebook.db").write_text("marks")
+    (course / "empty").mkdir()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    (course / "link").symlink_to(tmp_path / "thesis")
+    (course / "nowhere").symlink_to(tmp_path / "none")
+    monkeypatch.chdir(course)
+    return tmp_path
+
+
+PLACES = [".", "./", "", "..", "../course", "../thesis", "link", "nowhere", "source", "source/mini", "source/new"]
+PLACES += ["submitted", "submitted/new", "autograded", "autograded/new", ".git", ".git/new", ".workshop/new"]
+PLACES += ["gradebook.db", "gradebook.db/new", "link/../course/source", "/", "empty/../source"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("command", ["student-bundle", "lite", "solutions"])
+def test_what_is_there_stays(world: Path, command: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = everything(world)
+    assert main([command, "--to", place]) == 1
+    assert everything(world) == before
+    said = capsys.readouterr().err
+    assert said.startswith("workshop: ") and "Traceback" not in said
+
+
+def made(folder: Path, **files: str) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_what_the_command_made_is_renewed(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    output.publish(made(tmp_path / "old", a="1", b="2"), target, "lite")
+    output.publish(made(tmp_path / "new", b="3", c="4"), output.target_folder(target, "lite"), "lite")
+    assert {path.name: path.read_text() for path in target.iterdir() if path.name != output.MARKER} == {
+        "b": "3",
+        "c": "4",
+    }
+
+
+@pytest.mark.parametrize("change", ["a file more", "a changed file", "a link", "another command"])
+def test_a_folder_that_somebody_worked_in_is_refused(tmp_path: Path, change: str) -> None:
+    target = tmp_path / "out"
+    output.publish(made(tmp_path / "new", a="1"), target, "lite")
+    if change == "a file more":
+        (target / "notes.txt").write_text("mine")
+    elif change == "a changed file":
+        (target / "a").write_text("mine")
+    elif change == "a link":
+        (target / "a").unlink()
+        (target / "a").symlink_to("/etc/hostname")
+    with pytest.raises(ClassError, match="did not make"):
+        output.target_folder(target, "solutions" if change == "another command" else "lite")
+
+
+def test_a_run_that_was_stopped_half_way_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, new = tmp_path / "out", made(tmp_path / "new", a="3", b="4")
+    output.publish(made(tmp_path / "old", a="1", b="2"), target, "lite")
+    copy, done = output.shutil.copy, []
+
+    def stopped(source: Path, to: Path) -> None:
+        if done:
+            raise KeyboardInterrupt
+        done.append(copy(source, to))
+
+    monkeypatch.setattr(output.shutil, "copy", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        output.publish(new, target, "lite")
+    monkeypatch.undo()
+    output.publish(new, output.target_folder(target, "lite"), "lite")
+    assert [(target / name).read_text() for name in "ab"] == ["3", "4"]
+
+
+def test_a_zip_of_somebody_else_is_not_replaced(world: Path) -> None:
+    (world / "out.zip").write_text("mine")
+    assert main(["student-bundle", "--to", "../out"]) == 1
+    assert (world / "out.zip").read_text() == "mine" and not (world / "out").exists()

@@ -1,0 +1,390 @@
+"""Makes .venv, the course's own environment, and keeps it fit: `environment.py GROUP ...`, as the Makefile calls it.
+
+What a group needs is in pyproject.toml and locked in requirements.lock; only the packages of the groups asked for are
+installed. An environment belongs to its folder and its Python: where either has changed it is made anew. Needs nothing
+but Python's own library, and starts on old Pythons too, to say that they are too old.
+"""
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+OLDEST, TOO_NEW = (3, 11), (3, 15)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+STATE = "made-for.json"  # in the environment: for which course and Python it was made, and what is in it
+NEEDS = {"grade": 450, "test": 1500}  # MB that must be free before installing begins
+ALWAYS = ("build",)  # the workshop itself is installed with these
+WITHOUT = ("jupyterlab", "notebook")  # nbgrader asks for them because of its pages in JupyterLab: the group `lab`
+LOG = "installation.log"
+
+
+class Trouble(Exception):
+    """Set-up can't go on. The message says why and what to do."""
+
+
+# --- What is needed ---
+
+
+def canonical(name):
+    """A package's name as the index spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def roots(pyproject, groups):
+    """The packages that the project itself and these groups (or extras) ask for by name."""
+    named = dict(pyproject.get("dependency-groups", {}), **pyproject["project"].get("optional-dependencies", {}))
+    lines = list(pyproject["project"]["dependencies"])
+    for group in groups:
+        lines += named.get(group, [])
+    return {canonical(re.match(r"[A-Za-z0-9._-]+", line)[0]) for line in lines}
+
+
+def part_of_lock(names):
+    """The part of requirements.lock for packages and all that they need, hashes and all."""
+    shared = runpy.run_path(os.path.join(ROOT, "src", "examiner", "lock.py"))
+    with open(os.path.join(ROOT, "requirements.lock"), encoding="utf-8") as file:
+        return shared["part_of_lock"](file.read(), names, WITHOUT)
+
+
+# --- What is there ---
+
+
+def read_state(venv):
+    """What the environment says of itself; nothing where there is none, or none of ours."""
+    try:
+        with open(os.path.join(venv, STATE), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def write_state(venv, state):
+    """Note what is in the environment, once it is in it."""
+    part = os.path.join(venv, STATE + ".part")
+    with open(part, "w", encoding="utf-8") as file:
+        json.dump(state, file, indent=1)
+    os.replace(part, os.path.join(venv, STATE))
+
+
+def version_of(python):
+    """Major and minor version of an interpreter, as "3.12"; empty where it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
+        return done.stdout.strip() if done.returncode == 0 else ""
+    return ""
+
+
+def why_anew(venv, root, wanted):
+    """Why an environment must be made anew, in words; empty where it is fit for this folder and this Python.
+
+    `wanted` is the version that the user asked for; empty where any will do.
+    """
+    state = read_state(venv)
+    if state.get("course") != os.path.realpath(root):
+        return "it was made for the folder %s" % state.get("course")
+    found = version_of(python_in(venv))
+    if found != state.get("python"):
+        return "its Python %s is gone" % state.get("python")
+    if wanted and found != wanted:
+        return "it has Python %s, and Python %s is asked for" % (found, wanted)
+    return ""
+
+
+def python_in(venv):
+    """The environment's interpreter."""
+    return os.path.join(venv, "bin", "python")
+
+
+def megabytes(folder):
+    """What a folder takes on the disk; a file with several names counts once."""
+    seen, total = set(), 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                about = os.lstat(os.path.join(where, name))
+                if (about.st_dev, about.st_ino) not in seen:
+                    seen.add((about.st_dev, about.st_ino))
+                    total += about.st_blocks * 512
+    return total / 1e6
+
+
+# --- Making it ---
+
+
+def main(arguments=None):
+    """Make the environment fit for the groups; 0 where it is, 1 with the reason where it can't be."""
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("groups", nargs="+", metavar="GROUP")
+    options.add_argument("--chosen", action="store_true", help="this very Python is wanted, not just any that will do")
+    options.add_argument("--course", default=ROOT, help=argparse.SUPPRESS)
+    options = options.parse_args(arguments)
+    if not OLDEST <= sys.version_info[:2] < TOO_NEW:
+        return another_python(options.chosen)
+    wanted = "%d.%d" % sys.version_info[:2] if options.chosen else ""
+    try:
+        ensure(options.course, options.groups, wanted)
+    except Trouble as trouble:
+        print("Set-up stopped: %s" % trouble, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print("Set-up stopped: %s" % about_disk(error, options.course), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nSet-up stopped. Run the same command again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def another_python(chosen):
+    """Go on with a newer Python of this machine, or say that one is needed."""
+    here = "%d.%d" % sys.version_info[:2]
+    names = [] if chosen else ["python3.%d" % minor for minor in range(TOO_NEW[1] - 1, OLDEST[1] - 1, -1)]
+    for name in names:
+        path = shutil.which(name)
+        if path and version_of(path) == name[len("python") :]:
+            os.execv(path, [path, *sys.argv])
+    fit = "Python 3.11 to 3.14 is needed; this is Python %s (%s)." % (here, sys.executable)
+    print("%s Install one, or name one: make PYTHON=python3.12 grade" % fit, file=sys.stderr)
+    return 1
+
+
+def ensure(root, groups, wanted=""):
+    """Make the environment in `root`/.venv fit for `groups`, telling of each step that takes a while."""
+    venv = os.path.join(root, ".venv")
+    with open(os.path.join(root, "requirements.lock"), encoding="utf-8") as file:
+        lock = file.read()
+    with open(os.path.join(root, "pyproject.toml"), encoding="utf-8") as file:
+        declared = file.read()
+    stamp = hashlib.sha256((lock + declared).encode()).hexdigest()
+    make_venv(venv, root, wanted)
+    state = read_state(venv)
+    there = state["groups"] if state.get("stamp") == stamp else []
+    missing = [group for group in groups if group not in there]
+    if missing:
+        install(venv, root, sorted({*there, *groups}))
+        write_state(venv, dict(state, stamp=stamp, groups=sorted({*there, *groups})))
+    if "test" in groups or "slides" in groups:
+        import chromium
+
+        chromium.provide(venv)
+
+
+def make_venv(venv, root, wanted):
+    """Make an empty environment where there is none that fits; one that is not ours is left alone."""
+    if os.path.lexists(venv):
+        ours = read_state(venv) or os.path.exists(os.path.join(venv, "installed"))  # the latter until 2026
+        if not ours and not (os.path.isdir(venv) and not os.listdir(venv)):
+            raise Trouble("%s is there, and these commands did not make it. Move it away, and run again." % venv)
+        reason = why_anew(venv, root, wanted)
+        if not reason:
+            return
+        if os.path.islink(venv):
+            raise Trouble("%s is a link, and %s. Remove the link, and run again." % (venv, reason))
+        if ours:
+            print("The environment .venv is made anew: %s." % reason)
+        shutil.rmtree(venv)
+    check_folder(root)
+    version = "%d.%d" % sys.version_info[:2]
+    print("Making the environment .venv for Python %s" % version, flush=True)
+    os.mkdir(venv)
+    state = {"course": os.path.realpath(root), "python": version, "groups": []}
+    write_state(venv, state)  # before all else, so that what a stopped run leaves is known as ours
+    done = run([sys.executable, "-m", "venv", venv], venv)
+    if done:
+        raise Trouble(why_no_venv(done))
+    if version_of(python_in(venv)) != version:
+        raise Trouble(
+            "what is installed in %s can't be run: is its disk mounted with noexec? Put the course on another disk."
+            % root
+        )
+
+
+def check_folder(root):
+    """Raise Trouble where the course's folder can't be written, or is nearly full."""
+    try:
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise Trouble(about_disk(error, root)) from error
+    try:
+        importable = __import__("ensurepip") and __import__("venv")
+    except ImportError:
+        importable = None
+    if not importable:
+        raise Trouble(no_venv())
+
+
+def no_venv():
+    """What to do for a Python that can't make environments."""
+    return (
+        "this Python (%s) can't make environments. On Debian and Ubuntu: apt-get install python3-venv" % sys.executable
+    )
+
+
+def why_no_venv(said):
+    """Why `python -m venv` failed, from what it said."""
+    if "ensurepip is not available" in said or "No module named" in said:
+        return no_venv()
+    return "`python -m venv` failed:\n%s" % last_lines(said)
+
+
+def install(venv, root, groups):
+    """Install what the groups need, from the lock, and the workshop itself."""
+    import tomllib
+
+    with open(os.path.join(root, "pyproject.toml"), "rb") as file:
+        pyproject = tomllib.load(file)
+    part = part_of_lock(roots(pyproject, {*ALWAYS, *groups}))
+    count = len(set(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", part, re.M)))
+    needed = max(NEEDS.get(group, 0) for group in (*groups, "grade"))
+    free = shutil.disk_usage(venv).free / 1e6
+    if free + megabytes(venv) < needed:
+        raise Trouble("the disk of %s has %d MB free, and %d MB are needed." % (venv, free, needed))
+    began, before = time.monotonic(), megabytes(venv)
+    print("Installing %d packages for: %s" % (count, ", ".join(groups)), flush=True)
+    wanted = os.path.join(venv, "wanted.txt")
+    with open(wanted, "w", encoding="utf-8") as file:
+        file.write(part)
+    uv, environment = find_uv(venv)
+    python = python_in(venv)
+    by_pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    by_uv = [uv, "pip", "install", "-q", "--no-config", "--python", python]
+    hashed = ["--no-deps", "--require-hashes", "-r", wanted]  # the lock names every need
+    # pip follows every setting that a machine may have for its index; uv is ten times as fast where it gets through.
+    failed = run(by_uv + hashed, venv, environment) if uv else "no uv"
+    if failed:
+        if uv:
+            print("  uv could not; pip goes on, which takes a minute or two", flush=True)
+        failed = run(by_pip + hashed, venv)
+    if failed:
+        raise Trouble(why_not_installed(failed, venv))
+    failed = run([*by_pip, "--no-deps", "--no-build-isolation", "--no-index", "-e", root], venv)
+    if failed:
+        raise Trouble(why_not_installed(failed, venv))
+    for left in ("uv", "uv-cache"):
+        shutil.rmtree(os.path.join(venv, left), ignore_errors=True)
+    quiet_news(venv)
+    size = megabytes(venv)
+    print("  done in %.0f s: %.0f MB, .venv has %.0f MB" % (time.monotonic() - began, size - before, size), flush=True)
+
+
+def find_uv(venv):
+    """The machine's uv, else one from the lock that is there while it is used; and the variables to call it with."""
+    environment = {"UV_NATIVE_TLS": "1", "UV_NO_PROGRESS": "1"}
+    settings = pip_settings(venv)
+    if settings.get("index-url"):
+        environment["UV_DEFAULT_INDEX"] = settings["index-url"]
+    if settings.get("cert") and "SSL_CERT_FILE" not in os.environ:
+        environment["SSL_CERT_FILE"] = settings["cert"]
+    found = shutil.which("uv")
+    if found:
+        return found, environment
+    folder = os.path.join(venv, "uv")
+    wanted = os.path.join(venv, "wanted-uv.txt")
+    with open(wanted, "w", encoding="utf-8") as file:
+        file.write(part_of_lock({"uv"}))
+    command = [python_in(venv), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
+    if run([*command, "--target", folder, "--require-hashes", "-r", wanted], venv):
+        return None, {}
+    environment["UV_CACHE_DIR"] = os.path.join(venv, "uv-cache")  # on the same disk, so that files are linked
+    return os.path.join(folder, "bin", "uv"), environment
+
+
+def pip_settings(venv):
+    """Where pip is told to look for packages: its settings by their names."""
+    done = subprocess.run(
+        [python_in(venv), "-m", "pip", "config", "list"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    found = re.findall(r"^(?:global|user|site|install|:env:)\.([a-z-]+)='(.*)'$", done.stdout, re.M)
+    return {name.replace("_", "-"): value for name, value in found}
+
+
+def quiet_news(venv):
+    """JupyterLab asks on its first start whether it may fetch news: a projector is no place for that."""
+    folder = os.path.join(venv, "etc", "jupyter", "labconfig")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "page_config.json"), "w", encoding="utf-8") as file:
+        json.dump({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}, file)
+
+
+# --- Words for what goes wrong ---
+
+
+def run(command, venv, environment=None):
+    """Run a command and keep what it says in the log. Returns that where it failed, else an empty text."""
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        env=dict(os.environ, **(environment or {})),
+    )
+    with open(os.path.join(venv, LOG), "a", encoding="utf-8") as log:
+        log.write("$ %s\n%s\n" % (" ".join(command), done.stdout))
+    return (done.stdout or "it said nothing") if done.returncode else ""
+
+
+NETWORK = re.compile(
+    "Could not find a version|No matching distribution|connection broken|Max retries|Name or service not known|"
+    "name resolution|Failed to establish|[Cc]onnect(ion)? (error|refused|timed out)|timed out|error sending request|"
+    "Failed to fetch|dns error|CERTIFICATE_VERIFY_FAILED|Network is unreachable|ProxyError|SSLError"
+)
+FULL = re.compile("No space left on device|Disk quota exceeded")
+
+
+def why_not_installed(said, venv):
+    """Why packages could not be installed, and what to do, from what pip said."""
+    log = os.path.join(venv, LOG)
+    if FULL.search(said):
+        return "%s What is installed stays; free some space, and run again to go on." % fullest(venv)
+    if NETWORK.search(said):
+        return (
+            "the package index could not be reached, or lacks what is needed. Is the network there, is a proxy "
+            "needed (HTTPS_PROXY), or an index of your own (pip config)? Run the same command again to go on.\n"
+            "pip said (all of it is in %s):\n%s" % (log, last_lines(said))
+        )
+    return "pip failed. It said (all of it is in %s):\n%s" % (log, last_lines(said))
+
+
+def last_lines(text, most=6):
+    """The last lines of what a program said."""
+    return "\n".join("    " + line for line in text.strip().split("\n")[-most:])
+
+
+def fullest(*folders):
+    """Of the disks that set-up writes to, the one that is full."""
+    places = [*folders, tempfile.gettempdir()]
+    least = min(places, key=lambda place: shutil.disk_usage(place).free)
+    return "the disk of %s is full (%d MB free)." % (least, shutil.disk_usage(least).free / 1e6)
+
+
+def about_disk(error, root):
+    """An error of the disk in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "%s Free some space, and run again to go on." % fullest(root)
+    place = error.filename if isinstance(error.filename, str) else root
+    if error.errno == errno.EROFS:
+        return "the folder %s is on a disk that can only be read. Copy the course to one that can be written." % root
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "you may not write to %s (ls -ld shows whose it is). Copy the course to a folder of yours." % (
+            place or root
+        )
+    return "%s (%s)." % (error.strerror or error, place)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    sys.exit(main())
