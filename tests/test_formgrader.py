@@ -250,8 +250,7 @@ def test_formgraders_pages_run_no_script_but_their_own(page: Page, server: tuple
 
 @pytest.mark.parametrize("page_of", ["feedback/77/mini/mini.html", "class_report.html"])
 def test_pages_that_are_written_run_and_load_nothing(course: Path, page_of: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM.split())
+    with chromium() as browser:
         opened = browser.new_page()
         asked: list[str] = []
         opened.on("request", lambda request: asked.append(request.url))
@@ -264,5 +263,4 @@ def test_pages_that_are_written_run_and_load_nothing(course: Path, page_of: str)
         assert opened.evaluate(f"{loose}.length") == 0
         assert opened.locator("iframe, object, embed, form, base, script, button, input").count() == 0
         assert opened.locator("[id=explain]").count() == (1 if "feedback" in page_of else 0)
-        browser.close()
     assert not [url for url in asked if not url.startswith(("file:", "data:"))]

@@ -359,9 +359,10 @@ def _take_in(
         zone=read_zone(course.root),
     )
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
-    origins = [_exchange(course) if origin == "exchange" else Path(origin) for origin in options.origin]
+    exchange = _exchange(course) if "exchange" in options.origin else None
+    origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
     taken = intake.take_in(
-        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict
+        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict, exchange
     )
     people.write(course.state / "people.json")
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
@@ -379,13 +380,16 @@ def _take_in(
     return taken.names
 
 
-def _exchange(course: Any) -> Path:
-    from nbgrader.exchange.default import Exchange
+def _exchange(course: Any) -> Any:
+    from nbgrader.exchange.default import ExchangeCollect
 
-    origin = Path(Exchange(parent=course.app).root) / course.course_id / "inbound"
+    from .intake import Exchange
+
+    nbgraders = ExchangeCollect(parent=course.app)
+    origin = Path(nbgraders.root) / course.course_id / "inbound"
     if not origin.is_dir():
         raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
-    return origin
+    return Exchange(origin, nbgraders.check_owner)
 
 
 def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
@@ -508,7 +512,7 @@ class _Class:
             path = self.course.autograded / job.student / name / f"{name}.ipynb"
             paths.append(path)
             stamps.append("" if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
-            when = intake.read_timestamp(self.course.submitted / job.student / name)
+            when = intake.read_timestamp(self.course.submitted / job.student / name, self.course.submitted)
             before = books.read_sources(path) if stamps[-1] else {}
             entries.append(books.Entry(job.student, result, when, bool(stamps[-1]), before))
         books.save(self.gradebook, assignment, entries, self.late)
@@ -519,7 +523,9 @@ class _Class:
             if stamp or shown:
                 nb = books.marked_notebook(assignment, result, stamp, job.student)
                 if stamp:
-                    if stamped := intake.timestamp_text(self.course.submitted / job.student / name):
+                    if stamped := intake.timestamp_text(
+                        self.course.submitted / job.student / name, self.course.submitted
+                    ):
                         write_atomically(path.with_name("timestamp.txt"), stamped)
                     write_atomically(path, books.notebook_text(nb))
                 if shown:
