@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -168,6 +169,7 @@ def check_roster(roster: Mapping[str, Enrolled], students: Collection[str]) -> N
 
 FORMULA = "=+-@"  # what begins so, a spreadsheet computes
 LONGEST_ID = 128  # bytes
+WINDOWS_OWN = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def valid_id(student: str) -> bool:
@@ -180,6 +182,8 @@ def valid_id(student: str) -> bool:
         and not re.search(r'[/\\*?\[\]<>|":]', student)
         and student.isprintable()
         and student[0] not in FORMULA
+        and student[-1] not in ". "  # which Windows drops: it would be another's folder
+        and not (os.name == "nt" and WINDOWS_OWN.fullmatch(student))
     )
 
 
@@ -191,6 +195,8 @@ def made_valid(student: str) -> str:
         text = f"_{text}"
     while len(text.encode()) > LONGEST_ID:
         text = text[:-1]
+    if text.endswith((".", " ")):
+        text = f"{text[:-1]}_"
     return text if valid_id(text) and re.search(r"\w", text.replace("_", "")) else ""
 
 
