@@ -237,3 +237,40 @@ def test_a_notebook_that_cannot_be_read_is_not_counted_as_unanswered() -> None:
     assert "bo" not in {student for who in found.unanswered()["mini"].values() for student in who}
     assert not any("bo" in mistake.students for mistake in found.mistakes())
     assert ("mini", "bo") in {(row.assignment, row.student) for row in found.rows()}
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See ![image.png](attachment:image.png)",
+        'See <img src="attachment:image.png" width="300" />',
+        f"See ![](data:image/png;base64,{PIXEL}) " + "and so on, " * 10,
+    ],
+)
+def test_a_picture_in_an_answer_is_shown(text: str) -> None:
+    page = markdown_to_html(text, attachments={"image.png": {"image/png": PIXEL}})
+    assert f'src="data:image/png;base64,{PIXEL}"' in page and "See" in page
+
+
+def test_a_large_picture_makes_no_text_too_long_to_set() -> None:
+    large = PIXEL.replace("=", "") + "A" * 100_000
+    assert "<em>well</em>" in markdown_to_html(f"*well* ![](data:image/png;base64,{large})")
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/html"])
+def test_no_picture_that_can_act_is_shown(kind: str) -> None:
+    page = markdown_to_html("![x](attachment:x)", attachments={"x": {kind: "PHN2Zz4="}})
+    assert "<img" not in page
+
+
+def test_a_comment_given_by_hand_is_markdown_with_maths() -> None:
+    graded = result("return 2 * x", {"explain": None})
+    nb = marked_notebook(MINI, graded)
+    for cell in nb.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "explain":
+            cell.metadata.nbgrader["comment"] = "**Good**, but $\\eta < 2/L$ <script>x</script>"
+    page = report.feedback_html(nb, student="ada", assignment="mini")
+    assert "<strong>Good</strong>" in page and "<mi>η</mi>" in page and "<script>x" not in page

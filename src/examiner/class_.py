@@ -42,7 +42,7 @@ class Job:
     root: Path | None = None  # below which no folder on the path's way may be a link
 
     def read(self) -> bytes:
-        """The bytes as handed in, without the saved outputs if it is large; empty where there is none, or a link."""
+        """The bytes as handed in, a large notebook without its saved outputs; empty where there is none or a link."""
         try:
             content = read_regular(self.path, LARGEST_SUBMISSION + 1, self.root) if self.path else b""
         except NotPlain:

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tqdm import tqdm
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
 from .messages import printable
-from .roster import FORMULA, People, check_roster, read_roster, valid_id
+from .roster import FORMULA, People, check_roster, read_roster, session_of, valid_id
 from .sandbox import NONE, RUNGS, NoSandbox
 
 BATCH = 16  # submissions written to the gradebook in one transaction
@@ -84,6 +85,9 @@ def _is_database(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy")
 
 
+_STUDENTS_NEEDED = {"merge": 2, "rename": 2, "remove": 1}  # ids
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
@@ -131,6 +135,64 @@ def parser() -> argparse.ArgumentParser:
     _common(grade)
     grade.set_defaults(run=grade_command)
 
+    students = commands.add_parser(
+        "students",
+        help="who is in the course; put two that are one together, rename one, take one out",
+        description="Without more, list who is in the course and under which names their work came. `merge ONE OTHER` "
+        "puts ONE's work and marks to OTHER's, `rename ONE OTHER` gives another id, `remove ONE` takes one out, and "
+        "`undo` takes the last of these back. Marks given by hand go along.",
+    )
+    students.add_argument("action", nargs="?", default="list", choices=["list", *_STUDENTS_NEEDED, "undo"])
+    students.add_argument("who", nargs="*", metavar="ID")
+    students.add_argument("--yes", action="store_true", help="do not ask")
+    students.add_argument(
+        "--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py"
+    )
+    _common(students)
+    students.set_defaults(run=students_command)
+
+    export = commands.add_parser(
+        "export",
+        help="the marks of an assignment in your learning-management system's own table, to import as it is",
+        description="Fill the marks of an assignment into the table that Canvas, Moodle or Blackboard exports (its "
+        "gradebook, or Moodle's grading worksheet), so that it can be imported as it is. Without --like, "
+        "the roster that was given last is filled in.",
+    )
+    export.add_argument("assignment", metavar="ASSIGNMENT")
+    export.add_argument("--like", type=Path, metavar="CSV", help="the system's own table")
+    export.add_argument("--column", default="", metavar="NAME", help="which of its columns (default: by its name)")
+    export.add_argument(
+        "--to", type=Path, metavar="FILE", help="where to write it (default: ASSIGNMENT_marks.csv here)"
+    )
+    _of_marks(export)
+    export.set_defaults(run=export_command)
+
+    feedback = commands.add_parser(
+        "feedback",
+        help="a zip with the feedback of some students, or by the names that Moodle and Canvas want",
+        description="Write a zip of the feedback that `workshop grade` made: of all, some students, or a session. "
+        "With --for its names are those that the system gave the students' work, so that it can be uploaded as it is.",
+    )
+    feedback.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all)")
+    feedback.add_argument("--students", metavar="IDS", help="only these, with commas between")
+    feedback.add_argument("--session", metavar="NAME", help="only this session: its number or its name")
+    feedback.add_argument("--for", dest="system", default="", choices=["moodle", "canvas"], help="by whose names")
+    feedback.add_argument("--to", type=Path, metavar="FILE", help="where to write it (default: build/feedback.zip)")
+    _of_marks(feedback)
+    feedback.set_defaults(run=feedback_command)
+
+    extend = commands.add_parser(
+        "extend",
+        help="give one student more time for an assignment",
+        description="Set until when one student may hand in without being late, as `2017-09-04 17:00`, in the course's "
+        "timezone; the word `none` takes it back. The next `workshop grade` counts lateness by it.",
+    )
+    extend.add_argument("student", metavar="ID")
+    extend.add_argument("assignment", metavar="ASSIGNMENT")
+    extend.add_argument("date", metavar="DATE")
+    _of_marks(extend)
+    extend.set_defaults(run=extend_command)
+
     bundle = commands.add_parser(
         "student-bundle",
         help="a folder and a zip to hand out: no answers in it",
@@ -160,6 +222,11 @@ def parser() -> argparse.ArgumentParser:
     _common(solutions)
     solutions.set_defaults(run=solutions_command)
     return top
+
+
+def _of_marks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
+    _common(command)
 
 
 def _where_to(command: argparse.ArgumentParser, name: str) -> None:
@@ -280,6 +347,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ClassError("--from is empty: it needs a path, or the word exchange. Nothing was changed.")
     if (options.level is not None or options.student is not None) and not options.origin:
         raise ClassError("--level and --student say something about --from, which is missing.")
+    if options.db_url is not None and not options.db_url.strip():
+        raise ClassError("--db-url is empty.")
     if options.level is not None and options.level < 1:
         raise ClassError("--level must be 1 or more.")
     if options.student is not None and not valid_id(options.student):
@@ -306,7 +375,8 @@ def _gradebook(course: Any) -> Iterator[Any]:
 def _nothing_to_grade(course: Any) -> str:
     return (
         f"There is nothing to grade in {course.submitted}. Bring submissions in with "
-        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+        "`workshop grade --from ZIP-OR-FOLDER`, or with `nbgrader collect`; "
+        "`make grade` in a fresh clone grades a sample class."
     )
 
 
@@ -568,7 +638,11 @@ class _Class:
                 if (name, student) in known or not self._belongs(student, handed_in):
                     continue
                 path = self.course.autograded / student / name / f"{name}.ipynb"
-                result = books.read_result(path, assignment) or books.unseen(assignment)
+                result = books.read_result(path, assignment)
+                given = marked.timestamp or marked.by_hand or any(marked.scores.values())
+                if result is None and not given:  # nothing came, but they have an extension
+                    continue
+                result = result or books.unseen(assignment)
                 if (student, name) not in there:
                     gone = "Not in submitted/ any more; the marks are the gradebook's."
                     result = replace(result, notes=(*result.notes, gone))
@@ -590,7 +664,7 @@ class _Class:
         everyone = self.gradebook.db().query(Student).all()
         people = [student for student in everyone if self._belongs(student.id, shown)]
         table = grades_csv(self.gradebook, self.summary, [student.id for student in people])
-        write_atomically(root / "grades.csv", table)
+        write_atomically(root / "grades.csv", table.encode("utf-8-sig"))  # by the mark Excel knows that it is UTF-8
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         say("")
@@ -779,6 +853,164 @@ def _session_name(session: Any) -> str:
         return session.replace("*", "").strip()
     parts = [str(session.get(key, "")) for key in ("day", "time", "room")]
     return " ".join(part for part in parts if part)
+
+
+# --- who is in the course ---
+
+
+def students_command(options: argparse.Namespace) -> int:
+    """List the students, or change who is who."""
+    from . import gradebook as books
+    from . import students
+
+    needed = _STUDENTS_NEEDED.get(options.action, 0)
+    if len(options.who) != needed:
+        raise ClassError(f"`workshop students {options.action}` takes {needed} ids, as in the list of students.")
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    path, given_last = course.state / "people.json", course.state / "roster.csv"
+    with one_run(course.state, course.autograded, course.feedback), _gradebook(course) as gradebook:
+        people = People.read(path)
+        if options.action == "list":
+            roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+            for line in students.listed(course, gradebook, people, roster):
+                say(line)
+            return 0
+        if not options.yes and not _agreed(options):
+            say("Nothing was changed.")
+            return 1
+        if options.action == "undo":
+            say(f"Undone: {students.undo(course, gradebook)}.")
+        else:
+            students.change(course, gradebook, people, options.action, *options.who)
+            say(f"Done: {options.action} {' '.join(options.who)}. `workshop students undo` takes it back.")
+    say("Run `workshop grade` to have it in grades.csv, feedback and the report.")
+    return 0
+
+
+def _agreed(options: argparse.Namespace) -> bool:
+    if not sys.stdin.isatty():
+        raise ClassError("This changes the gradebook: say --yes where nobody can be asked. Nothing was changed.")
+    asked = {
+        "merge": "Put all work and marks of {0} to those of {1}?",
+        "rename": "Give {0} the id {1}?",
+        "remove": "Take {0} out, with folders and marks?",
+        "undo": "Take the last change back?",
+    }[options.action].format(*options.who)
+    return input(f"{asked} [y/N] ").strip().lower() in ("y", "yes")
+
+
+# --- marks and feedback for others ---
+
+
+@contextmanager
+def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, People]]:
+    """The course, its gradebook, and who is in it."""
+    from . import gradebook as books
+
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    given_last = course.state / "roster.csv"
+    roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+    with _gradebook(course) as gradebook:
+        yield course, gradebook, People.read(course.state / "people.json", roster)
+
+
+def _known_assignment(course: Any, name: str) -> Assignment:
+    every = course.assignments()
+    if name not in every:
+        raise ClassError(f"There is no assignment {name}; there is {', '.join(every)}.")
+    return every[name]
+
+
+def _new_file(given: Path | None, usual: Path) -> Path:
+    """The file to write: the usual one, which is ours, or another that must be new."""
+    if given is not None and os.path.lexists(given):
+        raise ClassError(f"There is a {given} already; name a new file with --to.")
+    return given or usual
+
+
+def export_command(options: argparse.Namespace) -> int:
+    """Fill the marks into a learning-management system's own table."""
+    from . import gradebook as books
+    from . import upload
+
+    with _marked_course(options) as (course, gradebook, people):
+        assignment = _known_assignment(course, options.assignment)
+        table = options.like or course.state / "roster.csv"
+        if not table.exists():
+            raise ClassError("Give the system's own table with --like: its gradebook's export, or a grading worksheet.")
+        marked = books.read_marks(gradebook, assignment.name)
+        for student in marked:
+            people.seen.setdefault(student, [])
+        most = sum(cell.points for cell in assignment.graded)
+        marks = {student: one.score for student, one in marked.items()}
+        content, column, missing = upload.fill_in(table, people, marks, assignment.name, most, options.column)
+        target = _new_file(options.to, course.root / "build" / f"{assignment.name}_marks.csv")
+    write_atomically(target, content)
+    say(f"Wrote {target}: {len(marks) - len(missing)} marks in the column {column!r}.")
+    if missing:
+        say(f"  look at this: the table lacks {', '.join(missing[:MOST_NAMED])}{' …' if missing[MOST_NAMED:] else ''}.")
+    if waiting := sum(bool(one.waiting) for one in marked.values()):
+        say(f"  look at this: {waiting} of them still wait for marks by hand.")
+    return 0
+
+
+def feedback_command(options: argparse.Namespace) -> int:
+    """Write a zip of the feedback of some, or by a system's names."""
+    from . import upload
+
+    with _marked_course(options) as (course, _, people):
+        assignments = [_known_assignment(course, name).name for name in options.assignments] or list(
+            course.assignments()
+        )
+        there = sorted(path.name for path in course.feedback.iterdir()) if course.feedback.is_dir() else []
+        wanted = [one.strip() for one in options.students.split(",")] if options.students is not None else there
+        if unknown := sorted(set(wanted) - set(there)):
+            raise ClassError(f"There is no feedback for {', '.join(unknown)}. `workshop students` lists who there is.")
+        if options.session is not None:
+            session = session_of(options.session, read_sessions(course.root))
+            wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
+        target = _new_file(options.to, course.root / "build" / "feedback.zip")
+        count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
+    if not count:
+        target.unlink()
+        raise ClassError("There is no such feedback; nothing was written.")
+    say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
+    return 0
+
+
+def extend_command(options: argparse.Namespace) -> int:
+    """Give one student more time."""
+    from dateutil import parser as dates
+    from nbgrader.api import MissingEntry
+
+    with _marked_course(options) as (course, gradebook, _):
+        name = _known_assignment(course, options.assignment).name
+        try:
+            gradebook.find_student(options.student)
+            due = gradebook.find_assignment(name).duedate
+        except MissingEntry:
+            raise ClassError(f"{options.student} or {name} is not in the gradebook yet; grade first.") from None
+        if due is None:
+            raise ClassError(
+                f"{name} has no due date: nbgrader db assignment add {name} --duedate='2017-08-28 17:00 AEST'."
+            )
+        extension = None
+        if options.date != "none":
+            try:
+                until = dates.parse(options.date)
+            except (ValueError, OverflowError):
+                raise ClassError(f"{options.date!r} is no date; as in '2017-09-04 17:00'.") from None
+            zone = read_zone(course.root)
+            until = (until if until.tzinfo else until.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
+            if until <= due:
+                raise ClassError(f"{name} is due at {due} UTC, which is no earlier; nothing was changed.")
+            extension = until - due
+        gradebook.update_or_create_submission(name, options.student, extension=extension)
+    said = f"until {until} UTC" if extension else "no longer than others"
+    say(f"{options.student} may hand in {name} {said}. Run `workshop grade` to count lateness by it.")
+    return 0
 
 
 # --- handing out ---

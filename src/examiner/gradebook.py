@@ -135,11 +135,22 @@ def _write_version(connection: Any) -> None:
 
 def check_database(db_url: str) -> None:
     """Raise a ClassError, and change nothing, where the gradebook can't be used as it is."""
-    shown = sa.engine.make_url(db_url).render_as_string(hide_password=True)
-    engine = None
     try:
         url = sa.engine.make_url(db_url)
-        if url.drivername.startswith("sqlite") and url.database:
+    except sa.exc.ArgumentError:
+        raise ClassError(
+            f"{db_url!r} is no address of a gradebook. For a file: sqlite:////the/whole/path/gradebook.db "
+            "(four slashes); for a server: postgresql://USER:PASSWORD@HOST/NAME."
+        ) from None
+    shown = url.render_as_string(hide_password=True)
+    engine = None
+    try:
+        if url.drivername.startswith("sqlite"):
+            if not url.database or url.database == ":memory:":
+                raise ClassError(f"The gradebook {shown} is no file: the marks would be gone when the command ends.")
+            folder = Path(url.database).absolute().parent
+            if not folder.is_dir():
+                raise ClassError(f"The gradebook {shown} can't be made: there is no folder {folder}.")
             if not Path(url.database).exists():
                 return
             if not os.access(url.database, os.R_OK | os.W_OK):

@@ -495,7 +495,7 @@ def take_in(
             chosen = _choose_newest(staged, owners, whose, assignments, taken)
             for key, (found, one) in chosen.items():
                 if key in best:
-                    older = _is_older(found.order, best[key][0].order)
+                    older = is_older(found.order, best[key][0].order)
                     loser = found.origin if older else best[key][0].origin
                     taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
                     if older:
@@ -663,7 +663,7 @@ def _tell_of_others(
                 taken.note(*key, f"Handed in as well, and not used: {', '.join(files[:SHOWN])}{more}.")
 
 
-def _is_older(order: Sequence[float], than: Sequence[float]) -> bool:
+def is_older(order: Sequence[float], than: Sequence[float]) -> bool:
     """Whether an attempt is older than the one that is there, as far as the same thing is known of both."""
     for mine, theirs in zip(order, than, strict=True):
         if mine and theirs and mine != theirs:
@@ -693,7 +693,7 @@ def _store(
         if when := read_timestamp(folder, submitted):
             there[0] = when.replace(tzinfo=UTC).timestamp()
         same = _regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / target.name).read_bytes()
-        if _is_older(found.order, there):
+        if is_older(found.order, there):
             if not same:
                 _put_aside(kept, replaced, student, assignment)
                 taken.note(student, assignment, f"An older attempt came after it and was left aside: {found.origin}.")

@@ -271,18 +271,18 @@ def _local(text: str, zone: tzinfo) -> datetime | None:
 # --- the level that tells students apart ---
 
 _WORDS = (  # that say what a folder or file is, and not whose
-    "a all am an and answer answers archive assessment assignment assignments attempt autograded backup class "
-    "classroom code collected copie copy course coursework desktop documents done download downloads draft drafts "
-    "exam exercise exercises export exported extracted fall file files final first folder for from group groups "
-    "hand handed handin home homework homeworks hw in is it jupyter kopie lab labs last late lecture main marking "
-    "master mine my new notebook notebooks of old on other others pm practical problem project projects python raw "
-    "resubmission resubmissions revised second section semester session sessions set sheet solution solutions "
-    "source spring src stream students subject submission submissions submit submitted summer task tasks temp term "
-    "test the third time tmp to try tut tutorial tutorials untitled unzipped upload uploads version versions week "
-    "weeks winter wk work working works workshop workshops zip zips "
-    "mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday "
-    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october "
-    "nov november dec december"
+    "a all am an and answer answers apr april archive assessment assignment assignments attempt aug august "
+    "autograded backup class classroom code collected copie copy course coursework dec december desktop documents "
+    "done download downloads draft drafts exam exercise exercises export exported extracted fall feb february "
+    "file files final first folder for fri friday from group groups hand handed handin home homework homeworks hw "
+    "in is it jan january jul july jun june jupyter kopie lab labs last late lecture main mar march marking "
+    "master may mine mon monday my new notebook notebooks nov november oct october of old on other others part "
+    "parts pm practical problem project projects python raw resubmission resubmissions revised sat saturday "
+    "second section semester sep sept september session sessions set sheet solution solutions source spring src "
+    "stream students subject submission submissions submit submitted summer sun sunday task tasks temp term test "
+    "the third thu thur thurs thursday time tmp to try tue tues tuesday tut tutorial tutorials untitled unzipped "
+    "upload uploads version versions wed wednesday week weeks winter wk work working works workshop workshops zip "
+    "zips "
 )
 GENERIC = frozenset(_WORDS.split())
 SHOWN = 4  # names of a level, where the tutor is asked
@@ -309,6 +309,8 @@ def _is_generic(name: str, hints: Hints) -> bool:
     tokens = _tokens(name)
     words = _assignments_words(tuple(hints.assignments)) | hints.words | GENERIC
     said = any(token in words and len(token) > 1 for token in tokens)
+    if re.fullmatch(r"[^\W\d_vwq]\d\d+", "".join(tokens)):  # s01 is a person; v01, w05 and A1 are not
+        return False
 
     def generic(token: str) -> bool:
         if token.isdigit():  # a week, a year; `s1001` and `007` are people, `Tue 1200` and `lab 101` are not
@@ -437,7 +439,7 @@ def _telling(levels: Sequence[_Level], answers: Mapping[str, str], hints: Hints)
     if len(valid) > 1:
         valid = [level for level in valid if not (level.crowd and _says_the_assignment(level, answers))] or valid
     if not valid:
-        return None
+        return _weakly_telling(levels, hints)
     chosen = valid[0]
     for deeper in valid[1:]:
         alone = len(chosen.students) == 1
@@ -450,6 +452,20 @@ def _telling(levels: Sequence[_Level], answers: Mapping[str, str], hints: Hints)
         elif chosen.crowd > 0:
             return None
     return chosen
+
+
+def _weakly_telling(levels: Sequence[_Level], hints: Hints) -> _Level | None:
+    """The one level of folders, `a` and `b` or 1 and 2, that says nothing else and has one notebook for each."""
+    words = _assignments_words(tuple(hints.assignments)) | hints.words | GENERIC
+    weak = [
+        level
+        for level in levels
+        if level.names
+        and all(
+            name and not set(_tokens(name)) & words - set("abcdefghijklmnopqrstuvwxyz") for name in level.names.values()
+        )
+    ]
+    return weak[0] if len(weak) == 1 and weak[0].folder and not weak[0].crowd else None
 
 
 def _same_partition(one: _Level, other: _Level) -> bool:

@@ -76,7 +76,7 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
         if folded.setdefault(fold(student), student) != student or student in roster:
             raise ClassError(f"The roster {path} has {student} twice, the second time in line {line}.")
         first, last = _first_and_last(cell("name"))
-        session = _session(cell("session"), sessions)
+        session = session_of(cell("session"), sessions)
         if session is None:
             unknown[cell("session")] = line
             session = ""
@@ -110,7 +110,7 @@ def _read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, list[
         raise ClassError(f"The {what} {path} can't be read: {error.strerror}.") from error
     whole = text.splitlines()
     above = 1 if whole and whole[0].startswith("sep=") else 0  # a hint for Excel
-    rows = list(csv.reader(whole[above:], dialect=_dialect(whole[above:])))
+    rows = list(csv.reader(whole[above:], dialect=dialect_of(whole[above:])))
     if not rows:
         raise ClassError(f"The {what} {path} is empty.")
     header = [column.strip().lower() for column in rows[0]]
@@ -125,7 +125,7 @@ def _first_and_last(name: str) -> tuple[str, str]:
     return first, last
 
 
-def _session(name: str, sessions: Sequence[str]) -> str | None:
+def session_of(name: str, sessions: Sequence[str]) -> str | None:
     """The session of the timetable that a roster means: by its number or its name; any where there is no timetable."""
     if not name or not sessions:
         return name
@@ -143,7 +143,8 @@ def _session(name: str, sessions: Sequence[str]) -> str | None:
     return next((session for session in sessions if plain(session) in wanted), None)
 
 
-def _dialect(lines: Sequence[str]) -> type[csv.Dialect] | str:
+def dialect_of(lines: Sequence[str]) -> type[csv.Dialect] | str:
+    """Commas, semicolons or tabs: what the header has most of."""
     first = lines[0] if lines else ""
     return max((csv.excel, csv.excel_tab, _Semicolon), key=lambda dialect: first.count(dialect.delimiter))
 
@@ -327,6 +328,13 @@ class People:
             if came not in self.seen.setdefault(student, []):
                 self.seen[student].append(came)
         return found
+
+    def find(self, owner: Owner) -> str:
+        """The one student of the course whom a system's own table means, or nothing; nothing is remembered of it."""
+        named = self.same.get(fold(owner.student)) or self._enrolled(owner) or self._seen(owner)
+        if not named and owner.student and not owner.system:
+            named = [student for student in self.seen if fold(student) == fold(owner.student)]
+        return named[0] if len(named) == 1 else ""
 
     def _name(self, student: str) -> str:
         names = [name for _, _, name, _ in self.seen.get(student, []) if name]
