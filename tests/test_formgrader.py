@@ -109,7 +109,7 @@ def test_marks_given_by_hand_stay_through_a_regrade(page: Page, server: tuple[st
         assert book.find_grade("explain", "mini", "mini", "ada").manual_score == 1.5
         assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Say it in words, too."
     feedback = (course / "feedback" / "ada" / "mini" / "mini.html").read_text()
-    assert "Say it in words, too." in feedback and "5.5" in feedback
+    assert "Say it in words, too." in feedback and "so far" in feedback  # what has changed since waits again
 
 
 def test_feedback_shows_its_maths_in_a_browser_without_a_network(course: Path) -> None:

@@ -29,7 +29,7 @@ from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
 from .files import NotPlain, not_plain, read_regular
 from .grade import Assignment, Limits, Unreadable, read_submission, without_outputs
 from .owners import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, owners_of, utc
-from .roster import People, check_roster
+from .roster import People, check_roster, look_alikes
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
@@ -509,7 +509,7 @@ def take_in(
             _store(submitted, replaced, student, assignment, found, one, people, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    taken.problems += people.told()
+    taken.problems += people.told() + look_alikes(student for student, _ in best)
     return taken
 
 
