@@ -206,7 +206,7 @@ def fold(text: str) -> str:
 
     Letters that only look alike do: whoever calls himself so would take another's place.
     """
-    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).split())
+    return re.sub(" +", " ", unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())).strip(" ")
 
 
 def look_alikes(students: Iterable[str]) -> list[str]:
