@@ -52,4 +52,5 @@ c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
 c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
 
 # Links among a submission's files are not followed, and in formgrader nothing of a student's is markup or runs.
+c.ExchangeFactory.collect = "examiner.guard.Collect"
 guard()

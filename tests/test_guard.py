@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
 
+from examiner.guard import Collect
 from mini_course import answered, hand_in, make_course
 from test_plugin import SETTINGS, nbgrader, scores
 
@@ -139,3 +142,55 @@ def test_the_time_that_collect_wrote_counts_and_goes_on_to_the_feedback(course: 
 def test_a_person_is_told_of_the_link(course: Path, student: str) -> None:
     marked = json.loads((course / "autograded" / student / "mini" / "mini.ipynb").read_text())
     assert "link" in " ".join(marked["metadata"]["workshop"]["needs_eye"])
+
+
+# --- nbgrader collect ---
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """submitted/ after `nbgrader collect`, of an exchange where students made what they liked."""
+    root = make_course(tmp_path_factory.mktemp("course"))
+    (root / ANSWERS).write_text(json.dumps(answered()))
+    inbound = root / "exchange" / "comp90051" / "inbound"
+
+    def hand(student: str, time: str = "2026-03-01 12:00:00.000000") -> Path:
+        folder = inbound / f"{student}+mini+{time} UTC+r4nd0m"
+        folder.mkdir(parents=True)
+        (folder / "mini.ipynb").write_text(WRONG)
+        (folder / "timestamp.txt").write_text("2001-01-01 00:00:00 UTC")
+        (folder / "submission_secret.txt").write_text("secret")
+        return folder
+
+    (hand("linker") / "notes.txt").symlink_to(root / "source" / "mini" / "mini.ipynb")
+    (hand("hard") / "notes.txt").hardlink_to(root / ANSWERS)
+    (hand("folders") / "data").symlink_to(root / "source")
+    os.mkfifo(hand("pipe") / "data.csv")
+    (hand("large") / "data.csv").write_bytes(b"x" * 3_000_000)
+    (inbound / "whole+mini+2026-03-01 12:00:00 UTC+x").symlink_to(hand("other"))
+    hand("honest")
+    if os.getuid() == 0:
+        os.chown(hand("bob", "2030-01-01 00:00:00.000000"), 1, 1)  # another user has made it in Bob's name
+    config = Config()
+    exec(compile(SETTINGS, "config", "exec"), {"get_config": lambda: config})
+    config.CourseDirectory.root, config.Exchange.root = str(root), str(root / "exchange")
+    config.CourseDirectory.assignment_id, config.CourseDirectory.max_dir_size = "mini", 2000
+    Collect(coursedir=CourseDirectory(config=config), config=config).start()
+    return root / "submitted"
+
+
+def test_collect_copies_plain_files_alone(collected: Path) -> None:
+    there = {path.relative_to(collected).as_posix() for path in collected.rglob("*") if not path.is_dir()}
+    own = ("mini.ipynb", "timestamp.txt", "submission_secret.txt")
+    students = ("linker", "hard", "folders", "pipe", "other", "honest")
+    assert there - {"whole/mini/timestamp.txt"} == {f"{student}/mini/{name}" for student in students for name in own}
+    assert not any(path.is_symlink() for path in collected.rglob("*"))
+
+
+def test_collect_writes_the_time_itself(collected: Path) -> None:
+    assert (collected / "honest" / "mini" / "timestamp.txt").read_text() == "2026-03-01 12:00:00.000000 UTC"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only an administrator can make another's file")
+def test_collect_takes_nothing_that_another_user_made_in_a_students_name(collected: Path) -> None:
+    assert not (collected / "bob").exists()

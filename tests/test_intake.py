@@ -434,11 +434,6 @@ def test_a_time_without_a_zone_is_the_courses(tmp_path: Path) -> None:
     assert str(intake.read_timestamp(tmp_path / "submitted" / "ada" / "mini")) == "2017-08-28 06:00:00"
 
 
-def test_nbgraders_times_in_a_zip_are_read(tmp_path: Path) -> None:
-    take_one(tmp_path, People(), {"ada/mini/mini.ipynb": ANSWER, "ada/mini/timestamp.txt": "2017-08-28 06:00:00 UTC"})
-    assert str(intake.read_timestamp(tmp_path / "submitted" / "ada" / "mini")) == "2017-08-28 06:00:00"
-
-
 def test_names_with_backslashes_are_paths(tmp_path: Path) -> None:
     inner = export(
         tmp_path / "in.zip",

@@ -460,9 +460,10 @@ def _take_in(
         zone=read_zone(course.root),
     )
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
-    origins = [_exchange(course) if origin == "exchange" else Path(origin) for origin in options.origin]
+    exchange = _exchange(course) if "exchange" in options.origin else None
+    origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
     taken = intake.take_in(
-        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict
+        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict, exchange
     )
     people.write(course.state / "people.json")
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
@@ -480,13 +481,16 @@ def _take_in(
     return taken.names
 
 
-def _exchange(course: Any) -> Path:
-    from nbgrader.exchange.default import Exchange
+def _exchange(course: Any) -> Any:
+    from nbgrader.exchange.default import ExchangeCollect
 
-    origin = Path(Exchange(parent=course.app).root) / course.course_id / "inbound"
+    from .intake import Exchange
+
+    nbgraders = ExchangeCollect(parent=course.app)
+    origin = Path(nbgraders.root) / course.course_id / "inbound"
     if not origin.is_dir():
         raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
-    return origin
+    return Exchange(origin, nbgraders.check_owner)
 
 
 def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
@@ -513,6 +517,8 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
     """Put the roster's people into the gradebook, and names that came with the submissions where it has none."""
     from nbgrader.api import Student
 
+    from .markup import plain_name
+
     db = gradebook.db()
     known = {student.id: student for student in db.query(Student)}
     for name, row in roster.items():
@@ -521,10 +527,11 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
             student = known[name] = Student(id=name)
             db.add(student)
         for field in ("first_name", "last_name", "email"):
-            if getattr(row, field) and getattr(student, field) != getattr(row, field):
-                setattr(student, field, getattr(row, field))
+            given = plain_name(getattr(row, field))
+            if given and getattr(student, field) != given:
+                setattr(student, field, given)
     for name, full in names.items():
-        first, _, last = full.rpartition(" ")
+        first, _, last = plain_name(full).rpartition(" ")
         if name not in known:
             db.add(Student(id=name, first_name=first or None, last_name=last))
         elif not known[name].last_name and name not in roster:
@@ -606,7 +613,7 @@ class _Class:
             path = self.course.autograded / job.student / name / f"{name}.ipynb"
             paths.append(path)
             stamps.append("" if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
-            when = intake.read_timestamp(self.course.submitted / job.student / name)
+            when = intake.read_timestamp(self.course.submitted / job.student / name, self.course.submitted)
             before = books.read_sources(path) if stamps[-1] else {}
             entries.append(books.Entry(job.student, result, when, bool(stamps[-1]), before))
         books.save(self.gradebook, assignment, entries, self.late)
@@ -617,7 +624,9 @@ class _Class:
             if stamp or shown:
                 nb = books.marked_notebook(assignment, result, stamp, job.student)
                 if stamp:
-                    if stamped := intake.timestamp_text(self.course.submitted / job.student / name):
+                    if stamped := intake.timestamp_text(
+                        self.course.submitted / job.student / name, self.course.submitted
+                    ):
                         write_atomically(path.with_name("timestamp.txt"), stamped)
                     write_atomically(path, books.notebook_text(nb))
                 if shown:

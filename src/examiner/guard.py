@@ -10,6 +10,7 @@ import base64
 import contextvars
 import hashlib
 import html
+import os
 import re
 import secrets
 import sys
@@ -26,10 +27,12 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.utils import ignore_patterns, rmtree
 
 from .class_ import write_atomically
-from .files import read_regular
-from .intake import read_timestamp
+from .files import NotPlain, read_regular
+from .intake import Exchange, read_timestamp
 from .markup import FILTERS, harmless
 from .report import TEMPLATES
 
@@ -71,12 +74,53 @@ def _copy_beside(converter: Any, assignment: str, student: str) -> None:
             write_atomically(target / name, content)
 
 
+class Collect(ExchangeCollect):
+    """`nbgrader collect` and formgrader's button for it: plain files, of those whose names the folders bear.
+
+    What a student's own process wrote into the folder tells no time: the time is that of the folder's name, as nbgrader
+    goes by it when it chooses the newest.
+    """
+
+    def init_src(self) -> None:
+        """Find the submissions, but for those that belong to somebody else."""
+        super().init_src()
+        exchange = Exchange(Path(self.inbound_path), self.check_owner)
+        for record in list(self.src_records):
+            if why := exchange.forged(record["filename"]):
+                self.log.error(why)
+                self.src_records.remove(record)
+
+    def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        """Copy a submission's plain files, within nbgrader's own limits."""
+        source, target = Path(src), Path(dest)
+        course, room = self.coursedir, 1000 * self.coursedir.max_dir_size
+        ignored = ignore_patterns(course.ignore, course.include, course.max_file_size, self.log)
+        target.mkdir(parents=True)
+        for folder, folders, files in os.walk(source):
+            left_out = ignored(folder, [*folders, *files])
+            folders[:] = [name for name in folders if name not in left_out]
+            for file in (Path(folder, name) for name in files if name not in left_out):
+                try:
+                    content = read_regular(file, room + 1, Path(self.inbound_path))
+                except NotPlain as error:
+                    self.log.warning("%s is %s; not collected", file, error.what)
+                    continue
+                room -= len(content)
+                if room < 0:  # which is no reason to collect nobody's
+                    self.log.error("%s is larger than %d kB; not collected", source, course.max_dir_size)
+                    rmtree(str(target))
+                    return
+                write_atomically(target / file.relative_to(source), content)
+        when = self._path_to_record(src)["timestamp"]
+        write_atomically(target / "timestamp.txt", f"{when:%Y-%m-%d %H:%M:%S.%f} UTC")
+        if course.groupshared:
+            for place in [target, *target.rglob("*")]:
+                place.chmod(place.stat().st_mode | (0o2770 if place.is_dir() else 0o660))
+
+
 # --- formgrader ---
 
 _nonce: contextvars.ContextVar[str] = contextvars.ContextVar("nonce")
-# The handlers that nbgrader's templates have in attributes, where no nonce helps.
-_HANDLERS = ("toggleAllNames()", "toggle_name(true);", "toggle_name(false);")
-_HASHES = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in _HANDLERS]
 
 
 def _guard_formgrader() -> None:
@@ -92,6 +136,7 @@ def _guard_formgrader() -> None:
     base.BaseHandler.content_security_policy = property(policy)
     base.BaseHandler.render = _render
     base.BaseHandler.exporter = property(_exporter)
+    base.BaseApiHandler.set_default_headers = _as_text
     handlers.SubmissionFilesHandler.get = _serve_nothing
 
 
@@ -101,9 +146,20 @@ def _nonce_of(handler: Any) -> str:
     return str(handler._workshop_nonce)
 
 
+@cache
+def _hashes() -> str:
+    """What nbgrader's templates have in attributes such as onclick, where no nonce helps: each may run as it is."""
+    from nbgrader.server_extensions.formgrader import handlers
+
+    files = [file for file in Path(handlers.template_path).rglob("*") if file.suffix in (".tpl", ".j2")]
+    found = {text for file in files for text in re.findall(r'(?i)\son[a-z]+="([^"{}]+)"', file.read_text("utf-8"))}
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in sorted(found)]
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
 def _policy(nonce: str) -> str:
     """No script runs but nbgrader's own, and nothing is asked of another machine."""
-    scripts = " ".join([f"'nonce-{nonce}'", "'unsafe-hashes'", *(f"'sha256-{known}'" for known in _HASHES)])
+    scripts = f"'nonce-{nonce}' 'unsafe-hashes' {_hashes()}"
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; font-src 'self'; "
         "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -168,6 +224,14 @@ def _exporter(handler: Any) -> SubmissionPage:
     _nonce.set(_nonce_of(handler))
     settings: Mapping[str, Any] = handler.settings
     return SubmissionPage(handlers.template_path, config=settings["nbgrader_formgrader"].config)
+
+
+def _as_text(handler: Any) -> None:
+    """nbgrader calls its JSON a page. It parses it from text itself, so that as JSON it would be parsed twice."""
+    from nbgrader.server_extensions.formgrader.base import BaseHandler
+
+    BaseHandler.set_default_headers(handler)
+    handler.set_header("Content-Type", "text/plain; charset=UTF-8")
 
 
 def _serve_nothing(handler: Any, *args: Any, **kwargs: Any) -> None:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -26,10 +26,10 @@ from typing import Any
 import yaml
 
 from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
-from .files import NotPlain, read_regular
+from .files import NotPlain, not_plain, read_regular
 from .grade import Assignment, Limits, Unreadable, read_submission, without_outputs
-from .owners import BLACKBOARD, CANVAS, MOODLE, Hints, Owner, Piece, owners_of, utc
-from .roster import People, check_roster
+from .owners import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, owners_of, utc
+from .roster import People, check_roster, look_alikes
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
@@ -49,7 +49,6 @@ class Came:
 
     origin: str  # the path in the folder or zip, for people to read; a zip in it counts as a folder
     content: bytes | None = None
-    timestamp: datetime | None = None  # nbgrader's own, from beside it; UTC, without a zone
     dated: float = 0.0  # seconds, as the zip says; nothing but its order among the others is believed
     trouble: str = ""  # of a zip: why it can't be read
     about: bytes = b""  # of a small text that a system puts beside the notebooks
@@ -166,17 +165,20 @@ def _files(root: Path, taken: Taken | None = None) -> list[Path]:
 def _read_folder(root: Path, taken: Taken) -> Iterator[Came]:
     for name, file in [(_readable(os.fsencode(file.relative_to(root))), file) for file in _files(root, taken)]:
         if SKIP.search(name) or not _kind(name):
-            yield Came(name, about=read_regular(file, LONGEST_ABOUT) if _is_about(name) and _regular(file) else b"")
+            yield Came(
+                name, about=read_regular(file, LONGEST_ABOUT, root) if _is_about(name) and _regular(file) else b""
+            )
             continue
         try:
-            content = read_regular(file, LARGEST_ZIP + 1 if _kind(name) == ".zip" else LARGEST_SUBMISSION + 1)
+            most = LARGEST_ZIP if _kind(name) == ".zip" else LARGEST_SUBMISSION
+            content = read_regular(file, most + 1, root)
         except NotPlain as error:
-            taken.problems.append(f"{name}: {error.what}, not read.")
+            yield Came(name, trouble=f"{name} is {error.what}; not taken.")
             continue
         if _kind(name) == ".zip":
             yield from _unpacked(name, content)
         else:
-            yield Came(name, content, read_timestamp(file.parent))
+            yield Came(name, content)
 
 
 def _readable(name: bytes) -> str:
@@ -221,7 +223,9 @@ def _read_zip(path: Path, taken: Taken) -> Iterator[Came]:
                     "Unpack it where it was made and pack it anew, or give the unpacked folder."
                 )
             for name, member in every:
-                if name not in wanted:
+                if _is_special(member):
+                    yield Came(name, trouble=f"{name} is a link or special file; not taken.")
+                elif name not in wanted:
                     yield Came(name, about=_about(archive, member) if _is_about(name) else b"")
                 elif _kind(name) == ".zip":
                     yield from _unpacked(name, _member(archive, member, path.name))
@@ -237,8 +241,13 @@ LONGEST_ABOUT = 8 << 20
 
 
 def _is_about(name: str) -> bool:
-    """Whether it is Gradescope's list of who handed in what, or nbgrader's time of handing in."""
-    return PurePosixPath(name).name in ("submission_metadata.yml", "timestamp.txt") and not SKIP.search(name)
+    """Whether it may be Gradescope's list of who handed in what."""
+    return PurePosixPath(name).name == "submission_metadata.yml" and not SKIP.search(name)
+
+
+def _is_special(member: zipfile.ZipInfo) -> bool:
+    """Whether a zip's member is a link, a pipe or a device: what it holds is where it leads."""
+    return stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG)
 
 
 def _about(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -306,7 +315,9 @@ def _unpacked(name: str, content: bytes) -> Iterator[Came]:
                     raise ClassError("needs a password")
                 for shown, member in every:
                     origin = f"{place}/{shown}"
-                    if not _kind(shown) or SKIP.search(shown):
+                    if _is_special(member):
+                        yield Came(origin, trouble=f"{origin} is a link or special file; not taken.")
+                    elif not _kind(shown) or SKIP.search(shown):
                         yield Came(origin, about=_about(inner, member) if _is_about(shown) else b"")
                     elif _kind(shown) == ".zip":
                         waiting.append((origin, _member(inner, member, place)))
@@ -406,6 +417,50 @@ class _Staged:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """nbgrader's own inbound folder. Students make folders of any name there: the disk knows whose, and since when."""
+
+    inbound: Path
+    check_owner: bool = True  # as nbgrader's ExchangeCollect has it: off where a hub's students are all one user
+
+    def forged(self, folder: str) -> str:
+        """Why a folder is not taken: another's name on it; nothing where all is well."""
+        match = EXCHANGE.match(folder)
+        owner = owner_of_file(self.inbound / folder) if match and self.check_owner else ""
+        if not match or owner in ("", match["id"]):
+            return ""
+        return (
+            f"{folder} belongs to the user {owner}, not to {match['id']}; not taken. (If all are one user here, "
+            "set c.ExchangeCollect.check_owner = False.)"
+        )
+
+    def later(self, origin: str) -> str:
+        """What to say of a notebook that the disk has from later than its folder's name says."""
+        match = EXCHANGE.match(origin.split("/", 1)[0])
+        said = utc(match["time"]) if match else None
+        changed = datetime.fromtimestamp((self.inbound / origin).lstat().st_ctime, UTC).replace(tzinfo=None)
+        if said is None or changed < said + SLACK:
+            return ""
+        return (
+            f"It says that it came at {said:%Y-%m-%d %H:%M} UTC, but was written or moved on the exchange's disk at "
+            f"{changed:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+SLACK = timedelta(minutes=10)
+
+
+def owner_of_file(path: Path) -> str:
+    """The user whose file it is; "" where that tells nothing: it is ours or the administrator's, who put it there."""
+    with suppress(ImportError, KeyError, OSError):
+        import pwd
+
+        owner = path.lstat().st_uid
+        return "" if owner in (0, os.getuid()) else pwd.getpwuid(owner).pw_name
+    return ""
+
+
 def take_in(
     paths: Sequence[Path],
     submitted: Path,
@@ -415,6 +470,7 @@ def take_in(
     hints: Hints | None = None,
     given: Collection[str] = (),
     strict: bool = False,
+    exchange: Exchange | None = None,
 ) -> Taken:
     """Bring the submissions at `paths` into `submitted`.
 
@@ -431,7 +487,8 @@ def take_in(
     best: dict[tuple[str, str], tuple[Found, _Staged]] = {}
     try:
         for number, path in enumerate(paths):
-            staged, others = _stage(path, staging / str(number), assignments, taken)
+            live = exchange if exchange and path == exchange.inbound else None
+            staged, others = _stage(path, staging / str(number), assignments, taken, live)
             owners = _owners(staged, others, replace(hints or Hints(), assignments=tuple(assignments)))
             answers = {one.came.origin: one.assignment for one in staged}
             whose = _people(owners, answers, people, taken)
@@ -452,28 +509,35 @@ def take_in(
             _store(submitted, replaced, student, assignment, found, one, people, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    taken.problems += people.told()
+    taken.problems += people.told() + look_alikes(student for student, _ in best)
     return taken
 
 
 def _stage(
-    path: Path, staging: Path, assignments: Mapping[str, Assignment], taken: Taken
+    path: Path,
+    staging: Path,
+    assignments: Mapping[str, Assignment],
+    taken: Taken,
+    exchange: Exchange | None = None,
 ) -> tuple[list[_Staged], list[Came]]:
     """Every notebook of a source, its bytes put aside on the disk; and its other files."""
     staged: list[_Staged] = []
     others: list[Came] = []
-    times: dict[PurePosixPath, datetime | None] = {}
     for came in read_source(path, taken):
-        content, place = came.content, PurePosixPath(came.origin)
+        content = came.content
+        if exchange and (why := exchange.forged(came.origin.split("/", 1)[0])):
+            if why not in taken.problems:
+                taken.problems.append(why)
+            continue
         if content is None:
             others.append(came)
-            if came.about and place.name == "timestamp.txt":
-                times[place.parent] = utc(came.about[:100].decode("utf-8", "replace"))
             continue
         notes: tuple[str, ...] = ()
         if len(content) > Limits.submission and len(slim := without_outputs(content)) < len(content):
             notes = (f"Its saved outputs ({(len(content) - len(slim)) / 1e6:.0f} MB) were left out.",)
             content = slim
+        if exchange and (late := exchange.later(came.origin)):
+            notes += (late,)
         file = staging / f"{len(staged)}.ipynb"
         write_atomically(file, content)
         assignment = _by_cells(content, assignments) or ""
@@ -484,23 +548,26 @@ def _stage(
         raise ClassError(
             f"No notebook (.ipynb) was found in {path}; is it the right file? Nothing was taken.{problems}"
         )
-    for at, one in enumerate(staged):  # a zip may hold what nbgrader wrote down beside each notebook
-        when = one.came.timestamp or times.get(PurePosixPath(one.came.origin).parent)
-        staged[at] = replace(one, came=replace(one.came, timestamp=when))
     return staged, others
 
 
 def _owners(staged: Sequence[_Staged], others: Sequence[Came], hints: Hints) -> dict[str, tuple[Owner, ...]]:
-    """Who handed in what, by path; with the times that nbgrader wrote down beside it."""
+    """Who handed in what, by path."""
     metadata: dict[str, Any] = {}
     for came in others:
-        if came.about and came.origin.endswith(".yml"):
+        if came.about and _lies_above(came.origin, [one.came.origin for one in staged]):
             with suppress(yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
                 read = yaml.safe_load(came.about)
                 metadata |= read if isinstance(read, dict) else {}
     pieces = [Piece(one.came.origin, True, one.assignment) for one in staged]
     pieces += [Piece(came.origin, bool(came.trouble)) for came in others if "__MACOSX" not in came.origin]
     return owners_of(pieces, replace(hints, metadata=metadata))
+
+
+def _lies_above(origin: str, notebooks: Iterable[str]) -> bool:
+    """Whether a file lies beside or above every notebook: one in a student's own folder tells nothing of others."""
+    above = PurePosixPath(origin).parent
+    return all(PurePosixPath(notebook).is_relative_to(above) for notebook in notebooks)
 
 
 def _people(
@@ -542,8 +609,9 @@ def _choose_newest(
             continue
         owner = owners[origin][0]
         for student in whose[origin]:
-            when = one.came.timestamp or owner.timestamp
-            found = Found(student, origin, b"", when, owner.late, owner.attempt, owner.declared, one.came.dated)
+            found = Found(
+                student, origin, b"", owner.timestamp, owner.late, owner.attempt, owner.declared, one.came.dated
+            )
             taken.students.add(student)
             assignment = one.assignment or _by_name(found, assignments)
             if assignment is None:
@@ -561,7 +629,7 @@ def _choose_newest(
 
 
 CLUTTER = re.compile(
-    r"(^|/)(\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
+    r"(^|/)(\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
 )
 SHOWN = 5  # names of files
 
@@ -614,12 +682,15 @@ def _store(
     taken: Taken,
 ) -> None:
     folder = submitted / student / assignment
+    if folder.is_symlink() or folder.parent.is_symlink():
+        taken.leave(student, f"{folder} is a link to another's folder; nothing was put there.")
+        return
     target = folder / f"{assignment}.ipynb"
     kept = one.file.with_suffix("")
     _put(kept, assignment, one.file, found.timestamp)
     there = list(people.came.get(f"{student}/{assignment}", [0.0, 0, 0.0]))
     if folder.exists():
-        if when := read_timestamp(folder):
+        if when := read_timestamp(folder, submitted):
             there[0] = when.replace(tzinfo=UTC).timestamp()
         same = _regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / target.name).read_bytes()
         if is_older(found.order, there):
@@ -631,7 +702,7 @@ def _store(
     _note_names(found, one, student, assignment, taken)
     people.came[f"{student}/{assignment}"] = found.order
     if folder.exists():
-        if same and (found.timestamp is None or read_timestamp(folder) == found.timestamp):
+        if same and (found.timestamp is None or read_timestamp(folder, submitted) == found.timestamp):
             taken.unchanged += 1
             return
         taken.fresh.add((student, assignment))
@@ -687,7 +758,7 @@ def find_jobs(
     """
     jobs: list[Job] = []
     notes: dict[tuple[str, str], list[str]] = {}
-    for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir() and not entry.is_symlink()):
+    for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir()):
         if student.name.startswith("."):
             continue
         if not student.name.isprintable():
@@ -696,20 +767,25 @@ def find_jobs(
             )
         for name, assignment in assignments.items():
             folder = student / name
-            if not folder.is_dir() or folder.is_symlink():
+            if not folder.is_dir():
                 continue
-            path, said = _choose(folder, name, assignment)
-            jobs.append(Job(student.name, name, path))
+            if student.is_symlink() or folder.is_symlink():
+                path, said = None, ["The folder is a link to another, which is not followed."]
+            else:
+                path, said = _choose(folder, name, assignment)
+            jobs.append(Job(student.name, name, path, submitted))
             if said:
                 notes[student.name, name] = said
     return jobs, notes
 
 
 def _regular(path: Path) -> bool:
+    """Whether there is a file under this name, and under no other."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        about = path.lstat()
     except OSError:
         return False
+    return stat.S_ISREG(about.st_mode) and about.st_nlink == 1
 
 
 def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | None, list[str]]:
@@ -721,8 +797,8 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
         for path in _files(folder)
         if path.suffix == ".ipynb" and _regular(path) and not SKIP.search(path.as_posix())
     ]
-    if exact.is_symlink():
-        return None, ["The notebook is a link to another file, which is not followed."]
+    if why := not_plain(exact, folder):
+        return None, [f"The notebook is {why}, which is not followed. If a copy of yours made it so, copy it anew."]
     if not candidates:
         return None, ["No notebook was handed in."]
 

@@ -19,6 +19,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from pygments.token import STANDARD_TYPES
 
+from .messages import printable
+
 LONGEST_TEXT = 20_000  # characters of one cell; to set more of them well could take minutes, if somebody means it to
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -66,6 +68,11 @@ def sanitised(markup: str) -> str:
     What is left is text, tables, links to the web, pictures that the page itself holds, maths, and colours of code.
     """
     return str(_sanitiser.clean(markup))
+
+
+def plain_name(name: str) -> str:
+    """A person's name as the gradebook takes it: pages of nbgrader's that we can't mend put it in as HTML."""
+    return " ".join(printable(re.sub(r"[<>\"`]|&(?=\S)", " ", name)).split())[:200]
 
 
 # --- maths and markdown ---

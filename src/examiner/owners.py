@@ -540,7 +540,7 @@ def owners_of(pieces: Sequence[Piece], hints: Hints) -> dict[str, tuple[Owner, .
 
     Raises a ClassError that shows the levels of the names where it can't be told which of them names the student.
     """
-    pieces = [piece for piece in pieces if not (piece.path.startswith("/") or ".." in piece.path.split("/"))]
+    pieces = [piece for piece in pieces if not re.match(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)", piece.path, re.DOTALL)]
     if hints.student:
         return {piece.path: (Owner(hints.student),) for piece in pieces}
     notebooks = [piece for piece in pieces if piece.notebook] or pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -169,6 +170,7 @@ def check_roster(roster: Mapping[str, Enrolled], students: Collection[str]) -> N
 
 FORMULA = "=+-@"  # what begins so, a spreadsheet computes
 LONGEST_ID = 128  # bytes
+WINDOWS_OWN = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def valid_id(student: str) -> bool:
@@ -181,23 +183,41 @@ def valid_id(student: str) -> bool:
         and not re.search(r'[/\\*?\[\]<>|":]', student)
         and student.isprintable()
         and student[0] not in FORMULA
+        and student[-1] not in ". "  # which Windows drops: it would be another's folder
+        and not (os.name == "nt" and WINDOWS_OWN.fullmatch(student))
     )
 
 
 def made_valid(student: str) -> str:
     """The nearest id that can be one: `_` for what can't stand in it; "" where nothing is left."""
-    text = "".join(c for c in unicodedata.normalize("NFC", student) if c.isprintable())
-    text = re.sub(r'[/\\*?\[\]<>|":]', "_", text).strip()
+    text = "".join(c if c.isprintable() else "_" for c in unicodedata.normalize("NFC", student))
+    text = re.sub(r'[/\\*?\[\]<>|":]|^ +| +$', "_", text)  # in its place: without it, it could be another's id
     if text and (text[0] in FORMULA or text[0] == "."):
         text = f"_{text}"
     while len(text.encode()) > LONGEST_ID:
         text = text[:-1]
+    if text.endswith((".", " ")):
+        text = f"{text[:-1]}_"
     return text if valid_id(text) and re.search(r"\w", text.replace("_", "")) else ""
 
 
 def fold(text: str) -> str:
-    """An id in one form: case, and which of Unicode's ways it is written in, make nobody another."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
+    """An id in one form: case, and which of Unicode's ways an accent is written in, make nobody another.
+
+    Letters that only look alike do: whoever calls himself so would take another's place.
+    """
+    return re.sub(" +", " ", unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())).strip(" ")
+
+
+def look_alikes(students: Iterable[str]) -> list[str]:
+    """What to say of ids that differ only in the form of letters, as full-width ones do."""
+    seen: dict[str, str] = {}
+    told = []
+    for student in sorted(students):
+        other = seen.setdefault(fold(unicodedata.normalize("NFKC", student)), student)
+        if fold(other) != fold(student):
+            told.append(f"{other} and {student} differ only in the form of letters; are they one person?")
+    return told
 
 
 def _composed(text: str) -> str:
@@ -298,7 +318,7 @@ class People:
         """Learn which names several people of a source bear, by what each handed in: those names name nobody."""
         ids: dict[tuple[str, str], set[str]] = defaultdict(set)
         for owner, assignment in owners:
-            for key in name_keys(owner.name):
+            for key in name_keys(owner.name) or (set() if owner.system else name_keys(owner.student)):
                 ids[key, assignment].add(fold(owner.student))
         self._crowded = {key for (key, _), some in ids.items() if len(some) > 1}
 
