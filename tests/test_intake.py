@@ -474,3 +474,18 @@ def test_canvass_own_gradebook_is_a_roster(tmp_path: Path) -> None:
     )
     roster = read_roster(tmp_path / "canvas.csv", ["Tuesday 12:00–13:00 AH211"])
     assert set(roster) == {"4711"} and roster["4711"].others == ("u101", "alovelace")
+
+
+def test_names_in_the_letters_of_chinese_windows_are_read_and_told(tmp_path: Path) -> None:
+    made = export(tmp_path / "made.zip", {"XXXX/mini.ipynb": ANSWER, "bob/mini.ipynb": ANSWER}).read_bytes()
+    (tmp_path / "class.zip").write_bytes(made.replace(b"XXXX", "\u674e\u96f7".encode("gbk")))
+    taken = intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
+    assert students(tmp_path) == {"\u674e\u96f7", "bob"} and "does not say in which letters" in taken.problems[0]
+
+
+def test_a_class_zip_with_a_password_is_refused_in_plain_words(tmp_path: Path) -> None:
+    locked = bytearray(export(tmp_path / "class.zip", {"ada/mini.ipynb": ANSWER}).read_bytes())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "class.zip").write_bytes(bytes(locked))
+    with pytest.raises(ClassError, match="needs a password"):
+        intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)

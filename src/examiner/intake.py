@@ -193,8 +193,21 @@ def _name_in_zip(member: zipfile.ZipInfo) -> str:
     """A member's name, with / whatever packed it; it may be UTF-8 even where the zip does not say so."""
     name = member.filename
     with suppress(UnicodeError):
-        name = name if member.flag_bits & 0x800 else name.encode("cp437").decode()
+        name = name if member.flag_bits & 0x800 else _decoded(name.encode("cp437"))
     return name.replace("\\", "/")
+
+
+LETTERS = ("utf-8", "cp437", "gb18030", "cp932", "cp949", "cp1252")  # what packers write without saying so
+
+
+def _decoded(raw: bytes) -> str:
+    """A name in the first of these encodings by which all that is no ASCII in it is letters."""
+    for encoding in LETTERS:
+        with suppress(UnicodeDecodeError):
+            name = raw.decode(encoding)
+            if encoding == "utf-8" or all(c.isascii() or c.isalpha() for c in name):
+                return name
+    return raw.decode("cp437")
 
 
 def _date_in_zip(member: zipfile.ZipInfo) -> float:
@@ -217,10 +230,10 @@ def _read_zip(path: Path, taken: Taken) -> Iterator[Came]:
                 raise ClassError(
                     f"{path.name} needs a password. Unpack it first and give the folder. Nothing was taken."
                 )
-            if any("\ufffd" in name or _garbled(member) for name, member in every):
+            if guessed := [name for name, member in every if _is_guessed(member)]:
                 taken.problems.append(
-                    f"{path.name} does not say in which letters its names are written, so they may look garbled. "
-                    "Unpack it where it was made and pack it anew, or give the unpacked folder."
+                    f"{path.name} does not say in which letters its names are written; they were read as in "
+                    f"{guessed[0]}. If that is wrong, pack it anew where it was made, or give the unpacked folder."
                 )
             for name, member in every:
                 if _is_special(member):
@@ -255,7 +268,7 @@ def _about(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         return stream.read(LONGEST_ABOUT)
 
 
-def _garbled(member: zipfile.ZipInfo) -> bool:
+def _is_guessed(member: zipfile.ZipInfo) -> bool:
     """Whether a member's name is neither said to be UTF-8 nor is, and holds more than plain letters."""
     if member.flag_bits & 0x800 or member.filename.isascii():
         return False
