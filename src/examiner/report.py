@@ -545,7 +545,7 @@ class Summary:
         """What the report says of one assignment."""
         most = sum(cell.points for cell in self.assignments[name].graded)
         means = [(question, statistics.fmean(scores)) for question, scores in _scores(rows).items()]
-        seconds = [row.seconds for row in rows]
+        seconds = [row.seconds for row in rows if row.seconds] or [0.0]  # a row of an earlier run took none
         return {
             "name": name,
             "rows": rows,
