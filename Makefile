@@ -43,12 +43,15 @@ for-tests:
 
 # --- the course ---
 
-grade: for-grading ## grade submitted/ (a sample class if there is none): marks, feedback, report. ARGS="--help" tells more
-	@test -n "$$(ls submitted 2>/dev/null)" || $(MAKE) --no-print-directory sample-class
-	@$(BIN)/workshop grade $(ARGS)
+# The sample class has a course of its own, so that it never meets a real one.
+SAMPLE = $(if $(strip $(ARGS) $(wildcard submitted/*)),,yes)
 
-sample-class: for-grading ## put what fourteen typical students hand in into submitted/
-	@$(BIN)/python tests/sample_class.py .
+grade: for-grading ## grade submitted/ (or else a sample class, in build/sample-class). ARGS="--help" tells more
+	@$(if $(SAMPLE),$(BIN)/python tests/sample_class.py build/sample-class)
+	@$(BIN)/workshop grade $(if $(SAMPLE),--course build/sample-class,$(ARGS))
+
+sample-class: for-grading ## what fourteen typical students hand in, in a course of its own: build/sample-class
+	@$(BIN)/python tests/sample_class.py build/sample-class
 
 student-bundle: for-grading ## what to hand out, as a folder and a zip: build/student-bundle
 	@$(BIN)/workshop student-bundle $(ARGS)

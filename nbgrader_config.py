@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import nbgrader
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearHiddenTests,
@@ -16,7 +15,7 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 
-import examiner
+from examiner.guard import guard
 
 c = get_config()  # noqa: F821
 
@@ -48,17 +47,11 @@ c.GenerateAssignment.preprocessors = [
 c.GenerateFeedback.preprocessors = ["examiner.gradebook.GetMarks"]
 c.GenerateFeedback.exporter_class = "examiner.report.FeedbackExporter"
 
-# So does formgrader's page for marking by hand.
-templates = Path(examiner.__file__).parent / "templates"
-formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
-c.HTMLExporter.template_name = "workshop_formgrade"
-c.HTMLExporter.extra_template_basedirs = [str(templates), str(formgrader)]
-c.HTMLExporter.filters = {  # and runs no HTML of a student's, nor is it held up by a student's text
-    "markdown2html": "examiner.report.safe_markdown",
-    "highlight_code": "examiner.report.code_html",
-}
-
 # `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner.
 c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
 c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
 c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+
+# Links among a submission's files are not followed, and in formgrader nothing of a student's is markup or runs.
+c.ExchangeFactory.collect = "examiner.guard.Collect"
+guard()

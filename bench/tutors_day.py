@@ -92,7 +92,7 @@ def main(count: int) -> None:
         for title in ("first run", "second run"):
             wall, used, most = measured(command, course)
             print(f"{title:12}{wall:9.1f}{used:9.1f}{most:7.0f}", flush=True)
-        with open(course / "grades.csv", newline="") as file:
+        with open(course / "grades.csv", newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         pages = len(list((course / "feedback").rglob("*.html")))
         with zipfile.ZipFile(course / "feedback.zip") as archive:

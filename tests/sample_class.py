@@ -1,6 +1,6 @@
 """Make the sample class: what fourteen typical students would hand in, from release/ and the answers in source/.
 
-    python tests/sample_class.py COURSE    writes COURSE/submitted/
+    python tests/sample_class.py FOLDER    writes a course with it into FOLDER: never into the course itself
 
 Nothing is kept that could go stale: each notebook is the release with the reference answers filled in, but for the
 cells in which its student does something else.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +251,32 @@ def make(course: Path, students: list[str] | None = None) -> list[Path]:
     return written
 
 
+OF_THE_COURSE = ("nbgrader_config.py", "source", "release", "slides/course.yml")
+
+
+def make_course(course: Path, folder: Path) -> list[Path]:
+    """A course of its own in `folder`, as `course` is, with the sample class in its submitted/; the notebooks.
+
+    What an earlier call made is made anew; marks and the gradebook stay, as for a real class.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MADE).exists():
+        raise SystemExit(f"{folder} holds something else than a sample class; name a new folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MADE).write_text("Made by tests/sample_class.py: the sample class, in a course of its own.\n")
+    for name in OF_THE_COURSE:
+        there, copy_of = folder / name, course / name
+        if copy_of.is_dir():
+            shutil.copytree(copy_of, there, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        else:
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(copy_of, there)
+    return make(folder)
+
+
+MADE = "SAMPLE_CLASS"
+
 if __name__ == "__main__":
-    made = make(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
-    print(f"Made the sample class: {len(made)} notebooks of {len(STUDENTS)} students in submitted/.")
+    root = Path(__file__).resolve().parent.parent
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else root / "build" / "sample-class"
+    made = make_course(root, target)
+    print(f"Made the sample class: {len(made)} notebooks of {len(STUDENTS)} students in {target}/submitted.")

@@ -35,7 +35,7 @@ def scores(root: Path) -> dict[str, dict[str, float]]:
 
 
 def rows(root: Path, name: str) -> list[dict[str, str]]:
-    with open(root / name, newline="") as file:
+    with open(root / name, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

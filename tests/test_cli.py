@@ -18,7 +18,7 @@ COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Fr
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

@@ -8,12 +8,16 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dateutil import tz
 
 from examiner import intake
 from examiner.class_ import ClassError, write_atomically
 from examiner.grade import Assignment
+from examiner.owners import Hints
+from examiner.roster import Enrolled, People, check_roster, read_roster
 from mini_course import answered, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
@@ -30,7 +34,7 @@ def zipped(path: Path, files: dict[str, str | bytes]) -> Path:
 
 def take(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[intake.Taken, Path]:
     source = zipped(tmp_path / "export.zip", files)
-    return intake.take_in(source, tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
+    return intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         for content in (ANSWER, json.dumps(answered(double="return x"))):
             archive.writestr("a_1_2_mini.ipynb", content)
-    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert "Several notebooks came" in taken.notes["1", "mini"][0]
 
 
@@ -90,7 +94,7 @@ def test_names_are_read_as_utf_8_where_the_zip_does_not_say_so(tmp_path: Path) -
     zipped(tmp_path / "export.zip", {"ZZ X_7_assignsubmission_file_/mini.ipynb": ANSWER})
     content = (tmp_path / "export.zip").read_bytes().replace(b"ZZ", "ë".encode())
     (tmp_path / "export.zip").write_bytes(content)
-    taken = intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.names == {"7": "ë X"}
 
 
@@ -98,7 +102,7 @@ def test_a_folder_named_in_another_encoding_is_taken_in(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/class/M\xfcller"
     os.makedirs(folder)
     Path(os.fsdecode(folder), "mini.ipynb").write_text(ANSWER)
-    taken = intake.take_in(tmp_path / "class", tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = intake.take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.students == {"Müller"}
 
 
@@ -157,7 +161,7 @@ def test_the_worked_notebook_counts_and_not_the_fresh_copy_beside_it(tmp_path: P
 def test_a_stranger_to_the_roster_leaves_all_as_it_was(tmp_path: Path) -> None:
     export = zipped(tmp_path / "export.zip", {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": ANSWER})
     with pytest.raises(ClassError, match="Not on the roster, but handed in: eve"):
-        intake.take_in(export, tmp_path / "submitted", tmp_path, MINI, {"ada": intake.Enrolled("ada")})
+        intake.take_in([export], tmp_path / "submitted", tmp_path, MINI, People({"ada": Enrolled("ada")}), strict=True)
     assert not list((tmp_path / "submitted").iterdir())
 
 
@@ -196,7 +200,7 @@ def test_a_disk_that_fills_up_leaves_all_as_it_was(tmp_path: Path, monkeypatch: 
 def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(ClassError, match=r"neither a folder nor a zip|can't be read"):
-        intake.take_in(tmp_path / "export.zip", tmp_path / "submitted", tmp_path / "replaced", MINI)
+        intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
 
 
 def test_a_resubmission_replaces_and_the_earlier_one_is_kept(tmp_path: Path) -> None:
@@ -239,7 +243,7 @@ def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
         "Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig"
     )
     sessions = ["Tuesday 12:00–13:00 AH211", "Friday 14:15–15:15 AH211"]
-    found = intake.read_roster(roster, sessions)
+    found = read_roster(roster, sessions)
     assert [found["007"].session, found["008"].session] == [sessions[1], sessions[0]]
     assert found["007"].last_name == "Bond"
 
@@ -256,7 +260,7 @@ def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
 def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(ClassError, match=says):
-        intake.read_roster(tmp_path / "roster.csv", ["Tuesday"])
+        read_roster(tmp_path / "roster.csv", ["Tuesday"])
 
 
 @pytest.mark.parametrize(
@@ -275,21 +279,213 @@ def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says:
 def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, student: str, first: str) -> None:
     (tmp_path / "roster.csv").write_text(text)
     sessions = ["Tuesday 12:00–13:00 AH211", "Tuesday 12:00–13:00 AH108"]
-    (row,) = intake.read_roster(tmp_path / "roster.csv", sessions).values()
+    (row,) = read_roster(tmp_path / "roster.csv", sessions).values()
     assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
 
 
 def test_a_roster_with_another_kind_of_id_is_hinted_at() -> None:
     with pytest.raises(ClassError, match="99 is the first id on it; are these the same kind"):
-        intake.check_roster({"99": intake.Enrolled("99")}, ["ada", "bob"])
+        check_roster({"99": Enrolled("99")}, ["ada", "bob"])
 
 
 def test_a_roster_in_another_encoding_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_bytes("student_id\nMüller\n".encode("latin-1"))
     with pytest.raises(ClassError, match="no CSV in UTF-8"):
-        intake.read_roster(tmp_path / "roster.csv")
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_strangers_are_named(tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="eve"):
-        intake.check_roster({"ada": intake.Enrolled("ada")}, ["ada", "eve"])
+        check_roster({"ada": Enrolled("ada")}, ["ada", "eve"])
+
+
+# --- one person, one student ---
+
+
+def export(path: Path, files: dict[str, str | bytes], **dates: tuple[int, int, int, int, int, int]) -> Path:
+    """A zip whose members bear dates: `d1=(2017, ...)` is the first member's."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, (name, content) in enumerate(files.items(), 1):
+            archive.writestr(zipfile.ZipInfo(name, dates.get(f"d{number}", (2017, 8, 28, 0, 0, 0))), content)
+    return path
+
+
+def take_one(tmp_path: Path, people: People, files: dict[str, str | bytes], **dates: Any) -> intake.Taken:
+    source = export(tmp_path / "export.zip", files, **dates)
+    people.problems.clear()
+    return intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, people)
+
+
+def students(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "submitted").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Ada Lovelace_101_assignsubmission_file_/mini.ipynb", "Ada Lovelace_245_assignsubmission_file_/mini.ipynb"),
+        ("Week 5/Ada Lovelace - mini.ipynb", "Ada Lovelace_245_assignsubmission_file_/mini.ipynb"),
+        ("Ada Lovelace_101_assignsubmission_file_/mini.ipynb", "lovelaceada_4711_90210_mini.ipynb"),
+        ("Ada/mini.ipynb", "ada/mini.ipynb"),
+        ("Zo\u00eb/mini.ipynb", "Zoe\u0308/mini.ipynb"),
+    ],
+)
+def test_one_person_is_one_student_in_two_exports(tmp_path: Path, first: str, second: str) -> None:
+    people = People()
+    for name in (first, second):
+        take_one(tmp_path, people, {name: ANSWER})
+    assert len(students(tmp_path)) == 1
+
+
+def test_two_of_one_name_are_two_students(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {f"Wei Zhang_{i}_assignsubmission_file_/mini.ipynb": ANSWER for i in (1, 2)}
+    take_one(tmp_path, People(), files)
+    assert students(tmp_path) == {"1", "2"}
+
+
+def test_a_number_that_is_now_anothers_makes_nobody_another(tmp_path: Path) -> None:
+    people = People()
+    take_one(tmp_path, people, {"Ada Lovelace_101_assignsubmission_file_/mini.ipynb": ANSWER})
+    taken = take_one(tmp_path, people, {"Bob Bee_101_assignsubmission_file_/mini.ipynb": OTHER})
+    assert students(tmp_path) == {"101", "101 Bob Bee"} and "two people" in taken.problems[0]
+
+
+ROSTER = {"u1": Enrolled("u1", "", "Ada", "Lovelace", "ada@uni.edu", ("4711",)), "u2": Enrolled("u2", team="Team 3")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "U1/mini.ipynb",
+        "Ada Lovelace_9_assignsubmission_file_/mini.ipynb",
+        "x_4711_9_mini.ipynb",
+        "lovelaceada_99_9_mini.ipynb",
+        "ada@uni.edu/mini.ipynb",
+        "Lovelace, Ada/mini.ipynb",
+    ],
+)
+def test_the_roster_says_who_it_is(tmp_path: Path, name: str) -> None:
+    take_one(tmp_path, People(ROSTER), {name: ANSWER})
+    assert students(tmp_path) == {"u1"}
+
+
+def test_a_teams_notebook_is_each_members(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("came_as,student_id\nTeam 7,u1\nTeam 7,u2\n")
+    people = People(ROSTER)
+    people.learn(tmp_path / "people.csv")
+    people.write(tmp_path / "people.json")
+    remembered = People.read(tmp_path / "people.json", ROSTER)
+    take_one(tmp_path, remembered, {"Team 7/mini.ipynb": ANSWER})
+    assert students(tmp_path) == {"u1", "u2"}
+
+
+def test_a_team_of_the_roster_is_its_members(tmp_path: Path) -> None:
+    take_one(tmp_path, People(ROSTER), {"Team_3_4711_90210_mini.ipynb": ANSWER, "team 3/mini.ipynb": ANSWER})
+    assert "u2" in students(tmp_path)
+
+
+def test_people_without_names_under_new_numbers_are_told(tmp_path: Path) -> None:
+    people = People()
+    take_one(tmp_path, people, {"Participant_1_assignsubmission_file_/mini.ipynb": ANSWER})
+    people.nameless.clear()
+    taken = take_one(tmp_path, people, {"Participant_7_assignsubmission_file_/mini.ipynb": ANSWER})
+    assert "say who is who with --people" in taken.problems[0]
+
+
+def test_an_id_that_cannot_be_one_still_has_a_row(tmp_path: Path) -> None:
+    taken = take_one(
+        tmp_path, People(), {"=1+1/mini.ipynb": ANSWER, "a?b/mini.ipynb": ANSWER, "cat/mini.ipynb": ANSWER}
+    )
+    assert students(tmp_path) == {"_=1+1", "a_b", "cat"} and "'a?b' can't be an id" in taken.problems[1]
+
+
+# --- nothing lost ---
+
+OLD, NEW = "W5_ada_attempt_2017-08-28-13-05-22_mini.ipynb", "W5_ada_attempt_2017-08-29-09-00-00_mini.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [(NEW, OLD), ("adal_47_902_mini-2.ipynb", "adal_47_901_mini-1.ipynb"), ("ada/mini.ipynb", "ada/mini.ipynb")],
+)
+def test_the_newest_attempt_counts_whichever_export_comes_first(tmp_path: Path, new: str, old: str) -> None:
+    people = People()
+    take_one(tmp_path, people, {new: OTHER}, d1=(2017, 8, 29, 0, 0, 0))
+    taken = take_one(tmp_path, people, {old: ANSWER}, d1=(2017, 8, 28, 0, 0, 0))
+    (stored,) = (tmp_path / "submitted").rglob("*.ipynb")
+    assert stored.read_text() == OTHER and "older attempt" in next(iter(taken.notes.values()))[0]
+    assert [path.read_text() for path in (tmp_path / "replaced").rglob("*.ipynb")] == [ANSWER]
+
+
+def test_two_sources_are_both_taken_and_the_newer_counts(tmp_path: Path) -> None:
+    sources = [
+        export(tmp_path / "1.zip", {NEW: OTHER}),
+        export(tmp_path / "2.zip", {OLD: ANSWER, OLD.replace("ada", "bob"): ANSWER}),
+    ]
+    intake.take_in(sources, tmp_path / "submitted", tmp_path / "replaced", MINI)
+    assert students(tmp_path) == {"ada", "bob"}
+    assert (tmp_path / "submitted" / "ada" / "mini" / "mini.ipynb").read_text() == OTHER
+
+
+def test_a_time_without_a_zone_is_the_courses(tmp_path: Path) -> None:
+    zone = tz.gettz("Australia/Melbourne")
+    source = export(tmp_path / "export.zip", {"W5_ada_attempt_2017-08-28-16-00-00_mini.ipynb": ANSWER})
+    intake.take_in([source], tmp_path / "submitted", tmp_path, MINI, hints=Hints(zone=zone))
+    assert str(intake.read_timestamp(tmp_path / "submitted" / "ada" / "mini")) == "2017-08-28 06:00:00"
+
+
+def test_names_with_backslashes_are_paths(tmp_path: Path) -> None:
+    inner = export(
+        tmp_path / "in.zip",
+        {"__MACOSX\\._mini.ipynb": "junk", "w\\.ipynb_checkpoints\\mini.ipynb": OTHER, "w\\mini.ipynb": ANSWER},
+    )
+    take_one(tmp_path, People(), {"class\\ada\\work.zip": inner.read_bytes(), "class\\bob\\mini.ipynb": ANSWER})
+    assert students(tmp_path) == {"ada", "bob"}
+    assert (tmp_path / "submitted" / "ada" / "mini" / "mini.ipynb").read_text() == ANSWER
+
+
+def test_a_notebook_that_is_large_by_its_outputs_is_read_without_them(tmp_path: Path) -> None:
+    notebook = answered()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [{"output_type": "stream", "name": "stdout", "text": 'x"]},{["' * 500_000}]
+    taken = take_one(tmp_path, People(), {"ada/what ever.ipynb": json.dumps(notebook), "bob/mini.ipynb": ANSWER})
+    stored = tmp_path / "submitted" / "ada" / "mini" / "mini.ipynb"
+    assert [c["source"] for c in json.loads(stored.read_bytes())["cells"]] == [c.source for c in notebook.cells]
+    assert stored.stat().st_size < 20_000 and "outputs (30 MB) were left out" in taken.notes["ada", "mini"][1]
+
+
+def test_what_lies_beside_a_notebook_is_named(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "ada/mini.ipynb": ANSWER,
+        "ada/helper.py": "",
+        "ada/gradcheck.py": "",
+        "bob/mini.ipynb": ANSWER,
+    }
+    source = export(tmp_path / "export.zip", files)
+    taken = intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, given={"gradcheck.py"})
+    assert taken.notes == {("ada", "mini"): ["Handed in as well, and not used: ada/helper.py."]}
+
+
+def test_canvass_own_gradebook_is_a_roster(tmp_path: Path) -> None:
+    (tmp_path / "canvas.csv").write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section,Week 5 (778899)\n,,,,,Manual Posting\n    Points Possible,,,,,58\n"
+        '"Lovelace, Ada",4711,u101,alovelace,Tue 12:00-13:00 AH211 and All,\n"Student, Test",4799,,abc123,Tue,\n'
+    )
+    roster = read_roster(tmp_path / "canvas.csv", ["Tuesday 12:00–13:00 AH211"])
+    assert set(roster) == {"4711"} and roster["4711"].others == ("u101", "alovelace")
+
+
+def test_names_in_the_letters_of_chinese_windows_are_read_and_told(tmp_path: Path) -> None:
+    made = export(tmp_path / "made.zip", {"XXXX/mini.ipynb": ANSWER, "bob/mini.ipynb": ANSWER}).read_bytes()
+    (tmp_path / "class.zip").write_bytes(made.replace(b"XXXX", "\u674e\u96f7".encode("gbk")))
+    taken = intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
+    assert students(tmp_path) == {"\u674e\u96f7", "bob"} and "does not say in which letters" in taken.problems[0]
+
+
+def test_a_class_zip_with_a_password_is_refused_in_plain_words(tmp_path: Path) -> None:
+    locked = bytearray(export(tmp_path / "class.zip", {"ada/mini.ipynb": ANSWER}).read_bytes())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "class.zip").write_bytes(bytes(locked))
+    with pytest.raises(ClassError, match="needs a password"):
+        intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)

@@ -7,13 +7,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from examiner import report
 from examiner.class_ import no_submission
 from examiner.grade import Assignment, CellOutput, Mark, Result
 from examiner.gradebook import Marked, marked_notebook
-from examiner.report import Summary, folded, markdown_to_html, math_to_mathml, shape_of
+from examiner.markup import harmless, markdown_to_html, math_to_mathml, plain_name, python_to_html, sanitised
+from examiner.report import Summary, folded, shape_of
+from hostile_page import hostile_notebook, with_outputs
 from mini_course import answered, source_notebook
 
 MINI = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
@@ -68,6 +71,62 @@ def test_maths_is_mathml_and_nothing_else(tex: str) -> None:
 def test_a_students_markdown_can_run_and_load_nothing() -> None:
     page = markdown_to_html("<img src=x onerror=alert(1)> [a](javascript:b) ![c](http://d.e/f.png) <script>g</script>")
     assert not re.search(r"<(img|script)|javascript:|http://d", page)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<p id="explain" name="explain" class="full-credit nbgrader_cell" style="position:fixed" data-link="/x">t</p>',
+        '<div onclick="x()" onmouseover=x() tabindex=1 accesskey=x contenteditable draggable=true hidden>t</div>',
+        '<a href="/formgrader/api" target="_top" download ping="http://x">t</a><a href="#explain">t</a>',
+        '<a href="JaVaScRiPt:x()">t</a><a href=" data:text/html,x">t</a><a href="//x.y">t</a>',
+        '<form action="/x"><input id=explain><button>t</button><select><option>t</select><textarea>t</textarea></form>',
+        '<label for="explain">t</label><fieldset>t</fieldset><dialog open>t</dialog><summary slot=x>t</summary>',
+        '<svg><style>*{}</style><script>x</script><a xlink:href="javascript:x">t</a><use href="#x"/></svg>',
+        '<iframe srcdoc="x"></iframe><object data="x"></object><embed src=x><frame><portal></portal>',
+        '<img src="data:image/svg+xml;base64,AAAA"><img src="http://x/y.png"><img src=x srcset="y 2x" onerror=x>',
+        '<img src="data:image/png;base64,AA#" onerror=x"><picture><source srcset=x></picture><video src=x>t</video>',
+        '<meta http-equiv=refresh content="0;url=x"><base href="x"><link rel=stylesheet href=x><style>*{}</style>',
+        "<math href='javascript:x' id=a class=b><mi style='x' xlink:href='x'>t</mi><mspace width='-9em'/></math>",
+        "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=x onerror=x&gt;'>",
+        "<noscript><p title='</noscript><img src=x onerror=x>'></noscript><template><img onerror=x></template>",
+        "<plaintext>t <xmp><img onerror=x></xmp> <!-- <img onerror=x> --> <![CDATA[<img onerror=x>]]> <?x <img>?>",
+        "<math><annotation-xml encoding='text/html'><img src=x onerror=x></annotation-xml></math><mspace width=999px>",
+    ],
+)
+def test_what_is_sanitised_acts_loads_and_names_nothing(markup: str) -> None:
+    for tag in re.findall(r"<[^>]*>", sanitised(markup)):
+        assert not re.search(r"(?i)\b(id|name|style|for|slot|tabindex|target|srcset|data-\w+|on\w+)=", tag), tag
+        assert not re.search(r"(?i)<(script|style|svg|iframe|object|embed|form|input|button|label|meta|base|link)", tag)
+        assert not re.search(r"(?i)\b(src|href|class|width|height)=", tag), tag
+
+
+def test_what_people_read_stays() -> None:
+    text = "# A *b* **c** ~~d~~ `e`\n\n1. one\n\n> quote\n\n| x | y |\n|---|---|\n| 1 | $\\frac{a}{b}$ |\n\n[f](https://g.h)"
+    page = markdown_to_html(text + " ![i](data:image/png;base64,AAAA)\n\n```python\ndef j(): return 1\n```")
+    for tag in ("h1", "em", "strong", "del", "code", "ol", "blockquote", "table", "mfrac", "pre"):
+        assert f"<{tag}>" in page
+    assert '<a href="https://g.h" rel="noopener noreferrer">f</a>' in page
+    assert '<img src="data:image/png;base64,AAAA"' in page and '<span class="k">def</span>' in page
+
+
+def test_code_is_coloured_and_never_markup() -> None:
+    shown = python_to_html("x = '</pre><script>' # <img onerror=x>")
+    assert "<script" not in shown and "<img" not in shown and '<span class="o">=</span>' in shown
+
+
+def test_of_a_whole_notebook_nothing_is_left_that_a_template_would_put_into_a_page() -> None:
+    nb = nbformat.from_dict(with_outputs(json.loads(json.dumps(hostile_notebook()))))
+    shown = json.dumps(harmless(nb))
+    assert all(cell.cell_type in ("code", "markdown") and re.fullmatch(r"cell-\d+", cell.id) for cell in nb.cells)
+    assert not re.search(r"celltag|attachments|widget|javascript\"|svg\+xml\"|isolated|\"tags\"|\"title\"", shown)
+    names = [cell.metadata.nbgrader.grade_id for cell in nb.cells if "nbgrader" in cell.metadata]
+    assert len(names) == len(set(names)) > 3
+
+
+def test_a_name_is_kept_without_its_markup() -> None:
+    assert plain_name("Zoë O'Brien-Lee & Sons") == "Zoë O'Brien-Lee & Sons"
+    assert plain_name('<img src=x onerror="x">Eve\u202e') == "img src=x onerror= x Eve\ufffd"
 
 
 def test_feedback_has_marks_words_and_own_work_but_no_hidden_test() -> None:
@@ -178,3 +237,40 @@ def test_a_notebook_that_cannot_be_read_is_not_counted_as_unanswered() -> None:
     assert "bo" not in {student for who in found.unanswered()["mini"].values() for student in who}
     assert not any("bo" in mistake.students for mistake in found.mistakes())
     assert ("mini", "bo") in {(row.assignment, row.student) for row in found.rows()}
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See ![image.png](attachment:image.png)",
+        'See <img src="attachment:image.png" width="300" />',
+        f"See ![](data:image/png;base64,{PIXEL}) " + "and so on, " * 10,
+    ],
+)
+def test_a_picture_in_an_answer_is_shown(text: str) -> None:
+    page = markdown_to_html(text, attachments={"image.png": {"image/png": PIXEL}})
+    assert f'src="data:image/png;base64,{PIXEL}"' in page and "See" in page
+
+
+def test_a_large_picture_makes_no_text_too_long_to_set() -> None:
+    large = PIXEL.replace("=", "") + "A" * 100_000
+    assert "<em>well</em>" in markdown_to_html(f"*well* ![](data:image/png;base64,{large})")
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/html"])
+def test_no_picture_that_can_act_is_shown(kind: str) -> None:
+    page = markdown_to_html("![x](attachment:x)", attachments={"x": {kind: "PHN2Zz4="}})
+    assert "<img" not in page
+
+
+def test_a_comment_given_by_hand_is_markdown_with_maths() -> None:
+    graded = result("return 2 * x", {"explain": None})
+    nb = marked_notebook(MINI, graded)
+    for cell in nb.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "explain":
+            cell.metadata.nbgrader["comment"] = "**Good**, but $\\eta < 2/L$ <script>x</script>"
+    page = report.feedback_html(nb, student="ada", assignment="mini")
+    assert "<strong>Good</strong>" in page and "<mi>η</mi>" in page and "<script>x" not in page

@@ -53,7 +53,7 @@ def lost(course: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def test_everyone_is_there(course: Path) -> None:
-    with open(course / "grades.csv", newline="") as file:
+    with open(course / "grades.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(sample_class.STUDENTS) * len(ALL)
     assert len(list((course / "feedback").rglob("*.html"))) == len(rows)
@@ -116,3 +116,12 @@ def test_all_maths_of_the_notebooks_is_drawn(course: Path) -> None:
     page = (course / "feedback" / "all_right" / "mlp_sgd" / "mlp_sgd.html").read_text(encoding="utf-8")
     text = re.sub(r"<pre.*?</pre>|<math.*?</math>|<style>.*?</style>", "", page, flags=re.DOTALL)
     assert not re.search(r"\\(frac|sigma|partial|mathbf|begin|hat|eta|lambda)", text)
+
+
+def test_the_sample_class_has_a_course_of_its_own_and_takes_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    for _ in range(2):
+        sample_class.make_course(ROOT, folder)
+    assert len(list((folder / "submitted").iterdir())) == len(sample_class.STUDENTS)
+    with pytest.raises(SystemExit, match="something else"):
+        sample_class.make_course(ROOT, tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import importlib.metadata
 import itertools
@@ -11,7 +10,6 @@ import json
 import os
 import platform
 import secrets
-import stat
 import sys
 import threading
 from collections import deque
@@ -23,10 +21,11 @@ from typing import Any
 
 import workshop
 
-from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade
+from .files import NotPlain, read_regular
+from .grade import Assignment, Limits, Mark, Result, close_nurseries, grade, without_outputs
 from .sandbox import NoSandbox
 
-LARGEST_SUBMISSION = 32 * 1024 * 1024  # bytes; a notebook beyond this is graded as unreadable
+LARGEST_SUBMISSION = 128 << 20  # bytes, saved outputs and all; a notebook beyond this is graded as unreadable
 
 
 class ClassError(Exception):
@@ -40,22 +39,15 @@ class Job:
     student: str
     assignment: str
     path: Path | None
+    root: Path | None = None  # below which no folder on the path's way may be a link
 
     def read(self) -> bytes:
-        """The bytes as handed in, cut after LARGEST_SUBMISSION; empty where there is no notebook."""
-        if self.path is None:
+        """The bytes as handed in, a large notebook without its saved outputs; empty where there is none or a link."""
+        try:
+            content = read_regular(self.path, LARGEST_SUBMISSION + 1, self.root) if self.path else b""
+        except NotPlain:
             return b""
-        with open(self.path, "rb") as file:
-            return file.read(LARGEST_SUBMISSION + 1)
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """The first bytes of a file; OSError where it is none: a pipe may never end, and a link lead anywhere."""
-    flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-    with open(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "a link or special file, not read", str(path))
-        return file.read(most)
+        return without_outputs(content) if len(content) > Limits.submission else content
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -21,9 +21,10 @@ import threading
 import time
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ from tqdm import tqdm
 
 from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
 from .grade import Assignment, Limits, Result, nursery
-from .intake import FORMULA
 from .messages import printable
+from .roster import FORMULA, People, check_roster, read_roster, session_of, valid_id
 from .sandbox import NONE, RUNGS, NoSandbox
 
 BATCH = 16  # submissions written to the gradebook in one transaction
@@ -116,6 +117,9 @@ def _is_database(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy")
 
 
+_STUDENTS_NEEDED = {"merge": 2, "rename": 2, "remove": 1}  # ids
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
@@ -133,8 +137,16 @@ def parser() -> argparse.ArgumentParser:
         "--from",
         dest="origin",
         metavar="PATH",
-        help="first take in submissions from a zip (Moodle, Canvas, Blackboard, or folders by student), a folder, "
-        "or the word `exchange` for nbgrader's exchange",
+        action="append",
+        help="first take in submissions from a zip (of a learning-management system, or folders by student), a folder, "
+        "or the word `exchange` for nbgrader's exchange; may be given several times",
+    )
+    grade.add_argument(
+        "--level", type=int, metavar="N", help="which level of the names in --from is the student's: 1 is the outermost"
+    )
+    grade.add_argument("--student", metavar="ID", help="all that --from brings in is by this student")
+    grade.add_argument(
+        "--people", type=Path, metavar="CSV", help="who is who: came_as, student_id; remembered for later runs"
     )
     grade.add_argument("--roster", type=Path, metavar="CSV", help="class list: student_id, session, and names")
     grade.add_argument(
@@ -154,6 +166,64 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(grade)
     grade.set_defaults(run=grade_command)
+
+    students = commands.add_parser(
+        "students",
+        help="who is in the course; put two that are one together, rename one, take one out",
+        description="Without more, list who is in the course and under which names their work came. `merge ONE OTHER` "
+        "puts ONE's work and marks to OTHER's, `rename ONE OTHER` gives another id, `remove ONE` takes one out, and "
+        "`undo` takes the last of these back. Marks given by hand go along.",
+    )
+    students.add_argument("action", nargs="?", default="list", choices=["list", *_STUDENTS_NEEDED, "undo"])
+    students.add_argument("who", nargs="*", metavar="ID")
+    students.add_argument("--yes", action="store_true", help="do not ask")
+    students.add_argument(
+        "--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py"
+    )
+    _common(students)
+    students.set_defaults(run=students_command)
+
+    export = commands.add_parser(
+        "export",
+        help="the marks of an assignment in your learning-management system's own table, to import as it is",
+        description="Fill the marks of an assignment into the table that Canvas, Moodle or Blackboard exports (its "
+        "gradebook, or Moodle's grading worksheet), so that it can be imported as it is. Without --like, "
+        "the roster that was given last is filled in.",
+    )
+    export.add_argument("assignment", metavar="ASSIGNMENT")
+    export.add_argument("--like", type=Path, metavar="CSV", help="the system's own table")
+    export.add_argument("--column", default="", metavar="NAME", help="which of its columns (default: by its name)")
+    export.add_argument(
+        "--to", type=Path, metavar="FILE", help="where to write it (default: ASSIGNMENT_marks.csv here)"
+    )
+    _of_marks(export)
+    export.set_defaults(run=export_command)
+
+    feedback = commands.add_parser(
+        "feedback",
+        help="a zip with the feedback of some students, or by the names that Moodle and Canvas want",
+        description="Write a zip of the feedback that `workshop grade` made: of all, some students, or a session. "
+        "With --for its names are those that the system gave the students' work, so that it can be uploaded as it is.",
+    )
+    feedback.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all)")
+    feedback.add_argument("--students", metavar="IDS", help="only these, with commas between")
+    feedback.add_argument("--session", metavar="NAME", help="only this session: its number or its name")
+    feedback.add_argument("--for", dest="system", default="", choices=["moodle", "canvas"], help="by whose names")
+    feedback.add_argument("--to", type=Path, metavar="FILE", help="where to write it (default: build/feedback.zip)")
+    _of_marks(feedback)
+    feedback.set_defaults(run=feedback_command)
+
+    extend = commands.add_parser(
+        "extend",
+        help="give one student more time for an assignment",
+        description="Set until when one student may hand in without being late, as `2017-09-04 17:00`, in the course's "
+        "timezone; the word `none` takes it back. The next `workshop grade` counts lateness by it.",
+    )
+    extend.add_argument("student", metavar="ID")
+    extend.add_argument("assignment", metavar="ASSIGNMENT")
+    extend.add_argument("date", metavar="DATE")
+    _of_marks(extend)
+    extend.set_defaults(run=extend_command)
 
     bundle = commands.add_parser(
         "student-bundle",
@@ -186,6 +256,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _of_marks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
+    _common(command)
+
+
 def _where_to(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument(
         "--to",
@@ -212,8 +287,7 @@ def say(text: str, to: Any = None) -> None:
 def grade_command(options: argparse.Namespace) -> int:
     """Grade the class from what was handed in to marks, feedback and report."""
     started = time.monotonic()
-    if options.workers is not None and options.workers < 1:
-        raise ClassError("--workers must be 1 or more.")
+    _check_options(options)
     if not options.scheduler and (options.origin or not (options.course / ".workshop" / "journal").is_dir()):
         threading.Thread(
             target=_wake, args=(options.sandbox, options.course), daemon=True
@@ -230,8 +304,11 @@ def grade_command(options: argparse.Namespace) -> int:
     sessions = read_sessions(course.root)
     given_last = course.state / "roster.csv"  # sessions and names stay when the next run is given no roster
     latest = options.roster or (given_last if given_last.exists() else None)
-    roster = intake.read_roster(latest, sessions) if latest else {}
-    strict = options.roster and not options.unknown_students
+    roster = read_roster(latest, sessions) if latest else {}
+    strict = bool(options.roster and not options.unknown_students)
+    people = People.read(course.state / "people.json", roster)
+    if options.people:
+        people.learn(options.people)
     for folder in (
         course.root,
         course.state,
@@ -243,14 +320,17 @@ def grade_command(options: argparse.Namespace) -> int:
     with one_run(course.state, course.autograded, course.feedback):
         names: dict[str, str] = {}
         if options.origin:
-            names = _take_in(options, course, every, roster if strict else {})
+            names = _take_in(options, course, every, people, strict)
         if not course.submitted.is_dir():
             raise ClassError(_nothing_to_grade(course))
-        jobs, odd = intake.find_jobs(course.submitted, assignments)
+        there, odd = intake.find_jobs(course.submitted, every)
+        jobs = [job for job in there if job.assignment in assignments]
         if not jobs:
             raise ClassError(_nothing_to_grade(course))
         if strict:
-            intake.check_roster(roster, [job.student for job in jobs])
+            check_roster(roster, [job.student for job in there])
+        if options.people:
+            people.write(course.state / "people.json")
         if options.roster:
             write_atomically(given_last, options.roster.read_bytes())
         remembered = _remembered_notes(course)
@@ -279,10 +359,11 @@ def grade_command(options: argparse.Namespace) -> int:
                 if books.register(course, gradebook, assignment):
                     tqdm.write(f"Registered {assignment.name} in the gradebook.")
             _name_students(gradebook, roster, names)
-            class_ = _Class(course, gradebook, assignments, odd, {s: r.session for s, r in roster.items()}, sessions)
-            class_.summary.ungraded = _ungraded(remembered, jobs, assignments)
+            class_ = _Class(course, gradebook, every, odd, {s: r.session for s, r in roster.items()}, sessions)
+            class_.summary.ungraded = _ungraded(remembered, there, every)
             class_.write(grading)
-            class_.finish(report=not options.no_report)
+            class_.recall({(job.student, job.assignment) for job in there})
+            class_.finish(list(assignments), report=not options.no_report)
         if grading.failed:
             raise ClassError(
                 f"The grader itself failed on {grading.failed} of these; they have no mark, and the report lists them. "
@@ -292,6 +373,21 @@ def grade_command(options: argparse.Namespace) -> int:
         f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
     )
     return 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    if options.workers is not None and options.workers < 1:
+        raise ClassError("--workers must be 1 or more.")
+    if any(not origin.strip() for origin in options.origin or ()):
+        raise ClassError("--from is empty: it needs a path, or the word exchange. Nothing was changed.")
+    if (options.level is not None or options.student is not None) and not options.origin:
+        raise ClassError("--level and --student say something about --from, which is missing.")
+    if options.db_url is not None and not options.db_url.strip():
+        raise ClassError("--db-url is empty.")
+    if options.level is not None and options.level < 1:
+        raise ClassError("--level must be 1 or more.")
+    if options.student is not None and not valid_id(options.student):
+        raise ClassError(f"{options.student!r} can't be a student's id.")
 
 
 def _wake(sandbox: str, course: Path) -> None:
@@ -314,7 +410,7 @@ def _gradebook(course: Any) -> Iterator[Any]:
 def _nothing_to_grade(course: Any) -> str:
     return (
         f"There is nothing to grade in {course.submitted}. Bring submissions in with `{own_command()} grade --from "
-        "ZIP-OR-FOLDER`, or with `nbgrader collect`; `make sample-class` makes some to try."
+        "ZIP-OR-FOLDER`, or with `nbgrader collect`; `make grade` in a fresh clone grades a sample class."
     )
 
 
@@ -354,31 +450,50 @@ def one_run(state: Path, *written: Path) -> Iterator[None]:
 
 
 def _take_in(
-    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], roster: Mapping[str, Any]
+    options: argparse.Namespace, course: Any, assignments: Mapping[str, Assignment], people: People, strict: bool
 ) -> dict[str, str]:
     from . import intake
+    from .owners import Hints
 
-    if options.origin == "exchange":
-        from nbgrader.exchange.default import Exchange
-
-        exchange = Exchange(parent=course.app)
-        origin = Path(exchange.root) / course.course_id / "inbound"
-        if not origin.is_dir():
-            raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
-    else:
-        origin = Path(options.origin)
-    taken = intake.take_in(origin, course.submitted, course.state / "replaced", assignments, roster)
+    hints = Hints(
+        words=_words_of(course.root),
+        known=people.knows if people.roster else None,
+        level=options.level or 0,
+        student=options.student or "",
+        zone=read_zone(course.root),
+    )
+    given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
+    exchange = _exchange(course) if "exchange" in options.origin else None
+    origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
+    taken = intake.take_in(
+        origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict, exchange
+    )
+    people.write(course.state / "people.json")
     say(f"Took in {taken.stored} notebooks of {len(taken.students)} students; {taken.unchanged} were there already.")
     for problem in taken.problems:
         say(f"  look at this: {problem}")
     remembered = _remembered_notes(course)
+    for key in taken.fresh:
+        remembered.pop(key, None)
     for key, notes in taken.notes.items():
-        remembered[key] = notes
+        remembered[key] = list(dict.fromkeys([*remembered.get(key, []), *notes]))
     for student, notes in taken.ungraded.items():
         remembered[student, ""] = notes  # a note on the student: it belongs to no assignment
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
+
+
+def _exchange(course: Any) -> Any:
+    from nbgrader.exchange.default import ExchangeCollect
+
+    from .intake import Exchange
+
+    nbgraders = ExchangeCollect(parent=course.app)
+    origin = Path(nbgraders.root) / course.course_id / "inbound"
+    if not origin.is_dir():
+        raise ClassError(f"nbgrader's exchange has no inbound folder at {origin}. Is c.Exchange.root right?")
+    return Exchange(origin, nbgraders.check_owner)
 
 
 def _remembered_notes(course: Any) -> dict[tuple[str, str], list[str]]:
@@ -405,6 +520,8 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
     """Put the roster's people into the gradebook, and names that came with the submissions where it has none."""
     from nbgrader.api import Student
 
+    from .markup import plain_name
+
     db = gradebook.db()
     known = {student.id: student for student in db.query(Student)}
     for name, row in roster.items():
@@ -413,10 +530,11 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
             student = known[name] = Student(id=name)
             db.add(student)
         for field in ("first_name", "last_name", "email"):
-            if getattr(row, field) and getattr(student, field) != getattr(row, field):
-                setattr(student, field, getattr(row, field))
+            given = plain_name(getattr(row, field))
+            if given and getattr(student, field) != given:
+                setattr(student, field, given)
     for name, full in names.items():
-        first, _, last = full.rpartition(" ")
+        first, _, last = plain_name(full).rpartition(" ")
         if name not in known:
             db.add(Student(id=name, first_name=first or None, last_name=last))
         elif not known[name].last_name and name not in roster:
@@ -498,7 +616,7 @@ class _Class:
             path = self.course.autograded / job.student / name / f"{name}.ipynb"
             paths.append(path)
             stamps.append("" if _stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
-            when = intake.read_timestamp(self.course.submitted / job.student / name)
+            when = intake.read_timestamp(self.course.submitted / job.student / name, self.course.submitted)
             before = books.read_sources(path) if stamps[-1] else {}
             entries.append(books.Entry(job.student, result, when, bool(stamps[-1]), before))
         books.save(self.gradebook, assignment, entries, self.late)
@@ -509,7 +627,9 @@ class _Class:
             if stamp or shown:
                 nb = books.marked_notebook(assignment, result, stamp, job.student)
                 if stamp:
-                    if stamped := intake.timestamp_text(self.course.submitted / job.student / name):
+                    if stamped := intake.timestamp_text(
+                        self.course.submitted / job.student / name, self.course.submitted
+                    ):
                         write_atomically(path.with_name("timestamp.txt"), stamped)
                     write_atomically(path, books.notebook_text(nb))
                 if shown:
@@ -537,13 +657,48 @@ class _Class:
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         return path, "" if _stamp(path, STAMP) == stamp else stamp
 
-    def finish(self, report: bool = True) -> None:
-        """Write what concerns the class as a whole, and print the table."""
+    def recall(self, there: Collection[tuple[str, str]]) -> None:
+        """Add whoever has marks in the gradebook and was not graded by this run, as they stand.
+
+        It may be that only one assignment was graded, that a folder has left submitted/, or that another tutor
+        grades elsewhere on the same gradebook. `there` is what submitted/ holds.
+        """
+        from . import gradebook as books
+
+        handed_in = {student for student, _ in there}
+        known = {(row.assignment, row.student) for row in self.summary.rows()}
+        for name, assignment in self.assignments.items():
+            for student, marked in sorted(books.read_marks(self.gradebook, name).items()):
+                if (name, student) in known or not self._belongs(student, handed_in):
+                    continue
+                path = self.course.autograded / student / name / f"{name}.ipynb"
+                result = books.read_result(path, assignment)
+                given = marked.timestamp or marked.by_hand or any(marked.scores.values())
+                if result is None and not given:  # nothing came, but they have an extension
+                    continue
+                result = result or books.unseen(assignment)
+                if (student, name) not in there:
+                    gone = "Not in submitted/ any more; the marks are the gradebook's."
+                    result = replace(result, notes=(*result.notes, gone))
+                self.summary.add(assignment, student, result, marked)
+                self.students.add(student)
+
+    def _belongs(self, student: str, handed_in: Collection[str]) -> bool:
+        return not self.roster or student in self.roster or student in handed_in
+
+    def finish(self, graded: Sequence[str], report: bool = True) -> None:
+        """Write what concerns the class as a whole, and print the table of what was graded."""
+        from nbgrader.api import Student
+
         from . import report as pages
 
         root = self.course.root
         rows = self.summary.rows()
-        write_atomically(root / "grades.csv", grades_csv(self.gradebook, self.summary, self.roster))
+        shown = {row.student for row in rows}
+        everyone = self.gradebook.db().query(Student).all()
+        people = [student for student in everyone if self._belongs(student.id, shown)]
+        table = grades_csv(self.gradebook, self.summary, [student.id for student in people])
+        write_atomically(root / "grades.csv", table.encode("utf-8-sig"))  # by the mark Excel knows that it is UTF-8
         write_atomically(root / "marks.csv", marks_csv(rows))
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         if report:
@@ -552,16 +707,24 @@ class _Class:
                 write_atomically(path, self.summary.page())
         say("")
         if len(self.students) <= LONGEST_TABLE:
-            for name, assignment in self.assignments.items():
-                say(pages.table(assignment, [row for row in rows if row.assignment == name]))
-        for name in self.assignments:
+            for name in graded:
+                say(pages.table(self.assignments[name], [row for row in rows if row.assignment == name]))
+        for name in graded:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
+        if others := sorted(set(self.assignments) - set(graded)):
+            say(f"{', '.join(others)}: not graded now; the marks are in the tables as they stood.")
         if self.summary.ungraded:
             say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
+        if off := sorted({student.id for student in everyone} - {student.id for student in people}):
+            more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
+            say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
         written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
             ", class_report.html" if report else ""
         )
         say(f"Wrote {written} in {root}.")
+
+
+MOST_NAMED = 20  # of those whom the roster lacks
 
 
 def _stamp(path: Path, pattern: bytes) -> str | None:
@@ -589,10 +752,10 @@ GRADES = [
 ]
 
 
-def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
+def grades_csv(gradebook: Any, summary: Any, students: Collection[str]) -> str:
     """grades.csv: nbgrader's own columns, quoted where needed, then session, answers waiting for a person, and notes.
 
-    Everyone in the gradebook has a row for each assignment; one who handed nothing in has zero.
+    Each of `students` has a row for each assignment; one who handed nothing in has zero.
     """
     from nbgrader.api import Student
 
@@ -601,7 +764,8 @@ def grades_csv(gradebook: Any, summary: Any, roster: Iterable[str] = ()) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*GRADES, "session", "waiting_for_hand_marks", "notes"])
-    people = sorted(gradebook.db().query(Student), key=lambda student: student.id)
+    wanted = set(students)
+    people = sorted((s for s in gradebook.db().query(Student) if s.id in wanted), key=lambda student: student.id)
     by_key = {(row.assignment, row.student): row for row in summary.rows()}
     for name, assignment in summary.assignments.items():
         most = sum(cell.points for cell in assignment.graded)
@@ -679,19 +843,43 @@ def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignme
     return True
 
 
-def read_sessions(root: Path) -> list[str]:
-    """The workshop's sessions from slides/course.yml, as people name them; none where there is no such file."""
+def _read_course(root: Path) -> dict[str, Any]:
+    """What slides/course.yml says of the semester; nothing where there is no such file."""
     import yaml
 
     path = root / "slides" / "course.yml"
     if not path.exists():
-        return []
+        return {}
     try:
         course = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [_session_name(session) for session in course["sessions"]]
-    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        [_session_name(session) for session in course["sessions"]]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, OSError) as error:
         why = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else repr(error)
         raise ClassError(f"The timetable in {path} can't be read: {why}.") from error
+    return dict(course)
+
+
+def read_sessions(root: Path) -> list[str]:
+    """The workshop's sessions from slides/course.yml, as people name them; none where there is no such file."""
+    return [_session_name(session) for session in _read_course(root).get("sessions", [])]
+
+
+def read_zone(root: Path) -> Any:
+    """The course's time zone: what slides/course.yml names, or else this machine's own."""
+    from dateutil import tz
+
+    name = str(_read_course(root).get("timezone") or "")
+    zone = tz.gettz(name) if name else tz.tzlocal()
+    if zone is None:
+        raise ClassError(f"slides/course.yml names the timezone {name}, which there is not; as in Australia/Melbourne.")
+    return zone
+
+
+def _words_of(root: Path) -> frozenset[str]:
+    """Words of the course's code, title and sessions: folders may be called so, and people are not."""
+    course = _read_course(root)
+    told = " ".join([str(course.get("code", "")), str(course.get("title", "")), *read_sessions(root), root.name])
+    return frozenset(re.findall(r"[^\W\d_]+|\d+", told.casefold()))
 
 
 def _session_name(session: Any) -> str:
@@ -699,6 +887,164 @@ def _session_name(session: Any) -> str:
         return session.replace("*", "").strip()
     parts = [str(session.get(key, "")) for key in ("day", "time", "room")]
     return " ".join(part for part in parts if part)
+
+
+# --- who is in the course ---
+
+
+def students_command(options: argparse.Namespace) -> int:
+    """List the students, or change who is who."""
+    from . import gradebook as books
+    from . import students
+
+    needed = _STUDENTS_NEEDED.get(options.action, 0)
+    if len(options.who) != needed:
+        raise ClassError(f"`workshop students {options.action}` takes {needed} ids, as in the list of students.")
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    path, given_last = course.state / "people.json", course.state / "roster.csv"
+    with one_run(course.state, course.autograded, course.feedback), _gradebook(course) as gradebook:
+        people = People.read(path)
+        if options.action == "list":
+            roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+            for line in students.listed(course, gradebook, people, roster):
+                say(line)
+            return 0
+        if not options.yes and not _agreed(options):
+            say("Nothing was changed.")
+            return 1
+        if options.action == "undo":
+            say(f"Undone: {students.undo(course, gradebook)}.")
+        else:
+            students.change(course, gradebook, people, options.action, *options.who)
+            say(f"Done: {options.action} {' '.join(options.who)}. `workshop students undo` takes it back.")
+    say("Run `workshop grade` to have it in grades.csv, feedback and the report.")
+    return 0
+
+
+def _agreed(options: argparse.Namespace) -> bool:
+    if not sys.stdin.isatty():
+        raise ClassError("This changes the gradebook: say --yes where nobody can be asked. Nothing was changed.")
+    asked = {
+        "merge": "Put all work and marks of {0} to those of {1}?",
+        "rename": "Give {0} the id {1}?",
+        "remove": "Take {0} out, with folders and marks?",
+        "undo": "Take the last change back?",
+    }[options.action].format(*options.who)
+    return input(f"{asked} [y/N] ").strip().lower() in ("y", "yes")
+
+
+# --- marks and feedback for others ---
+
+
+@contextmanager
+def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, People]]:
+    """The course, its gradebook, and who is in it."""
+    from . import gradebook as books
+
+    course = books.open_course(options.course, options.db_url)
+    books.check_database(course.db_url)
+    given_last = course.state / "roster.csv"
+    roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+    with _gradebook(course) as gradebook:
+        yield course, gradebook, People.read(course.state / "people.json", roster)
+
+
+def _known_assignment(course: Any, name: str) -> Assignment:
+    every = course.assignments()
+    if name not in every:
+        raise ClassError(f"There is no assignment {name}; there is {', '.join(every)}.")
+    return every[name]
+
+
+def _new_file(given: Path | None, usual: Path) -> Path:
+    """The file to write: the usual one, which is ours, or another that must be new."""
+    if given is not None and os.path.lexists(given):
+        raise ClassError(f"There is a {given} already; name a new file with --to.")
+    return given or usual
+
+
+def export_command(options: argparse.Namespace) -> int:
+    """Fill the marks into a learning-management system's own table."""
+    from . import gradebook as books
+    from . import upload
+
+    with _marked_course(options) as (course, gradebook, people):
+        assignment = _known_assignment(course, options.assignment)
+        table = options.like or course.state / "roster.csv"
+        if not table.exists():
+            raise ClassError("Give the system's own table with --like: its gradebook's export, or a grading worksheet.")
+        marked = books.read_marks(gradebook, assignment.name)
+        for student in marked:
+            people.seen.setdefault(student, [])
+        most = sum(cell.points for cell in assignment.graded)
+        marks = {student: one.score for student, one in marked.items()}
+        content, column, missing = upload.fill_in(table, people, marks, assignment.name, most, options.column)
+        target = _new_file(options.to, course.root / "build" / f"{assignment.name}_marks.csv")
+    write_atomically(target, content)
+    say(f"Wrote {target}: {len(marks) - len(missing)} marks in the column {column!r}.")
+    if missing:
+        say(f"  look at this: the table lacks {', '.join(missing[:MOST_NAMED])}{' …' if missing[MOST_NAMED:] else ''}.")
+    if waiting := sum(bool(one.waiting) for one in marked.values()):
+        say(f"  look at this: {waiting} of them still wait for marks by hand.")
+    return 0
+
+
+def feedback_command(options: argparse.Namespace) -> int:
+    """Write a zip of the feedback of some, or by a system's names."""
+    from . import upload
+
+    with _marked_course(options) as (course, _, people):
+        assignments = [_known_assignment(course, name).name for name in options.assignments] or list(
+            course.assignments()
+        )
+        there = sorted(path.name for path in course.feedback.iterdir()) if course.feedback.is_dir() else []
+        wanted = [one.strip() for one in options.students.split(",")] if options.students is not None else there
+        if unknown := sorted(set(wanted) - set(there)):
+            raise ClassError(f"There is no feedback for {', '.join(unknown)}. `workshop students` lists who there is.")
+        if options.session is not None:
+            session = session_of(options.session, read_sessions(course.root))
+            wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
+        target = _new_file(options.to, course.root / "build" / "feedback.zip")
+        count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
+    if not count:
+        target.unlink()
+        raise ClassError("There is no such feedback; nothing was written.")
+    say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
+    return 0
+
+
+def extend_command(options: argparse.Namespace) -> int:
+    """Give one student more time."""
+    from dateutil import parser as dates
+    from nbgrader.api import MissingEntry
+
+    with _marked_course(options) as (course, gradebook, _):
+        name = _known_assignment(course, options.assignment).name
+        try:
+            gradebook.find_student(options.student)
+            due = gradebook.find_assignment(name).duedate
+        except MissingEntry:
+            raise ClassError(f"{options.student} or {name} is not in the gradebook yet; grade first.") from None
+        if due is None:
+            raise ClassError(
+                f"{name} has no due date: nbgrader db assignment add {name} --duedate='2017-08-28 17:00 AEST'."
+            )
+        extension = None
+        if options.date != "none":
+            try:
+                until = dates.parse(options.date)
+            except (ValueError, OverflowError):
+                raise ClassError(f"{options.date!r} is no date; as in '2017-09-04 17:00'.") from None
+            zone = read_zone(course.root)
+            until = (until if until.tzinfo else until.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
+            if until <= due:
+                raise ClassError(f"{name} is due at {due} UTC, which is no earlier; nothing was changed.")
+            extension = until - due
+        gradebook.update_or_create_submission(name, options.student, extension=extension)
+    said = f"until {until} UTC" if extension else "no longer than others"
+    say(f"{options.student} may hand in {name} {said}. Run `workshop grade` to count lateness by it.")
+    return 0
 
 
 # --- handing out ---

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import hashlib
 import hmac
 import importlib
+import itertools
 import json
 import math
 import os
@@ -100,6 +102,7 @@ class CellOutput:
     source: str
     outputs: tuple[tuple[str, str], ...] = ()  # ("stdout", "stderr" or "result", text)
     error: str = ""
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # attached to a text, as in a notebook
 
 
 @dataclass(frozen=True)
@@ -283,6 +286,7 @@ class Submitted:
     source: str
     claims: str | None  # the grade_id in its metadata
     points: Any = None
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # attached: by name, then kind, in base64
 
 
 @dataclass(frozen=True)
@@ -312,6 +316,31 @@ def _structure(text: str) -> int:
         count += sum(map(len, pieces[within::2]))
         within = (within + len(pieces) - 1) % 2
     return count
+
+
+_OUTPUTS = re.compile(rb'"outputs"\s*:\s*\[|"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+MOST_TOKENS = 8_000_000  # a notebook with more of them is left as it is: to look through them would take long
+
+
+def without_outputs(data: bytes) -> bytes:
+    """A notebook's bytes without the saved outputs of its cells, which are not graded and can be most of it."""
+    kept, start, depth, inside = [], 0, 0, -1
+    for number, token in enumerate(_OUTPUTS.finditer(data)):
+        if number > MOST_TOKENS:
+            return data
+        first = data[token.start()]
+        if first == ord('"') and data[token.end() - 1] == ord('"'):
+            continue
+        if first in b"]}":
+            depth -= 1
+            if depth == inside:  # the end of a list of outputs
+                start, inside = token.start(), -1
+        else:
+            if inside < 0 and first == ord('"'):
+                kept.append(data[start : token.end()])
+                inside = depth
+            depth += 1
+    return b"".join([*kept, data[start:]]) if inside < 0 else data
 
 
 def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
@@ -363,7 +392,31 @@ def _read_submitted(cell: Any) -> Submitted | None:
         source.replace("\r\n", "\n").encode("utf-8", "replace").decode(),
         claims if isinstance(claims, str) else None,
         about.get("points") if isinstance(about, dict) else None,
+        _pictures(cell.get("attachments")),
     )
+
+
+PICTURES = {
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/jpeg": b"\xff\xd8\xff",
+}  # kinds that no browser runs; how they begin
+LARGEST_PICTURE = 6 << 20  # characters of base64
+MOST_PICTURES = 20  # of one cell
+
+
+def _pictures(attached: Any) -> dict[str, dict[str, str]]:
+    """The pictures among a cell's attachments; what only says that it is one is left out."""
+    found: dict[str, dict[str, str]] = {}
+    for name, kinds in attached.items() if isinstance(attached, dict) else ():
+        for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+            data = "".join(map(str, data)) if isinstance(data, list) else data
+            if kind not in PICTURES or not isinstance(data, str) or len(data) > LARGEST_PICTURE:
+                continue
+            data = re.sub(r"\s+", "", data)
+            with contextlib.suppress(ValueError):
+                if len(found) < MOST_PICTURES and base64.b64decode(data, validate=True).startswith(PICTURES[kind]):
+                    found[str(name)] = {kind: data}
+    return found
 
 
 def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed], list[str]]:
@@ -447,7 +500,9 @@ def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, not
             if submitted.cell_type != cell.cell_type:
                 notes.append(f"the cell {cell.grade_id} had become {submitted.cell_type}; it is {cell.cell_type} again")
             if cell.points and submitted.points is not None and submitted.points != cell.points:
-                notes.append(f"the points of the cell {cell.grade_id} had been changed; the source's hold")
+                notes.append(
+                    f"the points of the cell {cell.grade_id} are not those of the notebook handed in; the source's hold"
+                )
     match: dict[int, int] = {}
     for number, indices in claimed.items():
         cell = assignment.cells[number]
@@ -1178,6 +1233,9 @@ def _marks(
         if cell.kind == "written":
             submitted = answers[cell.grade_id].submitted
             blank = submitted is None or _normal(submitted.source) in ("", _normal(cell.release_source))
+            if blank and _beside(placed, cell.grade_id):
+                blank = False
+                eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")
             score, message = (0.0, "No response.") if blank else (None, "")
             marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message))
             continue
@@ -1199,6 +1257,21 @@ def _marks(
     return tuple(marks), eyes
 
 
+def _beside(placed: list[Placed], grade_id: str) -> bool:
+    """Whether the student's own cells next to a written answer's box hold text: it may be the answer."""
+    at = next(i for i, p in enumerate(placed) if p.cell and p.cell.grade_id == grade_id)
+    below = itertools.takewhile(lambda p: p.cell is None, placed[at + 1 :])
+    above = itertools.takewhile(lambda p: p.cell is None, reversed(placed[:at]))
+    return any(p.submitted and _is_text(p.submitted) for p in itertools.chain(below, above))
+
+
+def _is_text(cell: Submitted) -> bool:
+    lines = [line.strip() for line in cell.source.strip().split("\n")]
+    if cell.cell_type == "code" and not all(not line or line.startswith("#") for line in lines):
+        return bool(re.fullmatch(r"([\"\'])\1\1.*\1{3}", cell.source.strip(), re.DOTALL))  # a text and nothing else
+    return any(re.search(r"\w", line) for line in lines) or bool(cell.pictures)
+
+
 def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -> CellOutput:
     cell, submitted = placed.cell, placed.submitted
     grade_id = cell.grade_id or None if cell else None
@@ -1210,4 +1283,5 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
         source = submitted.source if submitted else ""
     kind = cell.cell_type if cell else submitted.cell_type if submitted else "raw"
     outputs = tuple((name, text) for name, text in told.get("outputs", []))
-    return CellOutput(grade_id, kind, source, outputs, told.get("error", ""))
+    shown = submitted.pictures if submitted and kind != "code" else {}
+    return CellOutput(grade_id, kind, source, outputs, told.get("error", ""), shown)

@@ -31,8 +31,8 @@ from nbgrader.preprocessors import AssignLatePenalties, GetGrades
 from traitlets.config import Config
 
 from .class_ import ClassError
-from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, Result
-from .report import LONGEST_TEXT
+from .grade import BEGIN_GUIDE, END_GUIDE, Assignment, CellOutput, Mark, Result
+from .markup import LONGEST_TEXT
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -153,11 +153,22 @@ def _write_version(connection: Any) -> None:
 
 def check_database(db_url: str) -> None:
     """Raise a ClassError, and change nothing, where the gradebook can't be used as it is."""
-    shown = sa.engine.make_url(db_url).render_as_string(hide_password=True)
-    engine = None
     try:
         url = sa.engine.make_url(db_url)
-        if url.drivername.startswith("sqlite") and url.database:
+    except sa.exc.ArgumentError:
+        raise ClassError(
+            f"{db_url!r} is no address of a gradebook. For a file: sqlite:////the/whole/path/gradebook.db "
+            "(four slashes); for a server: postgresql://USER:PASSWORD@HOST/NAME."
+        ) from None
+    shown = url.render_as_string(hide_password=True)
+    engine = None
+    try:
+        if url.drivername.startswith("sqlite"):
+            if not url.database or url.database == ":memory:":
+                raise ClassError(f"The gradebook {shown} is no file: the marks would be gone when the command ends.")
+            folder = Path(url.database).absolute().parent
+            if not folder.is_dir():
+                raise ClassError(f"The gradebook {shown} can't be made: there is no folder {folder}.")
             if not Path(url.database).exists():
                 return
             if not os.access(url.database, os.R_OK | os.W_OK):
@@ -221,6 +232,7 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
     """
     if _is_registered(gradebook, assignment):
         return False
+    hung_on = _what_marks_hang_on(gradebook, assignment)
     if changed := _cells_changed_under_marks(gradebook, assignment):
         raise ClassError(
             f"Cells were added to or removed from {assignment.name} ({', '.join(changed)}), but the gradebook holds "
@@ -246,7 +258,37 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), release)
         raise ClassError(f"nbgrader would not take assignment {assignment.name}: {reason.strip()[-2000:]}")
     gradebook.db.expire_all()
+    after = _what_marks_hang_on(gradebook, assignment)
+    _ask_again(gradebook, assignment, {name for name, what in hung_on.items() if after.get(name, what) != what})
     return True
+
+
+def _what_marks_hang_on(gradebook: Gradebook, assignment: Assignment) -> dict[str, tuple[float, str]]:
+    """The points of each graded cell as the gradebook has them, and its text if it is a test."""
+    try:
+        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+    except MissingEntry:
+        return {}
+    tests = {cell.grade_id for cell in assignment.cells if cell.kind == "test"}
+    sources = {cell.name: cell.source for cell in notebook.source_cells if cell.name in tests}
+    return {cell.name: (cell.max_score, sources.get(cell.name, "")) for cell in notebook.grade_cells}
+
+
+def _ask_again(gradebook: Gradebook, assignment: Assignment, changed: set[str]) -> None:
+    """Have a person look again at the marks that were given by hand on cells whose points or test have changed."""
+    db, t = gradebook.db(), tables
+    if changed:
+        cells = (
+            sa.select(t.BaseCell.id)
+            .join(t.Notebook, t.BaseCell.notebook_id == t.Notebook.id)
+            .join(t.Assignment, t.Notebook.assignment_id == t.Assignment.id)
+            .where(t.Assignment.name == assignment.name, t.BaseCell.name.in_(changed))
+        )
+        rows = sa.select(t.Grade).where(t.Grade.manual_score.is_not(None), t.Grade.cell_id.in_(cells))
+        for row in db.scalars(rows):
+            row.needs_manual_grade = True
+    db.commit()
+    db.expire_all()
 
 
 def _cells_changed_under_marks(gradebook: Gradebook, assignment: Assignment) -> list[str]:
@@ -352,6 +394,8 @@ def _new_cell(cell_type: str, source: str, submitted: Any) -> dict[str, Any]:
         cell |= {"execution_count": None, "outputs": _outputs(submitted) if submitted else []}
     elif cell_type != "markdown":
         cell["cell_type"] = "raw"
+    if cell["cell_type"] != "code" and submitted and submitted.pictures:
+        cell["attachments"] = submitted.pictures
     return cell
 
 
@@ -416,6 +460,48 @@ def read_sources(path: Path) -> dict[str, str]:
         return {}
 
 
+def read_result(path: Path, assignment: Assignment) -> Result | None:
+    """What an earlier run found out, from its marked notebook; None where there is none that can be read."""
+    try:
+        nb = json.loads(path.read_bytes())
+        about = nb["metadata"]["workshop"]
+        cells, said = [], {}
+        for cell in nb["cells"]:
+            if name := cell["metadata"].get("nbgrader", {}).get("grade_id"):
+                cells.append(CellOutput(name, cell["cell_type"], cell["source"]))
+                said[name] = cell["metadata"].get("workshop", {})
+        marks = tuple(
+            Mark(
+                cell.grade_id,
+                cell.question,
+                cell.points,
+                0.0,
+                said.get(cell.grade_id, {}).get("message") or "",
+                said.get(cell.grade_id, {}).get("mistake"),
+            )
+            for cell in assignment.graded
+        )
+        return Result(
+            assignment.name,
+            marks,
+            tuple(about["notes"]),
+            tuple(about["needs_eye"]),
+            about["sandbox"],
+            int(about["seed"]),
+            about["submission"],
+            0.0,  # what it took is not kept: marked notebooks are the same however long that was
+            tuple(cells),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def unseen(assignment: Assignment) -> Result:
+    """What is known of a submission of which the gradebook has the marks, and this course's folders nothing."""
+    marks = tuple(Mark(cell.grade_id, cell.question, cell.points, 0.0) for cell in assignment.graded)
+    return Result(assignment.name, marks, (), (), "", 0, "", 0.0)
+
+
 def notebook_text(nb: NotebookNode) -> str:
     """A notebook as JSON, a line for each cell, its metadata first, so that its key is found without reading it all."""
     head = {name: nb[name] for name in ("metadata", "nbformat", "nbformat_minor")}
@@ -456,6 +542,7 @@ def save(
         ).all()
         graded = {name: id_ for id_, name, type_ in cells if type_ in ("GradeCell", "TaskCell")}
         commented = {name: id_ for id_, name, type_ in cells if type_ in ("SolutionCell", "TaskCell")}
+        points = {cell.grade_id: cell.points for cell in assignment.graded}
         students = [entry.student for entry in entries]
         changes += _add_students(db, students)
         submitted = _submissions(db, notebook, entries)
@@ -483,6 +570,8 @@ def save(
                 if by_hand:
                     needs = True if entry.changed and row.auto_score != score else row.needs_manual_grade
                     if entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""):
+                        needs = True
+                    if row.manual_score > points[name]:
                         needs = True
                 else:
                     needs = score is None
@@ -513,10 +602,12 @@ def save(
 
 def _unanswered(assignment: Assignment, result: Result) -> set[str]:
     theirs = {cell.grade_id: cell.source.strip() for cell in result.cells if cell.grade_id}
+    waits = {mark.grade_id for mark in result.marks if mark.score is None}  # as an answer below its box
     return {
         cell.grade_id
         for cell in assignment.cells
         if cell.kind in ("solution", "written")
+        and cell.grade_id not in waits
         and theirs.get(cell.grade_id, cell.release_source.strip()) == cell.release_source.strip()
     }
 
@@ -659,16 +750,16 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
         )
     wanted = base.with_only_columns(t.SubmittedNotebook.id).subquery()
     grades = (
-        sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.auto_score, t.Grade.manual_score, t.Grade.score)
+        sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
         .join(t.BaseCell, t.Grade.cell_id == t.BaseCell.id)
         .where(t.Grade.notebook_id.in_(sa.select(wanted.c.id)))
     )
-    for notebook, name, automatic, manual, score in db.execute(grades):
+    for notebook, name, waits, manual, score in db.execute(grades):
         marked = by_notebook[notebook]
         marked.scores[name] = float(score or 0.0)
         if manual is not None:
             marked.by_hand.add(name)
-        elif automatic is None:
+        if waits:  # for the first time, or again: the work under a hand mark has changed since
             marked.waiting.add(name)
     comments = (
         sa.select(t.Comment.notebook_id, t.BaseCell.name, t.Comment.auto_comment, t.Comment.manual_comment)

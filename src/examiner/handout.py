@@ -18,7 +18,8 @@ from typing import Any
 from .class_ import ClassError
 from .grade import BEGIN_GUIDE, BEGIN_HIDDEN, BEGIN_SOLUTION, END_GUIDE, END_HIDDEN, END_SOLUTION, Assignment
 from .lock import part_of_lock
-from .report import TEMPLATES, safe_markdown
+from .markup import FILTERS, POLICY, harmless
+from .report import TEMPLATES
 
 # What a student's notebook needs, nbgrader for its Validate button; their own needs come from the lock.
 STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "nbgrader", "numpy")
@@ -192,20 +193,17 @@ def solution_page(nb: Any, name: str) -> str:
 
     config = Config()
     config.HTMLExporter.template_name = "basic"
-    config.HTMLExporter.filters = {"markdown2html": safe_markdown}
-    config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/plain"]
+    config.HTMLExporter.filters = FILTERS
     nb = copy.deepcopy(nb)
     for cell in nb.cells:  # of a test the page has what it says, not its code
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.source = ""
-    body, _ = HTMLExporter(config=config).from_notebook_node(nb)
-    body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
+    body, _ = HTMLExporter(config=config).from_notebook_node(harmless(nb))
     style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")
     title = html.escape(name.replace("_", " "))
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<title>{title}: solutions</title>\n<style>\n{style}\n.prompt, pre:empty {{ display: none; }}\n"
         f"</style></head><body>\n{body}\n</body></html>\n"
     )

@@ -1,4 +1,4 @@
-"""Take submissions in as they come: nbgrader's exchange, a folder, a learning-management system's zip; and the roster.
+"""Take submissions in as they come: nbgrader's exchange, a folder, a learning-management system's zip.
 
 Everything ends in nbgrader's own layout, submitted/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb with a timestamp.txt beside it.
 Names inside a zip are never used as paths.
@@ -6,48 +6,71 @@ Names inside a zip are never used as paths.
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import re
 import shutil
 import stat
 import tempfile
-import unicodedata
 import zipfile
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from .class_ import LARGEST_SUBMISSION, ClassError, Job, read_regular, write_atomically
-from .grade import Assignment, Unreadable, read_submission
+import yaml
+
+from .class_ import LARGEST_SUBMISSION, ClassError, Job, write_atomically
+from .files import NotPlain, not_plain, read_regular
+from .grade import Assignment, Limits, Unreadable, read_submission, without_outputs
+from .owners import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, owners_of, utc
+from .roster import People, check_roster, look_alikes
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
-MOST_BYTES_INNER = 256 << 20  # of a zip that one student handed in, with the zips within it
-MOST_MEMBERS_INNER = 1000  # notebooks and zips
+MOST_BYTES_INNER = 1 << 30  # of a zip within it, which may be one student's, or a whole class's, with the zips within
+MOST_MEMBERS_INNER = 2000  # notebooks and zips
 MOST_ENTRIES_INNER = 20_000  # files of any kind
-SMALL_RATIO = 200  # a notebook that shrinks by more than this is no notebook
+LARGEST_ZIP = 512 << 20  # within another
+LARGE = 32 << 20  # and what is larger than this and shrinks to
+SMALL_RATIO = 200  # so small a part of it is no notebook
 
 SKIP = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|node_modules)(/|$)|(^|/)\._")
 
 
 @dataclass(frozen=True)
+class Came:
+    """A file as it came: where it lay, and its bytes if it is a notebook."""
+
+    origin: str  # the path in the folder or zip, for people to read; a zip in it counts as a folder
+    content: bytes | None = None
+    dated: float = 0.0  # seconds, as the zip says; nothing but its order among the others is believed
+    trouble: str = ""  # of a zip: why it can't be read
+    about: bytes = b""  # of a small text that a system puts beside the notebooks
+
+
+@dataclass(frozen=True)
 class Found:
-    """A notebook as it came: whose it is, when it came, and where it lay."""
+    """A notebook whose student is known."""
 
     student: str
-    origin: str  # the path in the folder or zip, for people to read
-    content: bytes
-    timestamp: datetime | None = None  # UTC, without a zone, as nbgrader has it
+    origin: str
+    content: bytes = b""
+    timestamp: datetime | None = None
     late: bool = False  # the learning-management system says so
     attempt: int = 0
-    name: str = ""  # the student's name where the file names tell it
     declared: str = ""  # the assignment where the folders tell it
+    dated: float = 0.0
+
+    @property
+    def order(self) -> list[float]:
+        """What tells which of two attempts is the newer: the time, the attempt's number, the date in the zip."""
+        return [self.timestamp.replace(tzinfo=UTC).timestamp() if self.timestamp else 0.0, self.attempt, self.dated]
 
 
 @dataclass
@@ -61,6 +84,7 @@ class Taken:
     problems: list[str] = field(default_factory=list)
     ungraded: dict[str, list[str]] = field(default_factory=dict)  # what a student handed in and can't be graded
     names: dict[str, str] = field(default_factory=dict)
+    fresh: set[tuple[str, str]] = field(default_factory=set)  # what was stored: earlier notes on it hold no longer
 
     def note(self, student: str, assignment: str, text: str) -> None:
         _add_to(self.notes.setdefault((student, assignment), []), text)
@@ -82,129 +106,32 @@ def _add_to(said: list[str], text: str) -> bool:
     return False
 
 
-# --- whose notebook is it? the names that systems give ---
-
-MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
-BLACKBOARD = re.compile(
-    r"^(?P<assignment>.+?)_(?P<id>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*)|\.txt)?$"
-)  # the .txt is Blackboard's own, about who handed in
-BLACKBOARDS_END = re.compile(r"attempt_\d{4}-\d\d-")
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<rest>.+)$")
-EXCHANGE = re.compile(r"^(?P<id>[^+]+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+.*)?$")
-
-
-@dataclass(frozen=True)
-class Owner:
-    student: str
-    name: str = ""
-    late: bool = False
-    timestamp: datetime | None = None
-    attempt: int = 0
-    declared: str = ""
-
-
-def owner_of(path: str, assignments: Sequence[str], level: int = 0) -> Owner | None:
-    """Who handed in the file at `path` (with /), from the names that Moodle, Canvas, Blackboard and nbgrader give.
-
-    The system's own name is the folder at `level`, or the file's where there is no folder. What lies below, a student
-    named, and it tells nothing of whose it is.
-    """
-    parts = PurePosixPath(path).parts
-    parts = parts[level:] or parts
-    top = parts[0]
-    if len(parts) == 1 and (match := CANVAS.match(top)) and not BLACKBOARDS_END.match(match["rest"]):
-        again = re.search(r"-(\d+)\.[^.]+$", match["rest"])
-        return Owner(match["id"], match["name"], bool(match["late"]), attempt=int(again[1]) if again else 0)
-    if match := MOODLE.match(top):
-        return Owner(match["id"], match["name"])
-    if match := EXCHANGE.match(top):
-        return Owner(match["id"], timestamp=_utc(match["time"]), declared=match["assignment"])
-    if len(parts) > 1:
-        declared = next((part for part in parts[1:-1] if part in assignments), "")
-        return Owner(top, declared=declared)
-    if match := BLACKBOARD.match(top):
-        return Owner(match["id"], timestamp=_utc(re.sub(r"-(\d\d)-(\d\d)-(\d\d)$", r" \1:\2:\3", match["time"])))
-    stem = PurePosixPath(path).stem
-    for assignment in assignments:
-        for left, right in (
-            (f"{assignment}_", ""),
-            ("", f"_{assignment}"),
-            (f"{assignment}-", ""),
-            ("", f"-{assignment}"),
-        ):
-            if stem.startswith(left) and stem.endswith(right) and len(stem) > len(left + right):
-                return Owner(stem[len(left) : len(stem) - len(right)], declared=assignment)
-    return Owner(stem) if stem not in assignments else None
-
-
-def _level(paths: Sequence[str]) -> int:
-    """How deep the folders lie that the system named: where most paths have such a name, else at the top."""
-    for level in range(4):
-        tops = [parts[level] for path in paths if len(parts := PurePosixPath(path).parts) > level + 1]
-        if 2 * sum(bool(MOODLE.match(top) or EXCHANGE.match(top)) for top in tops) > len(paths):
-            return level
-    return 0
-
-
-def _utc(text: str) -> datetime | None:
-    """nbgrader's timestamps, as in `2017-08-28 13:05:22.123456 AEST` or `… +1000`; UTC where no zone is given."""
-    from dateutil import parser, tz
-
-    pieces = text.strip().split(" ")
-    zone = pieces[2] if len(pieces) == 3 else "UTC"
-    try:
-        when = parser.parse(" ".join(pieces[:2]))
-        if re.fullmatch(r"[+-]\d{4}", zone):
-            when = parser.parse(f"{' '.join(pieces[:2])} {zone}")
-        elif when.tzinfo is None:
-            when = when.replace(tzinfo=tz.gettz(zone) or UTC)
-    except (ValueError, OverflowError):
-        return None
-    return when.astimezone(UTC).replace(tzinfo=None)
-
-
-def read_timestamp(folder: Path) -> datetime | None:
+def read_timestamp(folder: Path, root: Path | None = None) -> datetime | None:
     """The time in a submission's timestamp.txt (UTC), or None."""
-    return _utc(timestamp_text(folder))
+    return utc(timestamp_text(folder, root))
 
 
-def timestamp_text(folder: Path) -> str:
+def timestamp_text(folder: Path, root: Path | None = None) -> str:
     """What a submission's timestamp.txt says; nothing where there is none that can be read."""
-    with suppress(OSError, UnicodeDecodeError):
-        return read_regular(folder / "timestamp.txt", 100).decode()
+    with suppress(OSError, ValueError):
+        return read_regular(folder / "timestamp.txt", 100, root).decode()
     return ""
-
-
-FORMULA = "=+-@"  # what begins so, a spreadsheet computes
-
-
-def valid_id(student: str) -> bool:
-    """Whether an id can be a folder's name, nbgrader's patterns can find it there, and people can read it."""
-    return (
-        bool(student.strip())
-        and len(student.encode("utf-8", "replace")) <= 128
-        and student not in (".", "..")
-        and not student.startswith(".")
-        and not re.search(r'[/\\*?\[\]<>|":]', student)
-        and student.isprintable()
-        and student[0] not in FORMULA
-    )
 
 
 # --- reading ---
 
 
-def read_source(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
-    """Every notebook in a zip, a folder, or an exchange's inbound folder. Raises ClassError for what can't be used."""
+def read_source(path: Path, taken: Taken) -> Iterator[Came]:
+    """Every file in a zip, a folder, or an exchange's inbound folder. Raises ClassError for what can't be used."""
     if not path.exists():
         raise ClassError(f"There is nothing at {path}; is the path right?")
     if path.is_dir():
-        yield from _read_folder(path, assignments, taken)
+        yield from _read_folder(path, taken)
         return
     with open(path, "rb") as stream:  # is_zipfile would take a file that can't be opened for no zip
         zipped = zipfile.is_zipfile(stream)
     if zipped:
-        yield from _read_zip(path, assignments, taken)
+        yield from _read_zip(path, taken)
     elif path.suffix == ".ipynb":
         raise ClassError(
             f"{path} is a single notebook. Put it in a folder named after the student and give the outer folder."
@@ -235,25 +162,23 @@ def _files(root: Path, taken: Taken | None = None) -> list[Path]:
     return sorted(found)
 
 
-def _read_folder(root: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
-    every = [(_readable(os.fsencode(file.relative_to(root))), file) for file in _files(root, taken)]
-    wanted = [name for name, _ in every if _kind(name)]
-    prefix = _wrapper(wanted, assignments)
-    level = _level([name[len(prefix) :] for name in wanted if not SKIP.search(name)])
-    _name_those_without([name for name, _ in every], prefix, level, assignments, taken)
-    for name, file in every:
+def _read_folder(root: Path, taken: Taken) -> Iterator[Came]:
+    for name, file in [(_readable(os.fsencode(file.relative_to(root))), file) for file in _files(root, taken)]:
         if SKIP.search(name) or not _kind(name):
+            yield Came(
+                name, about=read_regular(file, LONGEST_ABOUT, root) if _is_about(name) and _regular(file) else b""
+            )
             continue
         try:
-            content = read_regular(file, LARGEST_SUBMISSION + 1)
-        except OSError:
-            if _regular(file):  # it may not be read: for the tutor to mend
-                raise
-            taken.problems.append(f"{name}: a link or special file, not read.")
+            most = LARGEST_ZIP if _kind(name) == ".zip" else LARGEST_SUBMISSION
+            content = read_regular(file, most + 1, root)
+        except NotPlain as error:
+            yield Came(name, trouble=f"{name} is {error.what}; not taken.")
             continue
-        owner = owner_of(name[len(prefix) :], assignments, level)
-        when = read_timestamp(file.parent)
-        yield from _found(name, content, owner, when, taken, assignments)
+        if _kind(name) == ".zip":
+            yield from _unpacked(name, content)
+        else:
+            yield Came(name, content)
 
 
 def _readable(name: bytes) -> str:
@@ -265,68 +190,93 @@ def _readable(name: bytes) -> str:
 
 
 def _name_in_zip(member: zipfile.ZipInfo) -> str:
-    """A member's name; where the zip does not say that it is UTF-8, it may be so all the same."""
-    try:
-        return member.filename if member.flag_bits & 0x800 else member.filename.encode("cp437").decode()
-    except UnicodeError:
-        return member.filename
+    """A member's name, with / whatever packed it; it may be UTF-8 even where the zip does not say so."""
+    name = member.filename
+    with suppress(UnicodeError):
+        name = name if member.flag_bits & 0x800 else _decoded(name.encode("cp437"))
+    return name.replace("\\", "/")
 
 
-def _name_those_without(
-    names: Iterable[str], prefix: str, level: int, assignments: Sequence[str], taken: Taken
-) -> None:
-    """Tell of those who handed in files, but no notebook."""
-    files: dict[str, list[str]] = {}
-    for name in names:
-        path = name.removeprefix(prefix)
-        owner = owner_of(path, assignments, level)
-        if owner and (owner.name or owner.timestamp or "/" in path) and "__MACOSX" not in name:
-            files.setdefault(owner.student, []).append(name)
-            if (owner.name or owner.timestamp) and valid_id(owner.student):
-                taken.names.setdefault(owner.student, owner.name)  # a system knows them: they get a row in grades.csv
-    for student, theirs in files.items():
-        if not any(_kind(name) and not SKIP.search(name) for name in theirs):
-            taken.leave(student, f"handed in no notebook, but {', '.join(theirs[:5])}.")
+LETTERS = ("utf-8", "cp437", "gb18030", "cp932", "cp949", "cp1252")  # what packers write without saying so
 
 
-def _wrapper(names: Sequence[str], assignments: Sequence[str]) -> str:
-    """The folder that merely wraps everything (`submissions/…`), with its slash, or nothing."""
-    tops = {name.split("/", 1)[0] for name in names if not SKIP.search(name)}
-    if len(tops) != 1 or any("/" not in name for name in names if not SKIP.search(name)):
-        return ""
-    (top,) = tops
-    below = [name.split("/", 1)[1] for name in names if not SKIP.search(name)]
-    if any(pattern.match(top) for pattern in (MOODLE, BLACKBOARD, EXCHANGE)):
-        return ""
-    if all("/" not in name for name in below) and not any(
-        pattern.match(name) for name in below for pattern in (MOODLE, BLACKBOARD, CANVAS)
-    ):
-        return ""  # one student's folder
-    if {name.split("/", 1)[0] for name in below} <= set(assignments):
-        return ""  # one student's folders by assignment
-    return top + "/" + _wrapper([name for name in below], assignments)
+def _decoded(raw: bytes) -> str:
+    """A name in the first of these encodings by which all that is no ASCII in it is letters."""
+    for encoding in LETTERS:
+        with suppress(UnicodeDecodeError):
+            name = raw.decode(encoding)
+            if encoding == "utf-8" or all(c.isascii() or c.isalpha() for c in name):
+                return name
+    return raw.decode("cp437")
 
 
-def _read_zip(path: Path, assignments: Sequence[str], taken: Taken) -> Iterator[Found]:
+def _date_in_zip(member: zipfile.ZipInfo) -> float:
+    """A member's date in seconds; 0 where the zip has none: many packers write the first day that there is."""
+    with suppress(ValueError, OverflowError):
+        return datetime(*member.date_time, tzinfo=UTC).timestamp() if member.date_time[0] > 1980 else 0.0
+    return 0.0
+
+
+def _read_zip(path: Path, taken: Taken) -> Iterator[Came]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MOST_MEMBERS:
                 raise ClassError(f"{path.name} holds {len(members)} files; that is no class. Nothing was taken.")
             every = [(_name_in_zip(member), member) for member in members]
-            wanted = [(name, member) for name, member in every if not SKIP.search(name) and _kind(name)]
-            _refuse_bombs(path.name, [member for _, member in wanted])
-            prefix = _wrapper([name for name, _ in wanted], assignments)
-            level = _level([name[len(prefix) :] for name, _ in wanted])
-            _name_those_without([name for name, _ in every], prefix, level, assignments, taken)
-            for name, member in wanted:
-                content = _member(archive, member, path.name)
-                owner = owner_of(name[len(prefix) :], assignments, level)
-                yield from _found(name, content, owner, None, taken, assignments)
+            wanted = {name for name, _ in every if not SKIP.search(name) and _kind(name)}
+            _refuse_bombs(path.name, [member for name, member in every if name in wanted])
+            if any(member.flag_bits & 1 for _, member in every):
+                raise ClassError(
+                    f"{path.name} needs a password. Unpack it first and give the folder. Nothing was taken."
+                )
+            if guessed := [name for name, member in every if _is_guessed(member)]:
+                taken.problems.append(
+                    f"{path.name} does not say in which letters its names are written; they were read as in "
+                    f"{guessed[0]}. If that is wrong, pack it anew where it was made, or give the unpacked folder."
+                )
+            for name, member in every:
+                if _is_special(member):
+                    yield Came(name, trouble=f"{name} is a link or special file; not taken.")
+                elif name not in wanted:
+                    yield Came(name, about=_about(archive, member) if _is_about(name) else b"")
+                elif _kind(name) == ".zip":
+                    yield from _unpacked(name, _member(archive, member, path.name))
+                else:
+                    yield Came(name, _member(archive, member, path.name), dated=_date_in_zip(member))
     except ClassError:
         raise
     except Exception as error:  # a spoilt stream fails in as many ways as there are packers
         raise ClassError(f"{path.name} can't be read ({error}). Export it again. Nothing was taken.") from error
+
+
+LONGEST_ABOUT = 8 << 20
+
+
+def _is_about(name: str) -> bool:
+    """Whether it may be Gradescope's list of who handed in what."""
+    return PurePosixPath(name).name == "submission_metadata.yml" and not SKIP.search(name)
+
+
+def _is_special(member: zipfile.ZipInfo) -> bool:
+    """Whether a zip's member is a link, a pipe or a device: what it holds is where it leads."""
+    return stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG)
+
+
+def _about(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as stream:
+        return stream.read(LONGEST_ABOUT)
+
+
+def _is_guessed(member: zipfile.ZipInfo) -> bool:
+    """Whether a member's name is neither said to be UTF-8 nor is, and holds more than plain letters."""
+    if member.flag_bits & 0x800 or member.filename.isascii():
+        return False
+    try:
+        member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return True
+    return False
 
 
 def _kind(name: str) -> str:
@@ -340,8 +290,7 @@ def _refuse_bombs(name: str, members: Sequence[zipfile.ZipInfo]) -> None:
     if total > MOST_BYTES:
         raise ClassError(f"{name} would unpack to {total / 1e9:.0f} GB: that is a zip bomb. Nothing was taken.")
     for member in members:
-        large = member.file_size > LARGEST_SUBMISSION
-        if large and member.file_size > SMALL_RATIO * max(1, member.compress_size):
+        if member.file_size > LARGE and member.file_size > SMALL_RATIO * max(1, member.compress_size):
             raise ClassError(
                 f"{name} holds {member.filename!r}, which would unpack from {member.compress_size / 1e3:.0f} kB to "
                 f"{member.file_size / 1e6:.0f} MB: that is a zip bomb. Nothing was taken. "
@@ -351,78 +300,49 @@ def _refuse_bombs(name: str, members: Sequence[zipfile.ZipInfo]) -> None:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
     with archive.open(member) as stream:
-        content = stream.read(LARGEST_SUBMISSION + 1)  # a header that lies about the size gains nothing
+        most = LARGEST_ZIP if _kind(_name_in_zip(member)) == ".zip" else LARGEST_SUBMISSION
+        content = stream.read(most + 1)  # a header that lies about the size gains nothing
     if len(content) > member.file_size:
         raise ClassError(f"{name}: {member.filename!r} is larger than it says. Nothing was taken.")
     return content
 
 
-def _found(
-    name: str,
-    content: bytes,
-    owner: Owner | None,
-    when: datetime | None,
-    taken: Taken,
-    assignments: Sequence[str],
-) -> Iterator[Found]:
-    if owner is None or not valid_id(owner.student):
-        taken.problems.append(f"{name}: its name does not tell whose it is; not taken.")
-        return
-    if owner.name:
-        taken.names[owner.student] = owner.name
-
-    def found(origin: str, data: bytes) -> Found:
-        return Found(
-            owner.student,
-            origin,
-            data,
-            when or owner.timestamp,
-            owner.late,
-            owner.attempt,
-            owner.name,
-            owner.declared,
-        )
-
-    if _kind(name) == ".ipynb":
-        yield found(name, content)
-        return
-    count = 0
-    try:
-        for origin, data in _unpacked(name, content):
-            count += 1
-            yield found(origin, data)
-    except ClassError as error:
-        taken.leave(owner.student, f"{name} {error}; not taken.")
-    except Exception as error:  # a spoilt stream fails in as many ways as there are packers
-        taken.leave(owner.student, f"{name} can't be read ({error}); not taken.")
-    else:
-        if not count:
-            taken.leave(owner.student, f"{name} holds no notebook.")
-
-
-def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """The notebooks in a zip that a student handed in, and in the zips within it: where each lay, and its bytes."""
+def _unpacked(name: str, content: bytes) -> Iterator[Came]:
+    """The files of a zip within the source, and of the zips within it, or why they can't be read."""
     waiting = [(name, content)]
     entries = files = size = 0
-    while waiting:
-        place, data = waiting.pop(0)
-        entries += data.count(b"PK\x01\x02")  # ZipFile reads them all before it can say how many there are
-        if entries > MOST_ENTRIES_INNER:
-            raise ClassError("is far too large when unpacked")
-        with zipfile.ZipFile(io.BytesIO(data)) as inner:
-            members = [m for m in inner.infolist() if _kind(m.filename) and not SKIP.search(m.filename)]
-            files += len(members)
-            size += sum(member.file_size for member in members)
-            if size > MOST_BYTES_INNER or files > MOST_MEMBERS_INNER:
+    try:
+        while waiting:
+            place, data = waiting.pop(0)
+            entries += data.count(b"PK\x01\x02")  # ZipFile reads them all before it can say how many there are
+            if entries > MOST_ENTRIES_INNER:
                 raise ClassError("is far too large when unpacked")
-            if any(member.flag_bits & 1 for member in members):
-                raise ClassError("needs a password")
-            for member in members:
-                origin, data = f"{place}/{member.filename}", _member(inner, member, place)
-                if _kind(member.filename) == ".zip":
-                    waiting.append((origin, data))
-                else:
-                    yield origin, data
+            with zipfile.ZipFile(io.BytesIO(data)) as inner:
+                every = [(_name_in_zip(m), m) for m in inner.infolist() if not m.is_dir()]
+                wanted = [m for shown, m in every if _kind(shown) and not SKIP.search(shown)]
+                files += len(wanted)
+                size += sum(member.file_size for member in wanted)
+                if size > MOST_BYTES_INNER or files > MOST_MEMBERS_INNER:
+                    raise ClassError("is far too large when unpacked")
+                if any(member.flag_bits & 1 for member in wanted):
+                    raise ClassError("needs a password")
+                for shown, member in every:
+                    origin = f"{place}/{shown}"
+                    if _is_special(member):
+                        yield Came(origin, trouble=f"{origin} is a link or special file; not taken.")
+                    elif not _kind(shown) or SKIP.search(shown):
+                        yield Came(origin, about=_about(inner, member) if _is_about(shown) else b"")
+                    elif _kind(shown) == ".zip":
+                        waiting.append((origin, _member(inner, member, place)))
+                    else:
+                        yield Came(origin, _member(inner, member, place), dated=_date_in_zip(member))
+    except ClassError as error:
+        yield Came(name, trouble=f"{name} {error}; not taken.")
+    except Exception as error:  # a spoilt stream fails in as many ways as there are packers
+        yield Came(name, trouble=f"{name} can't be read ({error}); not taken.")
+    else:
+        if not files:
+            yield Came(name, trouble=f"{name} holds no notebook.")
 
 
 # --- which assignment is it? ---
@@ -474,11 +394,17 @@ def _squeezed(text: str) -> str:
 
 def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> str | None:
     """The assignment that a notebook answers: by content first, by name where content fails."""
-    cells = _ids_and_texts(found.content)
+    return _by_cells(found.content, assignments) or _by_name(found, assignments)
+
+
+def _by_cells(content: bytes, assignments: Mapping[str, Assignment]) -> str | None:
+    cells = _ids_and_texts(content)
     scores = {name: likeness(cells, assignment) for name, assignment in assignments.items()}
     best = max(scores, key=lambda name: scores[name])
-    if scores[best] >= SURE:
-        return best
+    return best if scores[best] >= SURE else None
+
+
+def _by_name(found: Found, assignments: Mapping[str, Assignment]) -> str | None:
     if found.declared in assignments:
         return found.declared
     stem = PurePosixPath(found.origin).stem.lower()
@@ -492,100 +418,345 @@ def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> str
 # --- taking in ---
 
 
+@dataclass(frozen=True)
+class _Staged:
+    """A notebook of the source, read once: what there is to know of it, and where its bytes wait."""
+
+    came: Came  # without its bytes
+    file: Path
+    assignment: str  # what its cells answer, or nothing
+    worked: tuple[bool, int]
+    size: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """nbgrader's own inbound folder. Students make folders of any name there: the disk knows whose, and since when."""
+
+    inbound: Path
+    check_owner: bool = True  # as nbgrader's ExchangeCollect has it: off where a hub's students are all one user
+
+    def forged(self, folder: str) -> str:
+        """Why a folder is not taken: another's name on it; nothing where all is well."""
+        match = EXCHANGE.match(folder)
+        owner = owner_of_file(self.inbound / folder) if match and self.check_owner else ""
+        if not match or owner in ("", match["id"]):
+            return ""
+        return (
+            f"{folder} belongs to the user {owner}, not to {match['id']}; not taken. (If all are one user here, "
+            "set c.ExchangeCollect.check_owner = False.)"
+        )
+
+    def later(self, origin: str) -> str:
+        """What to say of a notebook that the disk has from later than its folder's name says."""
+        match = EXCHANGE.match(origin.split("/", 1)[0])
+        said = utc(match["time"]) if match else None
+        changed = datetime.fromtimestamp((self.inbound / origin).lstat().st_ctime, UTC).replace(tzinfo=None)
+        if said is None or changed < said + SLACK:
+            return ""
+        return (
+            f"It says that it came at {said:%Y-%m-%d %H:%M} UTC, but was written or moved on the exchange's disk at "
+            f"{changed:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+SLACK = timedelta(minutes=10)
+
+
+def owner_of_file(path: Path) -> str:
+    """The user whose file it is; "" where that tells nothing: it is ours or the administrator's, who put it there."""
+    with suppress(ImportError, KeyError, OSError):
+        import pwd
+
+        owner = path.lstat().st_uid
+        return "" if owner in (0, os.getuid()) else pwd.getpwuid(owner).pw_name
+    return ""
+
+
 def take_in(
-    path: Path,
+    paths: Sequence[Path],
     submitted: Path,
     replaced: Path,
     assignments: Mapping[str, Assignment],
-    roster: Mapping[str, Enrolled] | None = None,
+    people: People | None = None,
+    hints: Hints | None = None,
+    given: Collection[str] = (),
+    strict: bool = False,
+    exchange: Exchange | None = None,
 ) -> Taken:
-    """Bring the submissions at `path` into `submitted`.
+    """Bring the submissions at `paths` into `submitted`.
 
-    Either all can be read, there is room, and everyone is on the roster if one is given, or nothing is changed.
-    Of several notebooks of one student for one assignment the newest counts (then the one with most answers, then the
-    largest). What was there before and differs is kept in `replaced`.
+    Either all can be read, it is clear whose they are, there is room, and (if `strict`) everyone is on the roster, or
+    nothing is changed. Of several notebooks of one student for one assignment the newest counts (then the one with most
+    answers, then the largest), whether they come together or one after the other. What does not count is kept in
+    `replaced`. `given` are the names of files that students were given, of which nothing need be said.
     """
-    taken = Taken()
+    taken, people = Taken(), people or People()
     submitted.mkdir(parents=True, exist_ok=True)
     for left in submitted.glob(".intake-*"):  # by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".intake-", dir=submitted))
+    best: dict[tuple[str, str], tuple[Found, _Staged]] = {}
     try:
-        best: dict[tuple[str, str], tuple[tuple[float, ...], Found, Path]] = {}
-        for number, found in enumerate(read_source(path, list(assignments), taken)):
-            assignment = which_assignment(found, assignments)
-            taken.students.add(found.student)
-            if assignment is None:
-                taken.leave(found.student, f"{found.origin} is a notebook, but none of the assignments.")
-                continue
-            when = found.timestamp.timestamp() if found.timestamp else 0.0
-            rank = (when, found.attempt, *worked_on(found.content, assignments[assignment]), len(found.content))
-            key = (found.student, assignment)
-            if key in best:
-                loser = found.origin if rank <= best[key][0] else best[key][1].origin
-                taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
-                if rank <= best[key][0]:
-                    continue
-                shutil.rmtree(best[key][2])
-            kept = staging / str(number)
-            write_atomically(kept / f"{assignment}.ipynb", found.content)
-            if found.timestamp:
-                write_atomically(kept / "timestamp.txt", found.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
-            slim = Found(**{**found.__dict__, "content": b""})
-            best[key] = (rank, slim, kept)
-        if roster:
+        for number, path in enumerate(paths):
+            live = exchange if exchange and path == exchange.inbound else None
+            staged, others = _stage(path, staging / str(number), assignments, taken, live)
+            owners = _owners(staged, others, replace(hints or Hints(), assignments=tuple(assignments)))
+            answers = {one.came.origin: one.assignment for one in staged}
+            whose = _people(owners, answers, people, taken)
+            chosen = _choose_newest(staged, owners, whose, assignments, taken)
+            for key, (found, one) in chosen.items():
+                if key in best:
+                    older = is_older(found.order, best[key][0].order)
+                    loser = found.origin if older else best[key][0].origin
+                    taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
+                    if older:
+                        continue
+                best[key] = (found, one)
+            _tell_of_others(staged, others, whose, best, given, taken)
+        if strict:
             there = [job.student for job in find_jobs(submitted, assignments)[0]]
-            check_roster(roster, there + [student for student, _ in best])
-        _same_but_for_case(taken, {student for student, _ in best})
-        for (student, assignment), (_, found, kept) in sorted(best.items()):
-            _store(submitted, replaced, student, assignment, found, kept, taken)
+            check_roster(people.roster, there + [student for student, _ in best])
+        for (student, assignment), (found, one) in sorted(best.items()):
+            _store(submitted, replaced, student, assignment, found, one, people, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    if not taken.students:
+    taken.problems += people.told() + look_alikes(student for student, _ in best)
+    return taken
+
+
+def _stage(
+    path: Path,
+    staging: Path,
+    assignments: Mapping[str, Assignment],
+    taken: Taken,
+    exchange: Exchange | None = None,
+) -> tuple[list[_Staged], list[Came]]:
+    """Every notebook of a source, its bytes put aside on the disk; and its other files."""
+    staged: list[_Staged] = []
+    others: list[Came] = []
+    for came in read_source(path, taken):
+        content = came.content
+        if exchange and (why := exchange.forged(came.origin.split("/", 1)[0])):
+            if why not in taken.problems:
+                taken.problems.append(why)
+            continue
+        if content is None:
+            others.append(came)
+            continue
+        notes: tuple[str, ...] = ()
+        if len(content) > Limits.submission and len(slim := without_outputs(content)) < len(content):
+            notes = (f"Its saved outputs ({(len(content) - len(slim)) / 1e6:.0f} MB) were left out.",)
+            content = slim
+        if exchange and (late := exchange.later(came.origin)):
+            notes += (late,)
+        file = staging / f"{len(staged)}.ipynb"
+        write_atomically(file, content)
+        assignment = _by_cells(content, assignments) or ""
+        worked = worked_on(content, assignments[assignment]) if assignment else (False, 0)
+        staged.append(_Staged(replace(came, content=None), file, assignment, worked, len(content), notes))
+    if not staged and not any(came.trouble for came in others):
         problems = "".join(f"\n  {problem}" for problem in taken.problems[:5])
         raise ClassError(
             f"No notebook (.ipynb) was found in {path}; is it the right file? Nothing was taken.{problems}"
         )
-    return taken
+    return staged, others
 
 
-def _same_but_for_case(taken: Taken, students: Iterable[str]) -> None:
-    seen: dict[str, str] = {}
-    for student in sorted(students):
-        other = seen.setdefault(unicodedata.normalize("NFKC", student).casefold(), student)
-        if other != student:
-            taken.problems.append(f"{other} and {student} differ only in the form of letters; are they one person?")
+def _owners(staged: Sequence[_Staged], others: Sequence[Came], hints: Hints) -> dict[str, tuple[Owner, ...]]:
+    """Who handed in what, by path."""
+    metadata: dict[str, Any] = {}
+    for came in others:
+        if came.about and _lies_above(came.origin, [one.came.origin for one in staged]):
+            with suppress(yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
+                read = yaml.safe_load(came.about)
+                metadata |= read if isinstance(read, dict) else {}
+    pieces = [Piece(one.came.origin, True, one.assignment) for one in staged]
+    pieces += [Piece(came.origin, bool(came.trouble)) for came in others if "__MACOSX" not in came.origin]
+    return owners_of(pieces, replace(hints, metadata=metadata))
+
+
+def _lies_above(origin: str, notebooks: Iterable[str]) -> bool:
+    """Whether a file lies beside or above every notebook: one in a student's own folder tells nothing of others."""
+    above = PurePosixPath(origin).parent
+    return all(PurePosixPath(notebook).is_relative_to(above) for notebook in notebooks)
+
+
+def _people(
+    owners: Mapping[str, tuple[Owner, ...]], answers: Mapping[str, str], people: People, taken: Taken
+) -> dict[str, list[str]]:
+    """The students of the course who handed in what, by path."""
+    people.look_at((owner, answers.get(path, "")) for path, some in owners.items() for owner in some)
+    known: dict[Owner, list[str]] = {}
+    whose: dict[str, list[str]] = {}
+    for path, some in owners.items():
+        for owner in some:
+            same = replace(owner, late=False, timestamp=None, attempt=0, declared="")
+            if same not in known:
+                known[same] = people.who(same)
+                for student in known[same] if owner.system else ():
+                    taken.names.setdefault(student, owner.name if len(known[same]) == 1 else "")
+            whose.setdefault(path, []).extend(s for s in known[same] if s not in whose.get(path, []))
+    return whose
+
+
+def _choose_newest(
+    staged: Sequence[_Staged],
+    owners: Mapping[str, tuple[Owner, ...]],
+    whose: Mapping[str, Sequence[str]],
+    assignments: Mapping[str, Assignment],
+    taken: Taken,
+) -> dict[tuple[str, str], tuple[Found, _Staged]]:
+    """By student and assignment, the notebook that counts of those that came together."""
+    best: dict[tuple[str, str], tuple[Found, _Staged]] = {}
+
+    def rank(found: Found, one: _Staged) -> list[float]:
+        when, attempt, dated = found.order
+        return [when, attempt, one.worked[1] > 0, dated, *one.worked, one.size]
+
+    for one in staged:
+        origin = one.came.origin
+        if not whose.get(origin):
+            taken.problems.append(f"{origin}: its name does not tell whose it is; not taken.")
+            continue
+        owner = owners[origin][0]
+        for student in whose[origin]:
+            found = Found(
+                student, origin, b"", owner.timestamp, owner.late, owner.attempt, owner.declared, one.came.dated
+            )
+            taken.students.add(student)
+            assignment = one.assignment or _by_name(found, assignments)
+            if assignment is None:
+                taken.leave(student, f"{origin} is a notebook, but none of the assignments.")
+                continue
+            key = (student, assignment)
+            if key in best:
+                loses = rank(found, one) <= rank(*best[key])
+                loser = origin if loses else best[key][0].origin
+                taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
+                if loses:
+                    continue
+            best[key] = (found, one)
+    return best
+
+
+CLUTTER = re.compile(
+    r"(^|/)(\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
+)
+SHOWN = 5  # names of files
+
+
+def _tell_of_others(
+    staged: Sequence[_Staged],
+    others: Sequence[Came],
+    whose: Mapping[str, Sequence[str]],
+    best: Iterable[tuple[str, str]],
+    given: Collection[str],
+    taken: Taken,
+) -> None:
+    """Tell what else students handed in: no notebook at all, a zip that can't be read, a file beside the notebook."""
+    beside: dict[str, list[str]] = defaultdict(list)
+    for came in others:
+        for student in whose.get(came.origin, ()):
+            if came.trouble:
+                taken.leave(student, came.trouble)
+                taken.students.add(student)
+            elif not came.about:
+                beside[student].append(came.origin)
+    handed_in = {student for one in staged for student in whose.get(one.came.origin, ())}
+    for student, files in beside.items():
+        if student not in handed_in and student not in taken.ungraded:
+            taken.leave(student, f"handed in no notebook, but {', '.join(files[:SHOWN])}.")
+            continue
+        files = [file for file in files if not CLUTTER.search(file) and PurePosixPath(file).name not in given]
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        for key in best if files else ():
+            if key[0] == student:
+                taken.note(*key, f"Handed in as well, and not used: {', '.join(files[:SHOWN])}{more}.")
+
+
+def is_older(order: Sequence[float], than: Sequence[float]) -> bool:
+    """Whether an attempt is older than the one that is there, as far as the same thing is known of both."""
+    for mine, theirs in zip(order, than, strict=True):
+        if mine and theirs and mine != theirs:
+            return mine < theirs
+    return order[0] == than[0] and order[1] < than[1]  # the first attempt has no number
 
 
 def _store(
-    submitted: Path, replaced: Path, student: str, assignment: str, found: Found, kept: Path, taken: Taken
+    submitted: Path,
+    replaced: Path,
+    student: str,
+    assignment: str,
+    found: Found,
+    one: _Staged,
+    people: People,
+    taken: Taken,
 ) -> None:
     folder = submitted / student / assignment
+    if folder.is_symlink() or folder.parent.is_symlink():
+        taken.leave(student, f"{folder} is a link to another's folder; nothing was put there.")
+        return
     target = folder / f"{assignment}.ipynb"
-    if PurePosixPath(found.origin).name != target.name:
-        shown = PurePosixPath(found.origin).name
-        if not any(
-            pattern.match(shown) and shown.endswith(f"_{target.name}") for pattern in (CANVAS, MOODLE, BLACKBOARD)
-        ):
-            taken.note(student, assignment, f"It came under the name {shown}.")
-    if found.late:
-        taken.note(student, assignment, "The learning-management system marked it late.")
+    kept = one.file.with_suffix("")
+    _put(kept, assignment, one.file, found.timestamp)
+    there = list(people.came.get(f"{student}/{assignment}", [0.0, 0, 0.0]))
     if folder.exists():
+        if when := read_timestamp(folder, submitted):
+            there[0] = when.replace(tzinfo=UTC).timestamp()
         same = _regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / target.name).read_bytes()
-        if same and (found.timestamp is None or read_timestamp(folder) == found.timestamp):
+        if is_older(found.order, there):
+            if not same:
+                _put_aside(kept, replaced, student, assignment)
+                taken.note(student, assignment, f"An older attempt came after it and was left aside: {found.origin}.")
             taken.unchanged += 1
             return
+    _note_names(found, one, student, assignment, taken)
+    people.came[f"{student}/{assignment}"] = found.order
+    if folder.exists():
+        if same and (found.timestamp is None or read_timestamp(folder, submitted) == found.timestamp):
+            taken.unchanged += 1
+            return
+        taken.fresh.add((student, assignment))
         if same:
             os.replace(kept / "timestamp.txt", folder / "timestamp.txt")
             taken.stored += 1
             return
-        replaced.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f"{student}+{assignment}+", dir=replaced))
-        shutil.move(str(folder), aside / assignment)
+        _put_aside(folder, replaced, student, assignment)
         taken.note(student, assignment, "It replaces an earlier one, which is kept aside.")
+    taken.fresh.add((student, assignment))
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.rename(kept, folder)
     taken.stored += 1
+
+
+def _put(folder: Path, assignment: str, file: Path, when: datetime | None) -> None:
+    """A folder as nbgrader has it, with a staged notebook; a team's lies in several."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    shutil.copyfile(file, folder / f"{assignment}.ipynb")
+    if when:
+        write_atomically(folder / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+
+
+def _put_aside(folder: Path, replaced: Path, student: str, assignment: str) -> None:
+    replaced.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f"{student}+{assignment}+", dir=replaced))
+    shutil.move(str(folder), aside / assignment)
+
+
+def _note_names(found: Found, one: _Staged, student: str, assignment: str, taken: Taken) -> None:
+    shown = PurePosixPath(found.origin).name
+    told = shown.endswith(f"{assignment}.ipynb") and (
+        student in shown or any(pattern.search(shown) for pattern in (CANVAS, MOODLE, BLACKBOARD))
+    )
+    if shown != f"{assignment}.ipynb" and not told:
+        taken.note(student, assignment, f"It came under the name {shown}.")
+    if found.late:
+        taken.note(student, assignment, "The learning-management system marked it late.")
+    for note in one.notes:
+        taken.note(student, assignment, note)
 
 
 # --- what is there to grade ---
@@ -600,7 +771,7 @@ def find_jobs(
     """
     jobs: list[Job] = []
     notes: dict[tuple[str, str], list[str]] = {}
-    for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir() and not entry.is_symlink()):
+    for student in sorted(entry for entry in submitted.iterdir() if entry.is_dir()):
         if student.name.startswith("."):
             continue
         if not student.name.isprintable():
@@ -609,20 +780,25 @@ def find_jobs(
             )
         for name, assignment in assignments.items():
             folder = student / name
-            if not folder.is_dir() or folder.is_symlink():
+            if not folder.is_dir():
                 continue
-            path, said = _choose(folder, name, assignment)
-            jobs.append(Job(student.name, name, path))
+            if student.is_symlink() or folder.is_symlink():
+                path, said = None, ["The folder is a link to another, which is not followed."]
+            else:
+                path, said = _choose(folder, name, assignment)
+            jobs.append(Job(student.name, name, path, submitted))
             if said:
                 notes[student.name, name] = said
     return jobs, notes
 
 
 def _regular(path: Path) -> bool:
+    """Whether there is a file under this name, and under no other."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        about = path.lstat()
     except OSError:
         return False
+    return stat.S_ISREG(about.st_mode) and about.st_nlink == 1
 
 
 def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | None, list[str]]:
@@ -634,8 +810,8 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
         for path in _files(folder)
         if path.suffix == ".ipynb" and _regular(path) and not SKIP.search(path.as_posix())
     ]
-    if exact.is_symlink():
-        return None, ["The notebook is a link to another file, which is not followed."]
+    if why := not_plain(exact, folder):
+        return None, [f"The notebook is {why}, which is not followed. If a copy of yours made it so, copy it anew."]
     if not candidates:
         return None, ["No notebook was handed in."]
 
@@ -644,125 +820,3 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
 
     best = max(candidates, key=rank)
     return best, [f"The notebook was renamed: {best.relative_to(folder).as_posix()} is taken for {name}.ipynb."]
-
-
-# --- the roster ---
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """A row of the roster."""
-
-    student: str
-    session: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    email: str = ""
-
-
-COLUMNS = {  # the first that is there; of what systems export, the one that stands in their zips' names comes first
-    "student": (
-        *("student_id", "id", "username", "identifier", "student id", "id number"),
-        *("sis user id", "lms_id", "student"),
-    ),
-    "session": ("session", "workshop", "class", "section", "tutorial", "group", "groups"),
-    "first_name": ("first_name", "first name", "given name"),
-    "last_name": ("last_name", "last name", "surname", "family name"),
-    "email": ("email", "e-mail", "email address"),
-    "name": ("name", "full name", "student"),
-}
-
-
-def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]:
-    """The class list by student id, from a CSV with a header row: student_id, session, and names if it has them."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ClassError(f"There is no roster at {path}.") from None
-    except UnicodeDecodeError:
-        raise ClassError(f"The roster {path} is no CSV in UTF-8. Save it as such: in Excel, as “CSV UTF-8”.") from None
-    except OSError as error:
-        raise ClassError(f"The roster {path} can't be read: {error.strerror}.") from error
-    whole = text.splitlines()
-    above = 1 if whole and whole[0].startswith("sep=") else 0  # a hint for Excel
-    rows = list(csv.reader(whole[above:], dialect=_dialect(whole[above:])))
-    if not rows:
-        raise ClassError(f"The roster {path} is empty.")
-    header = [column.strip().lower() for column in rows[0]]
-    at = {role: next((header.index(name) for name in names if name in header), None) for role, names in COLUMNS.items()}
-    where = at["student"]
-    if where is None:
-        raise ClassError(f"The roster {path} has no column student_id; its columns are: {', '.join(rows[0])}.")
-    roster: dict[str, Enrolled] = {}
-    unknown: dict[str, int] = {}
-    for line, row in enumerate(rows[1:], start=2 + above):
-        if not any(cell.strip() for cell in row):
-            continue
-
-        def cell(role: str, row: list[str] = row) -> str:
-            index = at[role]
-            return row[index].strip() if index is not None and index < len(row) else ""
-
-        student = cell("student").removeprefix("Participant ")  # as Moodle's grading worksheet has it
-        if not student:
-            raise ClassError(f"The roster {path} has no student id in line {line}.")
-        if student in roster:
-            raise ClassError(f"The roster {path} has {student} twice, the second time in line {line}.")
-        first, last = _first_and_last(cell("name"))
-        session = _session(cell("session"), sessions)
-        if session is None:
-            unknown[cell("session")] = line
-            session = ""
-        roster[student] = Enrolled(
-            student, session, cell("first_name") or first, cell("last_name") or last, cell("email")
-        )
-    if unknown:
-        lines = ", ".join(f"{name!r} (line {line})" for name, line in unknown.items())
-        there = "; ".join(f"{i} {session}" for i, session in enumerate(sessions, 1))
-        raise ClassError(f"The roster {path} names sessions that the timetable lacks: {lines}. It has: {there}.")
-    return roster
-
-
-def _first_and_last(name: str) -> tuple[str, str]:
-    """A whole name taken apart: `Ada Lovelace`, or `Lovelace, Ada`."""
-    last, comma, first = name.partition(", ")
-    if not comma:
-        first, _, last = name.rpartition(" ")
-    return first, last
-
-
-def _session(name: str, sessions: Sequence[str]) -> str | None:
-    """The session of the timetable that a roster means: by its number or its name; any where there is no timetable."""
-    if not name or not sessions:
-        return name
-    number = name.removesuffix(".0")  # as spreadsheets may write it
-    if number.isdigit() and 1 <= int(number) <= len(sessions):
-        return sessions[int(number) - 1]
-
-    def plain(text: str) -> str:
-        text = re.sub(r"\b(mon|tue|wed|thu|fri|sat|sun)[a-z]*", r"\1", text.casefold())  # Tue, Tues, Tuesday
-        return re.sub(r"[\s–—\-*·,]+", "", text)
-
-    return next((session for session in sessions if plain(session) == plain(name)), None)
-
-
-def _dialect(lines: Sequence[str]) -> type[csv.Dialect] | str:
-    first = lines[0] if lines else ""
-    return max((csv.excel, csv.excel_tab, _Semicolon), key=lambda dialect: first.count(dialect.delimiter))
-
-
-class _Semicolon(csv.excel):
-    delimiter = ";"
-
-
-def check_roster(roster: Mapping[str, Enrolled], students: Collection[str]) -> None:
-    """Raise a ClassError naming those who handed in but are not on the roster."""
-    strangers = sorted(set(students) - set(roster))
-    if strangers:
-        nobody = bool(roster) and not set(students) & set(roster)
-        shown = ", ".join(strangers[:20]) + (f" and {len(strangers) - 20} others" if len(strangers) > 20 else "")
-        hint = f" ({next(iter(roster))} is the first id on it; are these the same kind of id?)" if nobody else ""
-        raise ClassError(
-            f"Not on the roster, but handed in: {shown}{hint}. Add them to it, or grade them as they are with "
-            "--unknown-students. Nothing was changed."
-        )

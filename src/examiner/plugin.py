@@ -31,8 +31,10 @@ from sqlalchemy.exc import OperationalError
 from traitlets import Unicode
 
 from examiner.class_ import Graded, Job, Journal, course_secret, failed_result, grade_class, grader_failed
+from examiner.files import not_plain
 from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
 from examiner.gradebook import Entry, marked_notebook, private_folders, save
+from examiner.intake import read_timestamp
 
 
 class LenientExporter(NotebookExporter):
@@ -66,7 +68,8 @@ def _submissions(converter: Autograde) -> Iterator[tuple[Job, Path]]:
         if found := re.match(pattern, folder):
             marked = Path(converter._format_dest(found["assignment"], found["student"]))
             for notebook in map(Path, sorted(converter.assignments[folder])):
-                yield Job(found["student"], found["assignment"], notebook.absolute()), marked / notebook.name
+                job = Job(found["student"], found["assignment"], notebook.absolute(), Path(converter.coursedir.root))
+                yield job, marked / notebook.name
 
 
 def _notebook(job: Job) -> tuple[str, str]:
@@ -116,8 +119,16 @@ class _OfSubmission(NbGraderPreprocessor):
         name, notebook = about["assignment"], about["notebook"]
         handed_in = course.format_path(course.submitted_directory, about["student"], name)
         source = course.format_path(course.source_directory, ".", name)
-        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute())
+        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute(), Path(course.root))
         return course, job, _assignment(Path(source, f"{notebook}.ipynb").read_bytes(), name)
+
+
+def _told(job: Job, result: Result) -> Result:
+    """The result, with the reason where there was only a link to grade."""
+    assert job.path and job.root
+    why = not_plain(job.path, job.root)
+    said = (f"What was handed in is {why}.",) if why else ()
+    return replace(result, notes=said or result.notes, needs_eye=said + result.needs_eye)
 
 
 class Restore(_OfSubmission):
@@ -127,7 +138,7 @@ class Restore(_OfSubmission):
         """The restored notebook, with nothing run; what can't be read goes on as it is to `Grade`, which says so."""
         try:
             _, job, assignment = self._read(resources)
-            result = restored(job.read(), assignment)
+            result = _told(job, restored(job.read(), assignment))
             for note in result.notes:
                 self.log.warning("%s: %s", job.student, note)
             return marked_notebook(assignment, result), resources
@@ -151,9 +162,9 @@ class Grade(_OfSubmission):
         try:
             course, job, assignment = self._read(resources)
         except Exception as error:
-            return _told(nb, self._reason(student, error)), resources
+            return _ungraded(nb, self._reason(student, error)), resources
         try:
-            result = self._graded(course, job, assignment)
+            result = _told(job, self._graded(course, job, assignment))
             self._save(course, job, assignment, result, resources)
         except Exception as error:
             failed = failed_result(b"", assignment, self._reason(student, error))
@@ -172,9 +183,7 @@ class Grade(_OfSubmission):
 
     def _save(self, course: Any, job: Job, assignment: Assignment, result: Result, resources: Any) -> None:
         """Write the marks; a gradebook that somebody else keeps locked is waited for."""
-        timestamp = None
-        with contextlib.suppress(OSError, ValueError):
-            timestamp = course.get_existing_timestamp(str(job.path.parent)) if job.path else None
+        timestamp = read_timestamp(job.path.parent, job.root) if job.path else None
         for wait in (1, 5, 25, 0):
             try:
                 with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
@@ -201,7 +210,7 @@ class Grade(_OfSubmission):
         self.log.info("%s: %g marks, student code in %s", student, result.score, result.sandbox)
 
 
-def _told(nb: NotebookNode, reason: str) -> NotebookNode:
+def _ungraded(nb: NotebookNode, reason: str) -> NotebookNode:
     """The notebook with the reason why it is not graded before it."""
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(reason))
     nb.metadata["workshop"] = {"notes": [reason], "needs_eye": [reason], "sandbox": ""}

@@ -17,106 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import latex2mathml.converter
+from markupsafe import Markup
 from nbconvert.exporters import Exporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
-from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
+from . import markup
 from .grade import Assignment, Result
+from .markup import LONGEST_TEXT, POLICY, markdown_to_html, output_text, python_to_html
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-# --- markdown and maths ---
-
-
-def math_to_mathml(tex: str, display: bool = False) -> str:
-    """TeX as MathML, which browsers draw by themselves; what can't be read stays as TeX in a code font."""
-    tex = re.sub(r"\\(begin|end)\{(aligned|eqnarray\*?)\}", r"\\\1{split}", tex.strip())
-    try:
-        drawn = latex2mathml.converter.convert(tex, display="block" if display else "inline")
-    except Exception:
-        return f"<code>{html.escape(tex)}</code>"
-    return _TAG.sub(_only_mathml, str(drawn))
-
-
-_TAG = re.compile(r"<[^<>]*>?")  # latex2mathml passes on what stands in \text{}, tags and all
-_MATHML = re.compile(r"</?(math|m[a-z]+)((\s+[a-z]+=\"[^\"<>]*\")*)\s*/?>")
-_ATTRIBUTES = re.compile(r"\b(on[a-z]+|href|src|style|class|id)=")
-
-
-def _only_mathml(match: re.Match[str]) -> str:
-    tag = match[0]
-    return tag if _MATHML.fullmatch(tag) and not _ATTRIBUTES.search(tag) else html.escape(tag)
-
-
-class _Renderer(IPythonRenderer):
-    """nbconvert's own markdown, with its maths drawn."""
-
-    def inline_math(self, body: str) -> str:
-        return math_to_mathml(body)
-
-    def block_math(self, body: str) -> str:
-        return math_to_mathml(body, display=True)
-
-    def multiline_math(self, text: str) -> str:
-        return math_to_mathml(text, display=True)
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return math_to_mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
-
-    def block_code(self, code: str, info: str | None = None) -> str:
-        # Python alone is coloured: of a hundred other languages' lexers, some take hours where somebody means it.
-        python = (info or "").split()[:1] in (["python"], ["python3"], ["py"])
-        return code_html(code) if python else f"<pre>{_cut_and_escaped(code)}</pre>\n"
-
-    def image(self, text: str, url: str, title: str | None = None) -> str:
-        if url.startswith("data:image/"):
-            return str(super().image(text, url, title))
-        return f"<em>[picture: {html.escape(text or url)}]</em>"
-
-
-def markdown_to_html(text: str, trusted: bool = False) -> str:
-    """Markdown with maths as HTML; raw HTML in it is shown as text unless the text is our own (`trusted`)."""
-    if len(text) > LONGEST_TEXT and not trusted:
-        return f"<pre>{_cut_and_escaped(text)}</pre>"
-    return str(MarkdownWithMath(renderer=_Renderer(escape=not trusted, allow_harmful_protocols=trusted)).render(text))
-
-
-LONGEST_TEXT = 20_000  # characters of one cell; to set more of them well could take minutes, if somebody means it to
-
-
-def _cut_and_escaped(text: str) -> str:
-    rest = len(text) - LONGEST_TEXT
-    return html.escape(text[:LONGEST_TEXT]) + (f"\n… ({rest:,} more characters)" if rest > 0 else "")
-
-
-def safe_markdown(source: str) -> str:
-    """Markdown as formgrader shows it: for c.HTMLExporter.filters, in place of nbconvert's markdown2html."""
-    return markdown_to_html(source)
-
-
-@lru_cache(maxsize=4096)
-def _trusted_html(text: str) -> str:
-    return markdown_to_html(text, trusted=True)
-
-
-_BLANK = re.compile(r"\s{500}")  # which takes the lexer the square of its length, or worse
-
-
-def code_html(source: str, language: str | None = None, metadata: Any = None) -> str:
-    """Python code as formgrader shows it: for c.HTMLExporter.filters, in place of nbconvert's highlight_code."""
-    return f'<div class="highlight"><pre>{_python_html(source)}</pre></div>\n'
-
-
-@lru_cache(maxsize=4096)
-def _python_html(source: str) -> str:
-    if len(source) > LONGEST_TEXT or _BLANK.search(source):
-        return _cut_and_escaped(source)
-    return str(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
 
 
 def sentence(text: str) -> str:
@@ -236,30 +146,25 @@ def _pieces(nb: NotebookNode) -> Iterable[dict[str, Any]]:
             yield piece | {"kind": "verdict"}
         elif cell.cell_type == "markdown":
             ours = bool(info.get("locked")) or own.get("kind") == "text"
-            body = _trusted_html(cell.source) if ours else markdown_to_html(cell.source)
+            body = (
+                _our_html(cell.source) if ours else markdown_to_html(cell.source, attachments=cell.get("attachments"))
+            )
             yield piece | {"kind": "text", "html": body, "mine": solution}
         elif cell.cell_type == "code":
-            outputs = [_output_text(output) for output in cell.get("outputs", [])]
+            outputs = [output_text(output) for output in cell.get("outputs", [])]
             yield piece | {
                 "kind": "code",
-                "html": _python_html(HIDDEN.sub("", cell.source)),
+                "html": python_to_html(HIDDEN.sub("", cell.source)),
                 "outputs": [text for text in outputs if text],
                 "mine": not info.get("locked"),
             }
         else:
-            yield piece | {"kind": "code", "html": html.escape(cell.source), "outputs": [], "mine": True}
+            yield piece | {"kind": "code", "html": python_to_html(cell.source), "outputs": [], "mine": True}
 
 
-def _output_text(output: Mapping[str, Any]) -> str:
-    kind = output.get("output_type")
-    if kind == "stream":
-        text = output.get("text", "")
-    elif kind == "error":
-        text = "\n".join(output.get("traceback", [])) or f"{output.get('ename')}: {output.get('evalue')}"
-    else:
-        text = output.get("data", {}).get("text/plain", "")
-    text = "".join(text) if isinstance(text, list) else str(text)
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)[:20_000]
+@lru_cache(maxsize=4096)
+def _our_html(text: str) -> str:
+    return markdown_to_html(text, ours=True)
 
 
 @lru_cache(maxsize=1)
@@ -270,13 +175,15 @@ def _templates() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["sentence"] = sentence
     environment.filters["folded"] = folded
+    environment.filters["markdown"] = lambda text: Markup(markdown_to_html(text))
+    environment.globals["policy"] = POLICY
     return environment
 
 
 @lru_cache(maxsize=1)
 def look() -> str:
     """A hash of what pages are made with, so that a page made by another version is made anew."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(Path(__file__).read_bytes() + Path(markup.__file__).read_bytes())
     for file in sorted(TEMPLATES.glob("*.*")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -567,7 +474,7 @@ class Summary:
             mistake = Mistake(assignment, question, name, self._messages[assignment, question, name])
             for code, students in sorted(answers.items(), key=lambda item: (-len(item[1]), item[1])):
                 mistake.students += students
-                mistake.answers.append((", ".join(sorted(students)), _python_html(code)))
+                mistake.answers.append((", ".join(sorted(students)), python_to_html(code)))
             found.append(mistake)
         order = {name: i for i, name in enumerate(self.assignments)}
         return sorted(found, key=lambda m: (order[m.assignment], -len(m.students), m.question, m.name))
@@ -638,7 +545,7 @@ class Summary:
         """What the report says of one assignment."""
         most = sum(cell.points for cell in self.assignments[name].graded)
         means = [(question, statistics.fmean(scores)) for question, scores in _scores(rows).items()]
-        seconds = [row.seconds for row in rows]
+        seconds = [row.seconds for row in rows if row.seconds] or [0.0]  # a row of an earlier run took none
         return {
             "name": name,
             "rows": rows,

@@ -26,9 +26,11 @@ from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, grade
 from examiner import wire
 from examiner.grade import Submitted, Unreadable, grade, place, read_submission, restored
 from examiner.gradebook import Marked, marked_notebook
-from examiner.intake import Taken, find_jobs, owner_of, read_source, take_in, valid_id
+from examiner.intake import Taken, find_jobs, read_source, take_in
+from examiner.owners import Hints, Piece, owners_of
 from examiner.plugin import LenientExporter
 from examiner.report import Summary, by_session_picture
+from examiner.roster import valid_id
 from examiner.sandbox import NONE, best_rung, readable_paths
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
@@ -214,8 +216,8 @@ def test_hundreds_of_texts_are_not_all_set() -> None:
     ],
 )
 def test_the_name_of_a_file_makes_it_nobody_elses(path: str, student: str) -> None:
-    owner = owner_of(path, ["mini"])
-    assert owner is not None and owner.student == student
+    ((owner,),) = owners_of([Piece(path)], Hints(["mini"])).values()
+    assert owner.student == student
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_no_folder_stops_the_intake(hostile: Callable[[Path], None], tmp_path: P
         (tmp_path / "in" / student / "mini.ipynb").write_bytes(HONEST)
     hostile(tmp_path / "in" / "eve")
     began = time.process_time()
-    taken = take_in(tmp_path / "in", tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
+    taken = take_in([tmp_path / "in"], tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
     jobs, _ = find_jobs(tmp_path / "submitted", {"mini": ASSIGNMENT})
     assert [job.student for job in jobs if job.path] == ["alice", "eve"]
     assert len(taken.problems) <= 12 and time.process_time() - began < 20
@@ -290,7 +292,7 @@ def test_who_is_a_link_or_looks_like_another_is_told_of(tmp_path: Path) -> None:
         (tmp_path / "in" / student).mkdir(parents=True)
         (tmp_path / "in" / student / "mini.ipynb").write_bytes(HONEST)
     (tmp_path / "in" / "bob").symlink_to(tmp_path / "in" / "alice")
-    taken = take_in(tmp_path / "in", tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
+    taken = take_in([tmp_path / "in"], tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
     assert any("bob" in problem for problem in taken.problems)
     assert any("one person" in problem for problem in taken.problems)
 
@@ -328,13 +330,12 @@ def test_a_students_broken_zip_stops_nobody(method: int, tmp_path: Path) -> None
     (tmp_path / "alice" / "mini.ipynb").write_text("{}")
     for at in range(40, 200, 3):
         (tmp_path / "eve" / "mini.zip").write_bytes(honest[:at] + bytes([honest[at] ^ 255]) + honest[at + 1 :])
-        found = read_source(tmp_path, ["mini"], Taken())
-        assert "alice" in [notebook.student for notebook in found]
+        assert "alice/mini.ipynb" in [came.origin for came in read_source(tmp_path, Taken())]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_file_name_that_is_no_utf8_can_be_told_of(tmp_path: Path) -> None:
     (tmp_path / "eve").mkdir()
     Path(os.fsdecode(bytes(tmp_path / "eve") + b"/caf\xe9.ipynb")).write_text("{}")
-    for found in read_source(tmp_path, ["mini"], Taken()):
+    for found in read_source(tmp_path, Taken()):
         found.origin.encode()
