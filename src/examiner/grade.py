@@ -25,7 +25,7 @@ from typing import Any
 
 from examiner import sandbox as sandboxes
 from examiner import stand_ins
-from examiner.messages import kind_of, only_known, printable, standard, without_numbers
+from examiner.messages import printable, without_numbers
 from workshop import gradcheck
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -45,7 +45,6 @@ class Cell:
     release_source: str  # what the student was given
     cell_type: str = "code"
     defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
-    variables: tuple[str, ...] = ()  # those of them that are no functions
     metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
 
 
@@ -185,7 +184,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
     else:
         kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
     grade_id = meta.get("grade_id", "")
-    names = _top_level_names(source) if kind == "solution" else {}
+    names = _top_level_names(source) if kind == "solution" else []
     return Cell(
         grade_id=grade_id,
         kind=kind,
@@ -195,7 +194,6 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
         defines=tuple(names),
-        variables=tuple(name for name, is_function in names.items() if not is_function),
         metadata=dict(meta),
     )
 
@@ -244,23 +242,21 @@ def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
 LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
 
 
-def _top_level_names(source: str) -> dict[str, bool]:
-    """The names that a cell defines, and whether each is a function and nothing else."""
+def _top_level_names(source: str) -> list[str]:
+    """The names that a cell defines."""
     if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
-        return {}
+        return []
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    names: dict[str, bool] = {}
+        return []
+    names: dict[str, None] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names.setdefault(node.name, True)
+            names[node.name] = None
         elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    names[target.id] = names.get(target.id, True) and isinstance(node.value, ast.Lambda)
-    return names
+            names.update({target.id: None for target in node.targets if isinstance(target, ast.Name)})
+    return list(names)
 
 
 # --- What was handed in, laid beside what was given out ------------------------------------------------------------
@@ -581,44 +577,48 @@ def examine(line: socket.socket) -> None:
     def tell(**message: Any) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
-    examination = _Examination(job["steps"], limits, start, job["variables"])
+    examination = _Examination(job["steps"], limits, start)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
-    gradcheck.note_wrong(*job["wrong"])
     try:
-        for number, step in enumerate(job["steps"]):
+        for number, step in enumerate(job["steps"]):  # all of the student's cells, before any test has lent anything
             if step["kind"] == "test":
-                tell(mark=examination.test(step))
+                examination.note(number, step)
             elif any((ran := examination.run(number, step)).values()):
                 tell(cell=number, **ran)
+        examination.give_time()
+        tests = [(step["order"], number) for number, step in enumerate(job["steps"]) if step["kind"] == "test"]
+        for _, number in sorted(tests):  # in the source's order: what a question's tests lend, others asked for before
+            tell(mark=examination.test(number, job["steps"][number]))
         tell(done=examination.notes)
     except stand_ins.NotStarted as failure:
         tell(failed=str(failure))
 
 
-MOST_TOLD = 20  # errors of cells that are told of once the tests have begun: each may hide a few bits of them
+MOST_TAKEN = 16 << 20  # bytes of the values that are kept for the tests
 
 
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any, variables: Iterable[str] = ()) -> None:
-        self.steps, self.limits, self.variables = steps, limits, set(variables)
+    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+        self.steps, self.limits = steps, limits
         told = [_cut(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
-        self.pupil = stand_ins.Pupil(start, self.line_text, self.words, self.apart)
-        self.twin = stand_ins.Pupil(start, self.line_text, self.words)
-        self.twin_for: Any = None  # the function that is called in the twin, and what has run there
-        self.ran: dict[int, str] = {}  # what a fresh process must run again
-        self.until = time.monotonic() + limits.total_seconds
+        self.pupil = stand_ins.Pupil(start, self.line_text, self.words)
+        self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
+        self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
+        self.spoilt: dict[int, str] = {}  # why they could not be told
         self.room = 10 * limits.output  # characters of output of all cells together
-        self.spare = limits.total_seconds  # for what must run again through no fault of the student's
+        self.space = MOST_TAKEN
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
-        self.tested = False  # whether student code has met a hidden test
-        self.tellable = MOST_TOLD  # errors of cells that may still be told of after that
-        self.latest = -1  # where in the source the test stands that this process met last
+        self.give_time()
+
+    def give_time(self) -> None:
+        """The cells and, after them, the tests may each take as long as a submission has."""
+        self.until = time.monotonic() + self.limits.total_seconds
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -631,63 +631,63 @@ class _Examination:
         """Seconds left for the whole submission."""
         return self.until - time.monotonic()
 
-    def ready(self, pupil: stand_ins.Pupil | None = None) -> bool:
+    def ready(self) -> bool:
         """Have a student's process in which all has run that came before; False if there is none to be had."""
-        pupil = pupil or self.pupil
-        while not pupil.alive:
+        while not self.pupil.alive:
             self.starts += 1
             if self.starts > 30 or self.left() <= 0:
                 return False
-            pupil.start()
-            for number, source in list(self.ran.items()):
+            self.pupil.start()
+            for number, done in list(self.ran.items()):
                 if self.left() <= 0:
-                    pupil.stop()
+                    self.pupil.stop()
                     return False
                 try:
-                    pupil.run(number, source, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                    if isinstance(done, str):
+                        self.pupil.run(number, done, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                    else:
+                        self._take(number, done)
                 except stand_ins.StudentFailed:
-                    self._guilty(number, source)
+                    self._guilty(number)
                     break
         return True
 
-    def _guilty(self, number: int, source: str) -> None:
+    def _guilty(self, number: int) -> None:
         """A cell that ended the process: the next one gets its definitions, or nothing of it."""
-        whole = self.steps[number]["source"]
+        whole = self.steps[number]["source"] if self.steps[number]["kind"] == "run" else ""
         smaller = stand_ins.definitions_alone(whole) if len(whole) <= LONGEST_ANSWER else ""
-        if smaller.strip() and smaller != source:
+        if smaller.strip() and smaller != self.ran.get(number):
             self.ran[number] = smaller
         else:
             self.ran.pop(number, None)
 
-    def refresh(self) -> bool:
-        """Have a process in which no test has called anything: a value is not to come from what a test lent."""
-        if not self.pupil.called:
-            return True
-        self.pupil.stop()
-        self.starts -= 1  # it is nobody's fault
-        began, spare = time.monotonic(), self.spare
-        self.until += spare
-        there = self.ready()
-        took = min(time.monotonic() - began, spare)
-        self.spare -= took
-        self.until += took - spare
-        return there
+    def note(self, number: int, step: dict[str, Any]) -> None:
+        """Take what a test cell's names are bound to at its place in the notebook."""
+        if not self.ready():
+            return
+        try:
+            names = learn(step["source"]).names
+        except Exception:  # the test itself will tell
+            names = []
+        self.ran[number] = names
+        try:
+            with _own_work(self.limits.test_seconds):
+                self._take(number, names)
+        except (stand_ins.StudentFailed, _TooLong) as failure:
+            self.pupil.stop()
+            self._guilty(number)
+            self.spoilt[number] = "it takes too long to look at" if isinstance(failure, _TooLong) else str(failure)
 
-    def apart(self, name: str) -> Any:
-        """The student's function of this name in a second process, in which no other is called."""
-        if self.twin_for != (name, self.ran):
-            self.twin.stop()
-            self.starts -= 1
-            self.twin_for = name, dict(self.ran)
-        if not self.ready(self.twin):
-            raise stand_ins.StudentFailed("the time for this notebook was up")
-        self.twin.begin_test(self.pupil.call_seconds, max(self.pupil.budget, 0.1))
-        return self.twin.look_up([name])[name]
+    def _take(self, number: int, names: list[str]) -> None:
+        """Values stay as the first process gave them, when no test had lent anything; functions are the last one's."""
+        found, size = self.pupil.note(number, names, self.space)
+        if number not in self.found:
+            self.space -= size
+        first = self.found.setdefault(number, found)
+        first.update({name: value for name, value in found.items() if isinstance(first.get(name), stand_ins.StandIn)})
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a cell of the student's, or a locked one: {"outputs", "error"}."""
-        if step.get("fresh"):
-            self.refresh()
         if step["kind"] == "skip" or self.left() <= 0 or not self.ready():
             return {"outputs": [], "error": ""}
         self.ran[number] = step["source"]
@@ -697,14 +697,12 @@ class _Examination:
                 outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
-            if self.tested:  # it may print what the tests handed it
-                outputs = ()
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
-                self._guilty(number, step["source"])
+                self._guilty(number)
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
         except (stand_ins.StudentFailed, _TooLong) as failure:
             self.pupil.stop()
-            self._guilty(number, step["source"])
+            self._guilty(number)
             why = "what came back from it takes too long to look at" if isinstance(failure, _TooLong) else failure
             self.notes.append(f"{step['name']}: {why}; the process was started again without what broke it")
             return {"outputs": [], "error": f"Running this cell, {why}."}
@@ -713,20 +711,16 @@ class _Examination:
     def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
-        if self.tested:
-            self.tellable -= 1
-            if self.tellable < 0:
-                return "This cell stopped with an error, as so many did before it."
-            kind, message = kind_of(kind), only_known(standard(message), self.words)
         shown = message[:2000]
         if kind in ("SyntaxError", "IndentationError", "TabError"):
             shown = _syntax_error(source) or shown
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
-    def test(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
+    def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
+        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "uses"}."""
         began = time.monotonic()
-        message, mistake, eye = self._tested(step)
+        message, mistake, eye = self._tested(number, step)
+        uses = [] if message is None else self._uses(step["question"])
         if self.pupil.hung:
             self.slow.add(step["question"])
         return {
@@ -736,33 +730,35 @@ class _Examination:
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.pupil.tellable(eye),
+            "uses": uses,
         }
 
-    def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
-        if step["order"] < self.latest:  # later tests lend right answers to this one's question
-            self.pupil.stop()
-        self.latest = step["order"]
+    def _uses(self, question: str) -> list[str]:
+        """The other questions whose cells the answer just tested may have run, right answers to them lent or not."""
+        cells: list[int] = []
+        with contextlib.suppress(stand_ins.StudentFailed):
+            cells = self.pupil.cells_in_use()
+        steps = [self.steps[cell] for cell in cells if 0 <= cell < len(self.steps)]
+        return sorted({step["question"] for step in steps if step.get("question", question) != question})
+
+    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
-        if not self.ready():
-            return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
-        self.tested = True
-        hidden: set[int] = set()
-        gradcheck.OWN = frozenset(step["own"])
-        gradcheck.right()  # what an earlier test put in place is not this one's
+        gradcheck.begin(step["own"])
         self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
+        if number in self.spoilt:
+            return f"Your code could not be tested: {self.spoilt[number]}.", "ended or hung", ""
+        if number not in self.found or not self.ready():
+            return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
+        hidden: set[int] = set()
         try:
             test = learn(step["source"])
             hidden = test.hidden
-            if self.variables.intersection(test.names) and not self.refresh():
-                return "The time for this notebook was up.", "no time", ""
             with _own_work(self.limits.test_seconds):
-                names = self.pupil.look_up(test.names)
-                exec(test.code, {"__name__": "__main__", **names})
+                self.pupil.enter(number)
+                exec(test.code, {"__name__": "__main__", **self.found[number]})
             self.pupil.end_test()
-            self.twin.end_test()
         except _TooLong:
             self.pupil.stop()  # it may have been in the middle of a message
-            self.twin.stop()
             return "What your code gave takes too long to look at.", "too slow", ""
         except gradcheck.WrongAnswer as wrong:
             return str(wrong) or "The answer is wrong.", wrong.mistake, ""
@@ -772,7 +768,7 @@ class _Examination:
             return _explained(error, hidden)
         except BaseException as error:
             return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, ""
+        return None, None, gradcheck.for_a_person(self.pupil.asked)
 
 
 _TEST = "<test>"
@@ -910,13 +906,10 @@ def grade(
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
-    wrong = {mark.question for mark in stand.values() if mark.score is not None and mark.score < mark.points}
     job = {
         "steps": list(_steps(placed, assignment, stand)),
         "limits": asdict(limits),
         "seed": seed,
-        "wrong": [name for cell in assignment.cells if cell.grade_id in wrong for name in cell.defines],
-        "variables": [name for cell in assignment.cells for name in cell.variables],
     }
     told, outcome = _outcome(job, limits, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome, stand)
@@ -966,7 +959,8 @@ def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mar
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
-            yield {"kind": "run", "source": submitted.source, "name": name, "fresh": bool(cell and cell.variables)}
+            question = {"question": cell.grade_id} if cell and cell.kind == "solution" else {}
+            yield {"kind": "run", "source": submitted.source, "name": name, **question}
         else:
             yield {"kind": "skip", "source": "", "name": name}
 
@@ -1075,6 +1069,14 @@ def _marks(
             message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
             mistake = "cell failed"
         marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
+    lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
+    for mark in marks:
+        uses = lost.intersection(told["marks"].get(mark.grade_id, {}).get("uses", []))
+        if uses and not mark.score:
+            cells = f"the cell{'s' if len(uses) > 1 else ''} of {', '.join(sorted(uses))}"
+            eyes.append(
+                f"{mark.grade_id}: it runs code of {cells}, wrong as that is: does its mistake come from there?"
+            )
     return tuple(marks), eyes
 
 

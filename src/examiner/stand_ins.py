@@ -63,10 +63,6 @@ class StandIn:
         """Call it with `names` in place of the student's own for this one call."""
         return self._pupil.call(self, names, args, kwargs)
 
-    def __apart__(self) -> Any:
-        """The same function in a process of its own, where no other answer is called."""
-        return self._pupil.apart(self.__name__)
-
     def __repr__(self) -> str:
         return f"<the student's {self.__name__}>"
 
@@ -76,7 +72,7 @@ class Pupil:
 
     `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
     `line_text(cell, line)` is a line of what the student handed in, and `words` are the notebook's: no other may be
-    told. `apart(name)` finds a function in a second process.
+    told.
     """
 
     def __init__(
@@ -84,13 +80,11 @@ class Pupil:
         start: Callable[[], tuple[socket.socket, socket.socket]],
         line_text: Callable[..., str],
         words: Set[str] = frozenset(),
-        apart: Callable[[str], Any] = lambda name: None,
     ) -> None:
-        self._start, self._line_text, self.words, self.apart = start, line_text, words, apart
+        self._start, self._line_text, self.words = start, line_text, words
         self._line: wire.Line | None = None
         self._leash: socket.socket | None = None
         self.generation = 0
-        self.called = False  # whether a test has called anything in this process
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
@@ -116,7 +110,6 @@ class Pupil:
         except (OSError, EOFError) as error:
             raise NotStarted("a student's process did not start") from error
         self.generation += 1
-        self.called = False
         self._bound = None
 
     def stop(self) -> None:
@@ -162,6 +155,9 @@ class Pupil:
         self.heard_characters = 0
         self._lent.clear()
         self._lent_numbers.clear()
+        self._stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
+        self.asked: set[str] = set()  # those that the student's code has called
+        self._target = -1  # the function called last
         self._bound = None
 
     def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
@@ -182,16 +178,35 @@ class Pupil:
             if self._ask(b"p", wire.encode(token), self.call_seconds) != token:
                 raise self._lost("malformed")
 
-    def look_up(self, names: list[str]) -> dict[str, Any]:
-        """Of the names that the student has: plain values as they are, callables as stand-ins."""
-        found = self._ask(b"g", wire.encode((names, self.call_seconds)), self.call_seconds * 2)
+    def enter(self, number: int) -> None:
+        """Bind the student's names as they were at the place of a test."""
+        self._ask(b"b", wire.encode(number), self.call_seconds)
+
+    def cells_in_use(self) -> list[int]:
+        """The cells that the function called last may run, by what the student's process says of it."""
+        if not self.alive or self._target < 0:
+            return []
+        cells = self._ask(b"u", wire.encode(self._target), self.call_seconds)
+        return [cell for cell in cells if type(cell) is int] if isinstance(cells, list) else []
+
+    def note(self, number: int, names: list[str], room: int) -> tuple[dict[str, Any], int]:
+        """What these names are bound to at a test's place, and its bytes; no value that is larger than there is room.
+
+        Plain values come as they are, callables as stand-ins.
+        """
+        message = wire.encode((number, names, self.call_seconds))
+        found = self._ask(b"n", message, self.call_seconds * 2)
         if not isinstance(found, list) or len(found) != len(names):
             raise self._lost("malformed")
         values: dict[str, Any] = {}
+        size = 0
         for name, message in zip(names, found, strict=True):
             if not isinstance(message, bytes):
                 raise self._lost("malformed")
-            if message:
+            size += len(message)
+            if size > room:
+                values[name] = wire.Opaque("value too large to take")
+            elif message:
                 try:
                     decoder = wire.Decoder(message, adopt=self._adopter(name), revive=self._revived)
                     values[name], parameters = decoder.message()
@@ -207,19 +222,19 @@ class Pupil:
                         )
                 except (wire.WireError, TypeError, ValueError):
                     raise self._lost("malformed") from None
-        return values
+        return values, min(size, room)
 
     def call(self, target: StandIn, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions."""
-        self.called = True
         if self.broken is not None:
             raise self.broken
         if target._generation != self.generation or self._line is None:
             raise StudentFailed(f"{target.__name__} is of a process that has ended")
         if self.budget <= 0:
             raise StudentFailed("the time for this test was up")
-        for thing in names.values():
-            self._lend(thing)  # until the test is over, so that the student is told of it once
+        for name, thing in names.items():  # lent until the test is over, so that the student is told of it once
+            self._stand_for[self._lend(thing)[1]] = name
+        self._target = target._number
         outer = dict(self._lent), dict(self._lent_numbers)
         began = time.monotonic()
         seconds = min(self.call_seconds, self.budget)
@@ -343,6 +358,8 @@ class Pupil:
         if not all(type(key) is str for key in kwargs):
             raise wire.Malformed("no call")
         function = self._lent.get(number)
+        if number in self._stand_for:
+            self.asked.add(self._stand_for[number])
         if function is None or isinstance(function, BaseException):
             return b"e", wire.encode(("RuntimeError", CALLBACK_GONE, (), -1))
         try:

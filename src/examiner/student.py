@@ -22,6 +22,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,8 @@ class Student:
         self.line, self.shell, self.names = wire.Line(line), shell, shell.user_ns
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
-        self.given: dict[str, Any] = {}  # what stands in the place of names of its own while it is called
+        self.places: dict[int, dict[str, Any]] = {}  # what each test's place in the notebook found the names bound to
+        self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
@@ -96,8 +98,15 @@ class Student:
         sys.setprofile(None)
         if kind == b"x":
             self._send(b"R", wire.encode(self._run(*wire.decode(message))))
-        elif kind == b"g":
-            self._send(b"R", self._look_up(*wire.decode(message)))
+        elif kind == b"n":
+            number, names, seconds = wire.decode(message)
+            self.places[number] = dict(self.names)
+            self._send(b"R", self._look_up(names, seconds))
+        elif kind == b"b":
+            self._return_to(self.places[wire.decode(message)])
+            self._send(b"R", wire.encode(None))
+        elif kind == b"u":
+            self._send(b"R", wire.encode(sorted(self._cells_in_use(self._target(wire.decode(message))))))
         elif kind == b"c":
             self._send(*self._call(message))
         elif kind == b"p":
@@ -143,24 +152,46 @@ class Student:
                 self._disarm()
         return wire.encode(found)
 
+    def _return_to(self, place: dict[str, Any]) -> None:
+        """Bind the names as they were at a test's place; what an earlier test has lent is gone."""
+        self.lending.close()
+        for name in [name for name in self.names if name not in place]:
+            del self.names[name]
+        self.names.update(place)
+
+    def _cells_in_use(self, function: Any) -> set[int]:
+        """The cells whose code a function may come to: what it names, and what it and they hold."""
+        found, todo, seen = set(), [function], {id(self.names): self.names}
+        while todo and len(seen) < 10_000:
+            thing = todo.pop()
+            foreign = getattr(thing, "__globals__", self.names) is not self.names
+            library = isinstance(thing, type) and thing.__module__ != self.names.get("__name__")
+            if id(thing) in seen or foreign or library or isinstance(thing, ModuleType | Lent):
+                continue
+            seen[id(thing)] = thing
+            if isinstance(thing, CodeType):
+                todo += [self.names[name] for name in thing.co_names if name in self.names]
+                if (cell := cell_number(thing.co_filename)) is not None:
+                    found.add(cell)
+            todo += gc.get_referents(thing)
+        return found
+
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
         target, args, pairs, names, seconds = decoder.message()
-        if names is not None:
-            self.given = dict(names)
-        given = self.given
         objects, before = decoder.objects, decoder.entries
         encoder = wire.Encoder(export=self._export, known=objects)
         if decoder.adopted:
             before = wire.Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        stand_ins = contextlib.ExitStack()
         outer = signal.setitimer(signal.ITIMER_REAL, 0)[0]
         try:
-            stand_ins.enter_context(standing_in(given, self.names, self._target(target)))
             signal.setitimer(signal.ITIMER_REAL, seconds)
+            if names is not None:
+                self.lending.close()
+                self.lending.enter_context(standing_in(dict(names), self.names, self._target(target)))
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -175,7 +206,6 @@ class Student:
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
             self._disarm()
-            stand_ins.close()
             sys.stdout, sys.stderr = streams
             signal.setitimer(signal.ITIMER_REAL, outer)
 
