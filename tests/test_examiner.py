@@ -469,9 +469,9 @@ def test_a_right_earlier_answer_stands_in_unless_the_cell_writes_it_anew(
         "def second(x, f=first): return f(x)",
         "def make(f):\n    return lambda x: f(x)\nsecond = make(first)",
         "from functools import partial\nsecond = partial(lambda f, x: f(x), first)",
-        "class Kept:\n    def __init__(self, f): self.f = f\n    def go(self, x): return self.f(x)\nsecond = Kept(first).go",
+        "class Kept:\n    f = staticmethod(first)\n    def go(self, x): return self.f(x)\nsecond = Kept().go",
     ],
-    ids=["another name", "default", "closure", "partial", "object"],
+    ids=["another name", "default", "closure", "partial", "class"],
 )
 def test_a_right_earlier_answer_stands_in_wherever_the_own_one_is_kept(second: str) -> None:
     result = two(WRONG, second)
@@ -481,10 +481,10 @@ def test_a_right_earlier_answer_stands_in_wherever_the_own_one_is_kept(second: s
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (WRONG, "kept = (first,)\ndef second(x): return kept[0](x)"),
+        (WRONG, "kept = {first}\ndef second(x): return next(iter(kept))(x)"),
         ("def helper(x): return 8 * x\ndef first(x): return helper(x)", "def second(x): return helper(x)"),
     ],
-    ids=["in a tuple", "by a helper of its cell"],
+    ids=["in a set", "by a helper of its cell"],
 )
 def test_an_answer_that_a_right_earlier_one_does_not_reach_is_for_a_person(first: str, second: str) -> None:
     result = two(first, second)

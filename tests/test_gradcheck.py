@@ -243,7 +243,7 @@ def _keyword(x: float, *, f: Callable[[float], float] = _squash) -> float:
 
 
 _by_closure, _by_partial, _by_vectorize = _closure(_squash), functools.partial(_squash), np.vectorize(_squash)
-_by_list, _by_object = [{"squash": _squash}], _Kept()
+_by_list, _by_tuple, _by_object = [{"squash": _squash}], (_squash, _keyword), _Kept()
 
 KEPT: dict[str, Callable[[float], float]] = {
     "closure": lambda x: _by_closure(x),
@@ -251,6 +251,7 @@ KEPT: dict[str, Callable[[float], float]] = {
     "partial": lambda x: _by_partial(x),
     "vectorize": lambda x: float(_by_vectorize(x)),
     "dict in a list": lambda x: _by_list[0]["squash"](x),
+    "tuple": lambda x: _by_tuple[0](x),
     "object": lambda x: _by_object.inner(x),
     "class": lambda x: _Kept.squash(x),
 }

@@ -156,6 +156,15 @@ def over(problems: Iterable[tuple[Any, ...]], test: Callable[..., None]) -> None
         raise next((wrong for wrong in failures if wrong.mistake not in VAGUE), failures[0])
 
 
+def leaves(answer: Callable[..., Any], *args: Any) -> None:
+    """See that an answer leaves its arguments as they were; what it gives has a test of its own."""
+    try:
+        answer(*args)
+    except WrongAnswer as wrong:
+        if wrong.mistake == "changes its argument":
+            raise
+
+
 class _Guarded:
     """A student's function, called with care (see :func:`check`)."""
 
@@ -218,9 +227,12 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     own = {id(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
     with contextlib.ExitStack() as undo:
         for value, replace in list(_places([namespace, called], namespace)) if own else []:
-            if id(value) in own:
+            instead = own.get(id(value), value)
+            if type(value) is tuple and any(id(part) in own for part in value[:MOST_HELD]):
+                instead = tuple(own.get(id(part), part) for part in value)
+            if instead is not value:
                 undo.callback(replace, value)
-                replace(own[id(value)])
+                replace(instead)
         namespace.update(given)
         try:
             yield
@@ -260,6 +272,7 @@ def _places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, 
         elif type(thing) is functools.partial:
             held = [thing.func, *thing.args]
             places = [(value, functools.partial(_set_held, thing, i)) for i, value in enumerate(held)]
+            roots.append(thing.keywords)
         elif type(thing) in (MethodType, staticmethod):
             roots += [thing.__func__, getattr(thing, "__self__", None)]
         elif type(thing) in (tuple, set):
@@ -412,6 +425,7 @@ def compare(
     told: Iterable[tuple[str, str, Any]] = (),
     otherwise: tuple[str, str] | None = None,
     exact: Any = None,
+    explain: bool = True,
     **facts: Any,
 ) -> None:
     """Raise :class:`WrongAnswer` unless ``got`` is ``want``: not None, numbers, of the same shape, of the same value.
@@ -421,7 +435,8 @@ def compare(
     floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
     lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
     (short name, sentence) where no mistake is recognised. ``exact`` is what the formula gives, to the last digits: an
-    answer that agrees with ``want`` and has the last digits of finite differences is for a person to look at.
+    answer that agrees with ``want`` and has the last digits of finite differences is for a person to look at. Without
+    ``explain`` no cause is named: of numbers that are next to nothing, or of one point, many mistakes look the same.
     """
     array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
@@ -434,7 +449,8 @@ def compare(
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
-    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others), told)
+    seen = Facts(truth, of, sizes, parameters, others)
+    finding = diagnose(array, want, seen, told) if explain else Finding(None, "")
     if otherwise and not finding.mistake:
         finding = Finding(*otherwise)
     message = f"{name} is wrong{_how_many(wrong)}.\n{_entries(array, want, truth)}"
