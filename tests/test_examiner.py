@@ -419,15 +419,18 @@ def its_test(name: str, lent: str = "", more: str = "") -> dict[str, object]:
     return cell(f"test_{name}", test, grade=True, points=1)
 
 
+SOUND, WRONG, USES = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n", "def second(x): return first(x)\n"
+
+
 def two(first: str, second: str, more: str = "") -> Result:
     """The result of two answers, each of which makes 21 of 3; the second one's test lends a right first one."""
-    answers = cell("first", first, solution=True), cell("second", second, solution=True)
-    cells = [answers[0], its_test("first"), answers[1], its_test("second", "first=lambda x: 7 * x", more)]
-    notebook = json.dumps({"cells": cells}).encode()
-    return grade(notebook, Assignment.from_notebook(notebook, "two"), KEY, QUICK)
 
+    def notebook(first: str, second: str) -> bytes:
+        answers = cell("first", first, solution=True), cell("second", second, solution=True)
+        cells = [answers[0], its_test("first"), answers[1], its_test("second", "first=lambda x: 7 * x", more)]
+        return json.dumps({"cells": cells}).encode()
 
-SOUND, WRONG, USES = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n", "def second(x): return first(x)\n"
+    return grade(notebook(first, second), Assignment.from_notebook(notebook(SOUND, USES), "two"), KEY, QUICK)
 
 
 def test_right_answers_lent_to_a_later_test_teach_no_earlier_question() -> None:

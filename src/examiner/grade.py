@@ -557,6 +557,14 @@ def learn(source: str) -> _Test:
     return known
 
 
+def names_of(source: str) -> list[str]:
+    """What a test cell takes from the student; of a cell that is no Python, the test itself will tell."""
+    try:
+        return learn(source).names
+    except Exception:
+        return []
+
+
 def examine(line: socket.socket) -> None:
     """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided."""
     first, handed, _, _ = socket.recv_fds(line, 1 << 16, 2)
@@ -582,11 +590,9 @@ def examine(line: socket.socket) -> None:
     gradcheck.SEED = job["seed"]
     try:
         for number, step in enumerate(job["steps"]):  # all of the student's cells, before any test has lent anything
-            if step["kind"] == "test":
-                examination.note(number, step)
-            elif any((ran := examination.run(number, step)).values()):
+            if any((ran := examination.run(number, step)).values()):
                 tell(cell=number, **ran)
-        examination.give_time()
+        examination.until = time.monotonic() + limits.total_seconds  # as much again for the tests
         tests = [(step["order"], number) for number, step in enumerate(job["steps"]) if step["kind"] == "test"]
         for _, number in sorted(tests):  # in the source's order: what a question's tests lend, others asked for before
             tell(mark=examination.test(number, job["steps"][number]))
@@ -608,16 +614,11 @@ class _Examination:
         self.pupil = stand_ins.Pupil(start, self.line_text, self.words)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
-        self.spoilt: dict[int, str] = {}  # why they could not be told
         self.room = 10 * limits.output  # characters of output of all cells together
         self.space = MOST_TAKEN
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
-        self.give_time()
-
-    def give_time(self) -> None:
-        """The cells and, after them, the tests may each take as long as a submission has."""
         self.until = time.monotonic() + self.limits.total_seconds
 
     def line_text(self, number: int, line: int) -> str:
@@ -661,23 +662,6 @@ class _Examination:
         else:
             self.ran.pop(number, None)
 
-    def note(self, number: int, step: dict[str, Any]) -> None:
-        """Take what a test cell's names are bound to at its place in the notebook."""
-        if not self.ready():
-            return
-        try:
-            names = learn(step["source"]).names
-        except Exception:  # the test itself will tell
-            names = []
-        self.ran[number] = names
-        try:
-            with _own_work(self.limits.test_seconds):
-                self._take(number, names)
-        except (stand_ins.StudentFailed, _TooLong) as failure:
-            self.pupil.stop()
-            self._guilty(number)
-            self.spoilt[number] = "it takes too long to look at" if isinstance(failure, _TooLong) else str(failure)
-
     def _take(self, number: int, names: list[str]) -> None:
         """Values stay as the first process gave them, when no test had lent anything; functions are the last one's."""
         found, size = self.pupil.note(number, names, self.space)
@@ -687,13 +671,17 @@ class _Examination:
         first.update({name: value for name, value in found.items() if isinstance(first.get(name), stand_ins.StandIn)})
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a cell of the student's, or a locked one: {"outputs", "error"}."""
-        if step["kind"] == "skip" or self.left() <= 0 or not self.ready():
+        """Run a cell of the student's, or a locked one, or take what a test's names are: {"outputs", "error"}."""
+        place = step["kind"] == "test"
+        if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = step["source"]
+        self.ran[number] = names_of(step["source"]) if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
+                if place:
+                    self._take(number, names_of(step["source"]))
+                    return {"outputs": [], "error": ""}
                 outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
@@ -717,10 +705,9 @@ class _Examination:
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "uses"}."""
+        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
         began = time.monotonic()
         message, mistake, eye = self._tested(number, step)
-        uses = [] if message is None else self._uses(step["question"])
         if self.pupil.hung:
             self.slow.add(step["question"])
         return {
@@ -730,25 +717,18 @@ class _Examination:
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.pupil.tellable(eye),
-            "uses": uses,
         }
-
-    def _uses(self, question: str) -> list[str]:
-        """The other questions whose cells the answer just tested may have run, right answers to them lent or not."""
-        cells: list[int] = []
-        with contextlib.suppress(stand_ins.StudentFailed):
-            cells = self.pupil.cells_in_use()
-        steps = [self.steps[cell] for cell in cells if 0 <= cell < len(self.steps)]
-        return sorted({step["question"] for step in steps if step.get("question", question) != question})
 
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         gradcheck.begin(step["own"])
         self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
-        if number in self.spoilt:
-            return f"Your code could not be tested: {self.spoilt[number]}.", "ended or hung", ""
         if number not in self.found or not self.ready():
-            return "The time for this notebook was up, or its cells ended the process too often.", "no time", ""
+            return (
+                "The time was up, or the cells ended the process too often, or gave what can't be read.",
+                "no time",
+                "",
+            )
         hidden: set[int] = set()
         try:
             test = learn(step["source"])
@@ -906,13 +886,14 @@ def grade(
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
+    anew, tied = _ties(placed, assignment)
     job = {
-        "steps": list(_steps(placed, assignment, stand)),
+        "steps": list(_steps(placed, assignment, anew, stand)),
         "limits": asdict(limits),
         "seed": seed,
     }
     told, outcome = _outcome(job, limits, digest, home)
-    marks, eyes = _marks(placed, assignment, told, outcome, stand)
+    marks, eyes = _marks(placed, assignment, told, outcome, tied, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
     messages = {mark.grade_id: mark.message for mark in marks}
     return Result(
@@ -946,38 +927,50 @@ def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
     return Result(assignment.name, marks, (note,), (note,), "", 0, digest, 0.0)
 
 
-def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mark]) -> Iterator[dict[str, Any]]:
+def _steps(
+    placed: list[Placed], assignment: Assignment, own: Ties, stand: Mapping[str, Mark]
+) -> Iterator[dict[str, Any]]:
     order = {cell.grade_id: number for number, cell in enumerate(assignment.cells)}
-    own = _written_anew(placed, assignment)
     for p in placed:
         cell, submitted = p.cell, p.submitted
         code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
-            yield {"kind": "test", "source": cell.source, "own": own.get(cell.question, []), **about}
+            yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
-            question = {"question": cell.grade_id} if cell and cell.kind == "solution" else {}
-            yield {"kind": "run", "source": submitted.source, "name": name, **question}
+            yield {"kind": "run", "source": submitted.source, "name": name}
         else:
             yield {"kind": "skip", "source": "", "name": name}
 
 
-def _written_anew(placed: list[Placed], assignment: Assignment) -> dict[str, list[str]]:
-    """By question, the names of earlier answers that its own cell defines once more."""
+Ties = Mapping[str, list[str]]
+_AT_ONCE = re.compile(r"^(?!def |class |#)\S.*", re.MULTILINE)  # the lines of a cell that run when it does
+
+
+def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties]:
+    """By question: the earlier answers that its cell writes anew, and the earlier questions that it is tied to.
+
+    Tied, since a right answer that is lent may not reach it: by a helper of that question's cell, or by an answer that
+    is used while the cell runs, and not just when a function of it is called.
+    """
     written = {p.cell.grade_id: p.submitted.source for p in placed if p.cell and p.submitted and p.kind == "solution"}
-    earlier: set[str] = set()
-    anew: dict[str, list[str]] = {}
-    left = MOST_READ
+    earlier: dict[str, tuple[str, bool]] = {}  # of a name the question, and whether it is what the question asks for
+    anew, tied, left = {}, {}, MOST_READ
     for cell in assignment.cells:
         if cell.kind == "solution" and cell.cell_type == "code":
             source = written.get(cell.grade_id, "")
             left -= len(source)
-            anew[cell.grade_id] = sorted(earlier.intersection(_top_level_names(source))) if left >= 0 else []
-            earlier.update(cell.defines)
-    return anew
+            names = _top_level_names(source) if left >= 0 else []
+            words = set(re.findall(r"\w+", source)).difference(names) if left >= 0 else set()
+            at_once = words.intersection(re.findall(r"\w+", " ".join(_AT_ONCE.findall(source))))
+            anew[cell.grade_id] = [name for name in names if name in earlier and earlier[name][1]]
+            uses = {question for name, (question, asked) in earlier.items() if name in (at_once if asked else words)}
+            tied[cell.grade_id] = sorted(uses)
+            earlier = {n: (cell.grade_id, n in cell.defines) for n in (*names, *cell.defines)} | earlier
+    return anew, tied
 
 
 def _outcome(
@@ -1041,6 +1034,7 @@ def _marks(
     assignment: Assignment,
     told: dict[str, Any],
     outcome: list[str],
+    tied: Ties,
     stand: Mapping[str, Mark],
 ) -> tuple[tuple[Mark, ...], list[str]]:
     eyes = [] if told.get("done") else [note for note in outcome if "examiner" in note]
@@ -1071,11 +1065,10 @@ def _marks(
         marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
     for mark in marks:
-        uses = lost.intersection(told["marks"].get(mark.grade_id, {}).get("uses", []))
-        if uses and not mark.score:
-            cells = f"the cell{'s' if len(uses) > 1 else ''} of {', '.join(sorted(uses))}"
+        wrong = [question for question in tied.get(mark.question, []) if question in lost]
+        if wrong and mark.score == 0 and mark.grade_id not in stand:
             eyes.append(
-                f"{mark.grade_id}: it runs code of {cells}, wrong as that is: does its mistake come from there?"
+                f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, wrong as that is: is that its mistake?"
             )
     return tuple(marks), eyes
 

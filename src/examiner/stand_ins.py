@@ -157,7 +157,6 @@ class Pupil:
         self._lent_numbers.clear()
         self._stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
         self.asked: set[str] = set()  # those that the student's code has called
-        self._target = -1  # the function called last
         self._bound = None
 
     def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
@@ -181,13 +180,6 @@ class Pupil:
     def enter(self, number: int) -> None:
         """Bind the student's names as they were at the place of a test."""
         self._ask(b"b", wire.encode(number), self.call_seconds)
-
-    def cells_in_use(self) -> list[int]:
-        """The cells that the function called last may run, by what the student's process says of it."""
-        if not self.alive or self._target < 0:
-            return []
-        cells = self._ask(b"u", wire.encode(self._target), self.call_seconds)
-        return [cell for cell in cells if type(cell) is int] if isinstance(cells, list) else []
 
     def note(self, number: int, names: list[str], room: int) -> tuple[dict[str, Any], int]:
         """What these names are bound to at a test's place, and its bytes; no value that is larger than there is room.
@@ -234,7 +226,6 @@ class Pupil:
             raise StudentFailed("the time for this test was up")
         for name, thing in names.items():  # lent until the test is over, so that the student is told of it once
             self._stand_for[self._lend(thing)[1]] = name
-        self._target = target._number
         outer = dict(self._lent), dict(self._lent_numbers)
         began = time.monotonic()
         seconds = min(self.call_seconds, self.budget)

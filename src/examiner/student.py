@@ -22,7 +22,6 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
-from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -105,8 +104,6 @@ class Student:
         elif kind == b"b":
             self._return_to(self.places[wire.decode(message)])
             self._send(b"R", wire.encode(None))
-        elif kind == b"u":
-            self._send(b"R", wire.encode(sorted(self._cells_in_use(self._target(wire.decode(message))))))
         elif kind == b"c":
             self._send(*self._call(message))
         elif kind == b"p":
@@ -158,23 +155,6 @@ class Student:
         for name in [name for name in self.names if name not in place]:
             del self.names[name]
         self.names.update(place)
-
-    def _cells_in_use(self, function: Any) -> set[int]:
-        """The cells whose code a function may come to: what it names, and what it and they hold."""
-        found, todo, seen = set(), [function], {id(self.names): self.names}
-        while todo and len(seen) < 10_000:
-            thing = todo.pop()
-            foreign = getattr(thing, "__globals__", self.names) is not self.names
-            library = isinstance(thing, type) and thing.__module__ != self.names.get("__name__")
-            if id(thing) in seen or foreign or library or isinstance(thing, ModuleType | Lent):
-                continue
-            seen[id(thing)] = thing
-            if isinstance(thing, CodeType):
-                todo += [self.names[name] for name in thing.co_names if name in self.names]
-                if (cell := cell_number(thing.co_filename)) is not None:
-                    found.add(cell)
-            todo += gc.get_referents(thing)
-        return found
 
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
