@@ -496,6 +496,15 @@ def test_an_answer_that_a_right_earlier_one_does_not_reach_is_for_a_person(first
     assert not two(SOUND, second.replace("helper", "first") + " + 1").needs_eye
 
 
+def test_a_value_may_depend_on_everything_before_it_and_is_for_nobody_to_look_at() -> None:
+    answers = cell("first", WRONG, solution=True), cell("second", "second = first(3)", solution=True)
+    cells = [answers[0], its_test("first"), answers[1]]
+    cells.append(cell("test_second", "assert second == 21, 'it is not 21'", grade=True, points=1))
+    notebook = json.dumps({"cells": cells}).encode()
+    result = grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK)
+    assert [mark.score for mark in result.marks] == [0, 0] and not result.needs_eye
+
+
 def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person_and_keeps_its_mark() -> None:
     result = two(SOUND, USES, "derivative_of('first')")
     assert [mark.score for mark in result.marks] == [1, 1]

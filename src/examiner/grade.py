@@ -705,7 +705,7 @@ class _Examination:
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
+        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
         began = time.monotonic()
         message, mistake, eye = self._tested(number, step)
         if self.pupil.hung:
@@ -717,6 +717,7 @@ class _Examination:
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.pupil.tellable(eye),
+            "lent": bool(self.pupil.stand_for),
         }
 
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
@@ -1066,9 +1067,9 @@ def _marks(
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
     for mark in marks:
         wrong = [question for question in tied.get(mark.question, []) if question in lost]
-        if wrong and mark.score == 0 and mark.grade_id not in stand:
+        if wrong and mark.score == 0 and told["marks"].get(mark.grade_id, {}).get("lent"):
             eyes.append(
-                f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, wrong as that is: is that its mistake?"
+                f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: is that its mistake?"
             )
     return tuple(marks), eyes
 

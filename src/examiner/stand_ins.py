@@ -155,7 +155,7 @@ class Pupil:
         self.heard_characters = 0
         self._lent.clear()
         self._lent_numbers.clear()
-        self._stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
+        self.stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
         self.asked: set[str] = set()  # those that the student's code has called
         self._bound = None
 
@@ -225,7 +225,7 @@ class Pupil:
         if self.budget <= 0:
             raise StudentFailed("the time for this test was up")
         for name, thing in names.items():  # lent until the test is over, so that the student is told of it once
-            self._stand_for[self._lend(thing)[1]] = name
+            self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         began = time.monotonic()
         seconds = min(self.call_seconds, self.budget)
@@ -349,8 +349,8 @@ class Pupil:
         if not all(type(key) is str for key in kwargs):
             raise wire.Malformed("no call")
         function = self._lent.get(number)
-        if number in self._stand_for:
-            self.asked.add(self._stand_for[number])
+        if number in self.stand_for:
+            self.asked.add(self.stand_for[number])
         if function is None or isinstance(function, BaseException):
             return b"e", wire.encode(("RuntimeError", CALLBACK_GONE, (), -1))
         try:
