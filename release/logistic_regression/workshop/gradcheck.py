@@ -484,7 +484,7 @@ def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], 
         hint = " The number of entries is right: the same numbers may only need another shape."
     elif got.size == 1 and want.size > 1:
         hint = " One number stands where each entry has its own: was a sum or a mean taken that is not asked?"
-    elif want.size == 1:
+    elif want.ndim == 0:
         hint = " Many numbers stand where one is asked: is a sum or a mean missing?"
     elif got.ndim and sizes.get("N") == got.shape[0] and want.shape == got.shape[1:]:
         hint = " It has a row for each point: is a sum or a mean over the points missing?"
