@@ -601,9 +601,6 @@ def examine(line: socket.socket) -> None:
         tell(failed=str(failure))
 
 
-MOST_TAKEN = 16 << 20  # bytes of the values that are kept for the tests
-
-
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
@@ -615,7 +612,6 @@ class _Examination:
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
         self.room = 10 * limits.output  # characters of output of all cells together
-        self.space = MOST_TAKEN
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung
         self.starts = 0
@@ -663,10 +659,8 @@ class _Examination:
             self.ran.pop(number, None)
 
     def _take(self, number: int, names: list[str]) -> None:
-        """Values stay as the first process gave them, when no test had lent anything; functions are the last one's."""
-        found, size = self.pupil.note(number, names, self.space)
-        if number not in self.found:
-            self.space -= size
+        """Note a place's names. Values stay as before any test had lent anything, functions are the last process's."""
+        found = self.pupil.note(number, names)
         first = self.found.setdefault(number, found)
         first.update({name: value for name, value in found.items() if isinstance(first.get(name), stand_ins.StandIn)})
 
@@ -1068,9 +1062,7 @@ def _marks(
     for mark in marks:
         wrong = [question for question in tied.get(mark.question, []) if question in lost]
         if wrong and mark.score == 0 and told["marks"].get(mark.grade_id, {}).get("lent"):
-            eyes.append(
-                f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: is that its mistake?"
-            )
+            eyes.append(f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: the same mistake?")
     return tuple(marks), eyes
 
 

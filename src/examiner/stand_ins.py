@@ -24,6 +24,7 @@ from examiner.messages import PYTHONS_WORDS, kind_of, only_known, standard
 from examiner.student import CALLBACK_GONE, revive
 
 GRACE = 2.0  # seconds between the alarm in the student's process and its end
+LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -181,24 +182,16 @@ class Pupil:
         """Bind the student's names as they were at the place of a test."""
         self._ask(b"b", wire.encode(number), self.call_seconds)
 
-    def note(self, number: int, names: list[str], room: int) -> tuple[dict[str, Any], int]:
-        """What these names are bound to at a test's place, and its bytes; no value that is larger than there is room.
-
-        Plain values come as they are, callables as stand-ins.
-        """
-        message = wire.encode((number, names, self.call_seconds))
-        found = self._ask(b"n", message, self.call_seconds * 2)
+    def note(self, number: int, names: list[str]) -> dict[str, Any]:
+        """What these names are bound to at a test's place: plain values as they are, callables as stand-ins."""
+        found = self._ask(b"n", wire.encode((number, names, self.call_seconds)), self.call_seconds * 2)
         if not isinstance(found, list) or len(found) != len(names):
             raise self._lost("malformed")
         values: dict[str, Any] = {}
-        size = 0
         for name, message in zip(names, found, strict=True):
-            if not isinstance(message, bytes):
+            if not isinstance(message, bytes) or len(message) > LONGEST_VALUE:
                 raise self._lost("malformed")
-            size += len(message)
-            if size > room:
-                values[name] = wire.Opaque("value too large to take")
-            elif message:
+            if message:
                 try:
                     decoder = wire.Decoder(message, adopt=self._adopter(name), revive=self._revived)
                     values[name], parameters = decoder.message()
@@ -214,7 +207,7 @@ class Pupil:
                         )
                 except (wire.WireError, TypeError, ValueError):
                     raise self._lost("malformed") from None
-        return values, min(size, room)
+        return values
 
     def call(self, target: StandIn, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions."""
