@@ -158,6 +158,19 @@ def test_an_argument_changed_in_place_is_told() -> None:
     run(in_place, untouched=False)
 
 
+def test_what_an_answer_gives_may_be_left_to_another_test_and_not_what_it_changes() -> None:
+    def wrong_and(double: Callable[..., Any]) -> None:
+        gradcheck.leaves(double, np.array([1.0, 2.0]))
+
+    check(wrong_and, lambda x: x / int("nothing"))
+    with pytest.raises(WrongAnswer, match="changes its argument x in place"):
+        check(wrong_and, in_place)
+
+
+def test_no_cause_is_named_where_none_is_asked_for() -> None:
+    assert wrong("grad_w", -WANT, WANT, explain=False, **FACTS).mistake is None
+
+
 def test_an_error_in_an_answer_shows_the_line() -> None:
     def double(x: np.ndarray) -> np.ndarray:
         return x / int("nothing")
