@@ -263,6 +263,15 @@ def test_given_names_stand_in_for_one_call_and_are_gone_after() -> None:
     )
 
 
+def test_what_is_lent_stays_when_it_calls_back() -> None:
+    passes(
+        "def walk(f, x): return 'own'\ndef q(x): return [walk(lambda y: y + 1, x), walk(lambda y: y - 1, x)]",
+        """
+        assert type(q).__call_with__(q, {"walk": lambda f, x: f(f(x))}, (3,), {}) == [5, 1]
+        """,
+    )
+
+
 def test_variables_come_by_value_as_of_their_place() -> None:
     passes(
         "params = {'V': [[1.0]]}\nparams['V'].append([2.0])",

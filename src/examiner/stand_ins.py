@@ -157,6 +157,7 @@ class Pupil:
         self._lent.clear()
         self._lent_numbers.clear()
         self.stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
+        self._within = 0  # calls under way: one within another finds what is lent to the outer one
         self.asked: set[str] = set()  # those that the student's code has called
         self._bound = None
 
@@ -222,14 +223,16 @@ class Pupil:
         outer = dict(self._lent), dict(self._lent_numbers)
         began = time.monotonic()
         seconds = min(self.call_seconds, self.budget)
+        told = None if self._within or names == self._bound else tuple(names.items())
+        self._within += 1
         try:
-            told = None if names == self._bound else tuple(names.items())
             encoder = wire.Encoder(export=self._lend)
             message = encoder.message((target._number, args, tuple(kwargs.items()), told, seconds))
-            self._bound = dict(names)
+            self._bound = self._bound if told is None else dict(names)
             return self._converse(b"c", message, seconds, encoder.objects, target.__name__)
         finally:
             self.budget -= time.monotonic() - began
+            self._within -= 1
             self._lent, self._lent_numbers = outer
 
     def _ask(self, kind: bytes, message: bytes, seconds: float) -> Any:
