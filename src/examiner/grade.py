@@ -559,10 +559,9 @@ def learn(source: str) -> _Test:
 
 def names_of(source: str) -> list[str]:
     """What a test cell takes from the student; of a cell that is no Python, the test itself will tell."""
-    try:
+    with contextlib.suppress(Exception):
         return learn(source).names
-    except Exception:
-        return []
+    return []
 
 
 def examine(line: socket.socket) -> None:
@@ -625,7 +624,7 @@ class _Examination:
         return f"    line {line}: {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
 
     def left(self) -> float:
-        """Seconds left for the whole submission."""
+        """Seconds left for the cells, or for the tests."""
         return self.until - time.monotonic()
 
     def ready(self) -> bool:

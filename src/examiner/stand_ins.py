@@ -72,8 +72,7 @@ class Pupil:
     """The examiner's end of the line to a student's process, which it starts again when it has ended.
 
     `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
-    `line_text(cell, line)` is a line of what the student handed in, and `words` are the notebook's: no other may be
-    told.
+    `line_text(cell, line)` is a line of what the student handed in, `words` are the notebook's: no other may be told.
     """
 
     def __init__(
