@@ -11,6 +11,7 @@ A bank is `tests/banks/<assignment>/<question>.toml`: `answer` is a right answer
     allows  what else a message may say without being a false diagnosis
     loses   the parts that lose their marks, the end of `test_<question>_<part>`; all others keep theirs
     beside  cells that answer other questions, wrongly: `beside.sigmoid = '''...'''`
+    eye     what the reason must match for which a person is to look at the answer; without it there must be no reason
     hard    why the answer is wrong only in a corner case;  note  anything else
 """
 
@@ -61,6 +62,7 @@ class Case:
     allows: str | None = None
     loses: tuple[str, ...] | None = None
     hard: str = ""
+    eye: str = ""
 
     @property
     def title(self) -> str:
@@ -80,6 +82,9 @@ class Verdict:
     )  # tests of the question that should have lost and kept, or kept and lost
     diagnosed: bool | None = None  # None: no message is asked for
     claims: list[str] = field(default_factory=list)  # false diagnoses
+    eyes: list[str] = field(
+        default_factory=list
+    )  # reasons for a person to look, where there should be none, or another
     messages: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -100,7 +105,7 @@ def cases(only: Iterable[str] = ()) -> Iterator[Case]:
 
 
 def _case(assignment: str, question: str, kind: str, entry: dict[str, Any], answer: str) -> Case:
-    unknown = set(entry) - {"name", "code", "replace", "by", "says", "allows", "loses", "beside", "hard", "note"}
+    unknown = set(entry) - {"name", "code", "replace", "by", "says", "allows", "loses", "beside", "hard", "eye", "note"}
     if unknown:
         raise ValueError(f"{assignment}/{question}: {entry['name']}: unknown {sorted(unknown)}")
     code = entry.get("code", answer)
@@ -127,6 +132,7 @@ def _case(assignment: str, question: str, kind: str, entry: dict[str, Any], answ
         entry.get("allows"),
         loses,
         entry.get("hard", ""),
+        entry.get("eye", ""),
     )
 
 
@@ -182,9 +188,14 @@ def submission(source_ipynb: bytes, cells: dict[str, str], nonce: str = "") -> b
     return json.dumps(notebook, ensure_ascii=False).encode()
 
 
-def judge(case: Case, marks: Iterable[examiner.Mark]) -> Verdict:
-    """Compare the marks of a case with what they should be."""
+def judge(case: Case, marks: Iterable[examiner.Mark], eyes: Iterable[str] = ()) -> Verdict:
+    """Compare the marks of a case, and the reasons for a person to look at it, with what they should be."""
     verdict = Verdict(case)
+    eyes = list(eyes)
+    if case.eye and not any(re.search(case.eye, why) for why in eyes):
+        verdict.eyes = ["not shown to a person"]
+    elif not case.eye and case.kind == "right":
+        verdict.eyes = eyes
     marks = [mark for mark in marks if mark.score is not None]
     lost = [mark for mark in marks if mark.score < mark.points]
     if not any(mark.question == case.question for mark in marks):
@@ -224,7 +235,7 @@ def grade_case(case: Case, secret: bytes = SECRET) -> Verdict:
     assignment = examiner.Assignment.from_notebook(original, case.assignment)
     start = time.perf_counter()
     result = examiner.grade(submission(original, case.cells), assignment, secret, LIMITS)
-    verdict = judge(case, result.marks)
+    verdict = judge(case, result.marks, result.needs_eye)
     verdict.seconds = time.perf_counter() - start
     return verdict
 
@@ -281,6 +292,8 @@ def misses(verdicts: list[Verdict]) -> str:
             kinds.append(f"PARTS lost {v.lost}, should lose {v.case.loses}")
         if v.diagnosed is False:
             kinds.append(f"NOT DIAGNOSED, asked for /{v.case.says}/")
+        if v.eyes:
+            kinds.append(f"EYE ({'; '.join(v.eyes)})")
         if v.claims:
             kinds.append(f"FALSE DIAGNOSIS {' '.join(v.claims)}")
         if kinds:
@@ -290,8 +303,8 @@ def misses(verdicts: list[Verdict]) -> str:
 
 
 def failed(verdicts: list[Verdict]) -> bool:
-    """Whether one of the hard rules is broken: a false pass, a false fail, a leak, a part."""
-    return any(v.leaks or v.parts or v.passed != (v.case.kind == "right") for v in verdicts)
+    """Whether one of the hard rules is broken: a false pass, a false fail, a leak, a part, a reason to look."""
+    return any(v.leaks or v.parts or v.eyes or v.passed != (v.case.kind == "right") for v in verdicts)
 
 
 def run(chosen: list[Case], workers: int = 2) -> list[Verdict]:

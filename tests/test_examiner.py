@@ -267,6 +267,15 @@ def test_given_names_stand_in_for_one_call_and_are_gone_after() -> None:
     )
 
 
+def test_what_is_lent_stays_when_it_calls_back() -> None:
+    passes(
+        "def walk(f, x): return 'own'\ndef q(x): return [walk(lambda y: y + 1, x), walk(lambda y: y - 1, x)]",
+        """
+        assert type(q).__call_with__(q, {"walk": lambda f, x: f(f(x))}, (3,), {}) == [5, 1]
+        """,
+    )
+
+
 def test_variables_come_by_value_as_of_their_place() -> None:
     passes(
         "params = {'V': [[1.0]]}\nparams['V'].append([2.0])",
@@ -412,58 +421,130 @@ def test_each_test_sees_the_state_of_its_place() -> None:
     assert grade(json.dumps(cells).encode(), ASSIGNMENT, KEY).score == 7
 
 
-def test_right_answers_lent_to_a_later_test_teach_no_earlier_question() -> None:
-    def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
-        nbgrader = {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, **about}
-        return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": textwrap.dedent(source)}
+def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
+    nbgrader = {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, **about}
+    return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": textwrap.dedent(source)}
 
-    first = cell("first", "def first(x): return 7 * x", solution=True)
-    test_first = cell("test_first", "assert first(3) == 21", grade=True, points=1)
-    second = cell("second", "def second(x): return first(x)", solution=True)
-    test_second = cell(
-        "test_second",
-        """
-        from workshop.gradcheck import check, right
-        right(first=lambda x: 7 * x)
-        check(lambda second: second(3), second)
-        """,
-        grade=True,
-        points=1,
-    )
-    assignment = Assignment.from_notebook(json.dumps({"cells": [first, test_first, second, test_second]}).encode(), "a")
-    listens = {**second, "source": "told = {}\ndef second(x):\n    told[x] = first(x)\n    return told[x]"}
-    repeats = {**first, "source": "def first(x): return told.get(x, 0)"}
-    turned = json.dumps({"cells": [listens, test_second, repeats, test_first]}).encode()
+
+def its_test(name: str, lent: str = "", more: str = "") -> dict[str, object]:
+    lines = "from workshop.gradcheck import check, compare, derivative_of, right", f"right({lent})", more
+    test = "\n".join([*lines, f"check(lambda {name}: compare('it', {name}(3), 21), {name})"])
+    return cell(f"test_{name}", test, grade=True, points=1)
+
+
+SOUND, WRONG, USES = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n", "def second(x): return first(x)\n"
+
+
+def two(first: str, second: str, more: str = "") -> Result:
+    """The result of two answers, each of which makes 21 of 3; the second one's test lends a right first one."""
+
+    def notebook(first: str, second: str) -> bytes:
+        answers = cell("first", first, solution=True), cell("second", second, solution=True)
+        cells = [answers[0], its_test("first"), answers[1], its_test("second", "first=lambda x: 7 * x", more)]
+        return json.dumps({"cells": cells}).encode()
+
+    return grade(notebook(first, second), Assignment.from_notebook(notebook(SOUND, USES), "two"), KEY, QUICK)
+
+
+def test_right_answers_lent_to_a_later_test_teach_no_earlier_question() -> None:
+    notebook = [cell("first", SOUND, solution=True), its_test("first")]
+    notebook += [cell("second", USES, solution=True), its_test("second", "first=lambda x: 7 * x")]
+    assignment = Assignment.from_notebook(json.dumps({"cells": notebook}).encode(), "a")
+    listens = {**notebook[2], "source": "told = {}\ndef second(x):\n    told[x] = first(x)\n    return told[x]"}
+    repeats = {**notebook[0], "source": "def first(x): return told.get(x, 0)"}
+    turned = json.dumps({"cells": [listens, notebook[3], repeats, notebook[1]]}).encode()
     assert {mark.grade_id: mark.score for mark in grade(turned, assignment, KEY, QUICK).marks} == {
         "test_first": 0,
         "test_second": 1,
     }
 
 
-def test_an_earlier_answer_written_anew_belongs_to_the_answer_below_it_unless_it_was_wrong_already() -> None:
-    def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
-        nbgrader = {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, **about}
-        return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": source}
+@pytest.mark.parametrize(
+    ("first", "second", "scores"),
+    [
+        (SOUND, USES, [1, 1]),
+        (WRONG, USES, [0, 1]),
+        (SOUND, WRONG + USES, [1, 0]),
+        (WRONG, SOUND + USES, [0, 1]),
+        (WRONG, WRONG + USES, [0, 0]),
+        (WRONG + USES, "", [0, 1]),
+        (WRONG, "def second(x): return first(x) - x", [0, 0]),
+    ],
+    ids=["right", "earlier wrong", "anew and wrong", "anew and right", "wrong twice", "in one cell", "follows"],
+)
+def test_a_right_earlier_answer_stands_in_unless_the_cell_writes_it_anew(
+    first: str, second: str, scores: list[int]
+) -> None:
+    assert [mark.score for mark in two(first, second).marks] == scores
 
-    def tested(name: str, lent: str = "") -> dict[str, object]:
-        lines = "from workshop.gradcheck import check, compare, right", f"right({lent})"
-        test = "\n".join([*lines, f"check(lambda {name}: compare('it', {name}(3), 21), {name})"])
-        return cell(f"test_{name}", test, grade=True, points=1)
 
-    def notebook(first: str, second: str) -> bytes:
-        answers = cell("first", first, solution=True), cell("second", second, solution=True)
-        cells = [answers[0], tested("first"), answers[1], tested("second", "first=lambda x: 7 * x")]
-        return json.dumps({"cells": cells}).encode()
+@pytest.mark.parametrize(
+    "second",
+    [
+        "other = first\ndef second(x): return other(x)",
+        "def second(x, f=first): return f(x)",
+        "def make(f):\n    return lambda x: f(x)\nsecond = make(first)",
+        "from functools import partial\nsecond = partial(lambda f, x: f(x), first)",
+        "class Kept:\n    f = staticmethod(first)\n    def go(self, x): return self.f(x)\nsecond = Kept().go",
+    ],
+    ids=["another name", "default", "closure", "partial", "class"],
+)
+def test_a_right_earlier_answer_stands_in_wherever_the_own_one_is_kept(second: str) -> None:
+    result = two(WRONG, second)
+    assert [mark.score for mark in result.marks] == [0, 1] and not result.needs_eye
 
-    def scores(first: str, second: str) -> list[float | None]:
-        return [mark.score for mark in grade(notebook(first, second), assignment, KEY, QUICK).marks]
 
-    sound, wrong = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n"
-    uses = "def second(x): return first(x)\n"
-    assignment = Assignment.from_notebook(notebook(sound, uses), "two")
-    assert scores(sound, uses) == [1, 1] and scores(wrong, uses) == [0, 1]
-    assert scores(sound, wrong + uses) == [1, 0] and scores(wrong, sound + uses) == [0, 1]
-    assert scores(wrong, wrong + uses) == [0, 1] and scores(wrong + uses, "") == [0, 1]
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (WRONG, "kept = {first}\ndef second(x): return next(iter(kept))(x)"),
+        ("def helper(x): return 8 * x\ndef first(x): return helper(x)", "def second(x): return helper(x)"),
+    ],
+    ids=["in a set", "by a helper of its cell"],
+)
+def test_an_answer_that_a_right_earlier_one_does_not_reach_is_for_a_person(first: str, second: str) -> None:
+    result = two(first, second)
+    assert [mark.score for mark in result.marks] == [0, 0]
+    assert [why.split(":")[0] for why in result.needs_eye] == ["test_second"] and "cell of first" in result.needs_eye[0]
+    assert not two(SOUND, second.replace("helper", "first") + " + 1").needs_eye
+
+
+def test_a_value_may_depend_on_everything_before_it_and_is_for_nobody_to_look_at() -> None:
+    answers = cell("first", WRONG, solution=True), cell("second", "second = first(3)", solution=True)
+    cells = [answers[0], its_test("first"), answers[1]]
+    cells.append(cell("test_second", "assert second == 21, 'it is not 21'", grade=True, points=1))
+    notebook = json.dumps({"cells": cells}).encode()
+    result = grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK)
+    assert [mark.score for mark in result.marks] == [0, 0] and not result.needs_eye
+
+
+def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person_and_keeps_its_mark() -> None:
+    result = two(SOUND, USES, "derivative_of('first')")
+    assert [mark.score for mark in result.marks] == [1, 1]
+    assert len(result.needs_eye) == 1 and "test_second: the answer calls first" in result.needs_eye[0]
+    assert not two(SOUND, "def second(x): return 7 * x", "derivative_of('first')").needs_eye
+
+
+def test_a_test_finds_each_name_as_it_was_at_its_place() -> None:
+    answers = cell("first", "n = 7\ndef first(x): return n * x", solution=True)
+    later = cell("second", "n = 1\ndef second(x): return 21 * n", solution=True)
+    notebook = json.dumps({"cells": [answers, its_test("first"), later, its_test("second")]}).encode()
+    assert [m.score for m in grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK).marks] == [1, 1]
+
+
+def test_a_value_is_of_the_first_process_whatever_ends_it() -> None:
+    result = examine(
+        "import os, time\nborn = time.monotonic_ns()\ndef q(): return born\ndef end(): os._exit(1)",
+        "assert q() == born",
+        "end()",
+        "assert q() > born",
+    )
+    assert [mark.score for mark in result.marks] == [1, 0, 1]
+
+
+def test_cells_that_take_all_their_time_leave_the_tests_theirs() -> None:
+    limits = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=2)
+    assert examine("import time\ndef q(): return 1\ntime.sleep(5)", "assert q() == 1", limits=limits).score == 1
 
 
 # What the time is, and whose

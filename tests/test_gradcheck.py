@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -157,6 +158,19 @@ def test_an_argument_changed_in_place_is_told() -> None:
     run(in_place, untouched=False)
 
 
+def test_what_an_answer_gives_may_be_left_to_another_test_and_not_what_it_changes() -> None:
+    def wrong_and(double: Callable[..., Any]) -> None:
+        gradcheck.leaves(double, np.array([1.0, 2.0]))
+
+    check(wrong_and, lambda x: x / int("nothing"))
+    with pytest.raises(WrongAnswer, match="changes its argument x in place"):
+        check(wrong_and, in_place)
+
+
+def test_no_cause_is_named_where_none_is_asked_for() -> None:
+    assert wrong("grad_w", -WANT, WANT, explain=False, **FACTS).mistake is None
+
+
 def test_an_error_in_an_answer_shows_the_line() -> None:
     def double(x: np.ndarray) -> np.ndarray:
         return x / int("nothing")
@@ -201,9 +215,10 @@ def test_an_earlier_mistake_costs_no_mark_here() -> None:
     assert helper(np.ones(1)) == 3
 
 
-def test_an_answer_that_is_right_by_itself_passes_whatever_stands_in_for_the_others() -> None:
-    right(helper=lambda x, more: x)
-    run(lambda x: helper(x) - x)
+def test_what_follows_from_a_wrong_earlier_answer_is_not_right() -> None:
+    right(helper=lambda x: x)
+    with pytest.raises(WrongAnswer):
+        run(lambda x: helper(x) - x)  # right with the helper as it is
 
 
 def _squash(x: float) -> float:
@@ -223,31 +238,73 @@ def test_a_right_answer_stands_wherever_the_earlier_one_is_kept_and_for_one_call
         assert other_name(2.0) == -2.0  # the answer that is called stays as it is
 
 
-class _Times:
-    def __init__(self, factor: float) -> None:
-        self.factor = factor
+class _Kept:
+    """A class of the notebook's own that keeps an answer."""
 
-    def __call__(self, x: float) -> float:
-        return self.factor * x
+    squash = staticmethod(_squash)
 
-    def method(self, x: float) -> float:
-        return self.factor * x
+    def __init__(self) -> None:
+        self.inner = _squash
 
 
-def _wrapped(f: Callable[[float], float]) -> Callable[[float], float]:
+def _closure(f: Callable[[float], float]) -> Callable[[float], float]:
     return lambda x: f(x)
 
 
-KEPT = [_wrapped(_squash), _Times(-1), _Times(-1).method, np.vectorize(lambda x: -x)]
+def _keyword(x: float, *, f: Callable[[float], float] = _squash) -> float:
+    return f(x)
 
 
-@pytest.mark.parametrize("own", KEPT, ids=["closure", "object", "method", "vectorize"])
-def test_a_right_answer_stands_for_whatever_is_made_in_python(own: Callable[[float], float]) -> None:
-    other = _Times(3.0)
-    with gradcheck.standing_in({"own": lambda x: x + 1}, {"own": own}, other):
-        assert own(2.0) == 3.0
-        assert other(2.0) == 6.0  # of the same class, and the one that is called
-    assert own(2.0) == -2.0
+_by_closure, _by_partial, _by_vectorize = _closure(_squash), functools.partial(_squash), np.vectorize(_squash)
+_by_list, _by_tuple, _by_object = [{"squash": _squash}], (_squash, _keyword), _Kept()
+
+KEPT: dict[str, Callable[[float], float]] = {
+    "closure": lambda x: _by_closure(x),
+    "keyword": lambda x: _keyword(x),
+    "partial": lambda x: _by_partial(x),
+    "vectorize": lambda x: float(_by_vectorize(x)),
+    "dict in a list": lambda x: _by_list[0]["squash"](x),
+    "tuple": lambda x: _by_tuple[0](x),
+    "object": lambda x: _by_object.inner(x),
+    "class": lambda x: _Kept.squash(x),
+}
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_right_answer_stands_wherever_the_notebook_keeps_the_own_one(kept: str) -> None:
+    with gradcheck.standing_in({"_squash": lambda x: x + 1}, globals(), KEPT[kept]):
+        assert KEPT[kept](2.0) == 3.0
+    assert KEPT[kept](2.0) == -2.0
+
+
+def test_a_function_of_another_module_is_replaced_under_its_name_alone() -> None:
+    namespace = {"__name__": "notebook", "sigmoid": np.tanh, "tanh": np.tanh}
+    with gradcheck.standing_in({"sigmoid": np.exp}, namespace, print):
+        assert namespace["sigmoid"] is np.exp and namespace["tanh"] is np.tanh
+    assert namespace["sigmoid"] is np.tanh
+
+
+def test_a_name_that_the_notebook_lacks_is_there_for_one_call_only() -> None:
+    namespace: dict[str, Any] = {"__name__": "notebook"}
+    with gradcheck.standing_in({"sigmoid": np.exp}, namespace, print):
+        assert namespace["sigmoid"] is np.exp
+    assert "sigmoid" not in namespace
+
+
+def test_right_values_with_the_last_digits_of_finite_differences_are_for_a_person() -> None:
+    gradcheck.begin()
+    compare("grad_w", WANT, WANT, exact=WANT * (1 + 1e-15))
+    compare("grad_w", WANT.astype(np.float32), WANT, exact=WANT)
+    assert gradcheck.for_a_person() == ""
+    compare("grad_w", WANT + 1e-11, WANT, exact=WANT)
+    assert "finite differences" in gradcheck.for_a_person()
+
+
+def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person() -> None:
+    gradcheck.begin()
+    gradcheck.derivative_of("objective")
+    assert gradcheck.for_a_person({"sigmoid"}) == ""
+    assert "calls objective" in gradcheck.for_a_person({"objective", "sigmoid"})
 
 
 def test_a_default_is_a_plain_number_in_the_answers_head() -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 from examiner import sandbox as sandboxes
 from examiner import stand_ins, watch
-from examiner.messages import kind_of, only_known, printable, standard, without_numbers
+from examiner.messages import printable, without_numbers
 from workshop import gradcheck
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -48,7 +48,6 @@ class Cell:
     release_source: str  # what the student was given
     cell_type: str = "code"
     defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
-    variables: tuple[str, ...] = ()  # those of them that are no functions
     metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
 
 
@@ -189,7 +188,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
     else:
         kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
     grade_id = meta.get("grade_id", "")
-    names = _top_level_names(source) if kind == "solution" else {}
+    names = _top_level_names(source) if kind == "solution" else []
     return Cell(
         grade_id=grade_id,
         kind=kind,
@@ -199,7 +198,6 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
         defines=tuple(names),
-        variables=tuple(name for name, is_function in names.items() if not is_function),
         metadata=dict(meta),
     )
 
@@ -248,23 +246,21 @@ def _cut(source: str, begin: str, end: str, stub: str = "") -> str:
 LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
 
 
-def _top_level_names(source: str) -> dict[str, bool]:
-    """The names that a cell defines, and whether each is a function and nothing else."""
+def _top_level_names(source: str) -> list[str]:
+    """The names that a cell defines."""
     if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
-        return {}
+        return []
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    names: dict[str, bool] = {}
+        return []
+    names: dict[str, None] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names.setdefault(node.name, True)
+            names[node.name] = None
         elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    names[target.id] = names.get(target.id, True) and isinstance(node.value, ast.Lambda)
-    return names
+            names.update({target.id: None for target in node.targets if isinstance(target, ast.Name)})
+    return list(names)
 
 
 # --- What was handed in, laid beside what was given out ------------------------------------------------------------
@@ -617,6 +613,13 @@ def learn(source: str) -> _Test:
     return known
 
 
+def names_of(source: str) -> list[str]:
+    """What a test cell takes from the student; of a cell that is no Python, the test itself will tell."""
+    with contextlib.suppress(Exception):
+        return learn(source).names
+    return []
+
+
 def examine(line: socket.socket) -> None:
     """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided."""
     first, handed, _, _ = socket.recv_fds(line, 1 << 16, 2)
@@ -638,25 +641,41 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    examination = _Examination(job["steps"], limits, start, job["variables"])
+    steps, examination = job["steps"], _Examination(job["steps"], limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
-    gradcheck.note_wrong(*job["wrong"])
     try:
-        for number, step in enumerate(job["steps"][first_step:], first_step):
+        for at, number in list(enumerate(_order(steps)))[first_step:]:
+            step, testing = steps[number], at >= len(steps)
+            if at == len(steps):
+                examination.until = examination.spent() + limits.total_seconds  # as much again for the tests
             if step["kind"] != "skip":
-                tell(at=number, within=examination.own_work(step) + OVERTIME, state=examination.state())
-            if step["kind"] == "test":
-                tell(mark=examination.test(step))
+                tell(at=at, within=examination.own_work(step) + OVERTIME, state=examination.state())
+            if testing:
+                tell(mark=examination.test(number, step))
             elif any((ran := examination.run(number, step)).values()):
                 tell(cell=number, **ran)
+        examination.until = time.monotonic() + limits.total_seconds  # as much again for the tests
+        tests = [(step["order"], number) for number, step in enumerate(job["steps"]) if step["kind"] == "test"]
+        for _, number in sorted(tests):  # in the source's order: what a question's tests lend, others asked for before
+            tell(mark=examination.test(number, job["steps"][number]))
         tell(done=examination.notes)
     except stand_ins.NotStarted as failure:
         tell(failed=str(failure))
 
 
-_CARRIED = ("instead", "until", "room", "spare", "notes", "starts", "doubt", "tested", "tellable", "latest")
+def _order(steps: list[dict[str, Any]]) -> list[int]:
+    """The numbers of the steps in the order in which they are come to.
+
+    First all of the notebook: the student's cells are run, before any test has lent anything, and each test's names are
+    noted at its place. Then the tests, in the source's order: what a question's tests lend, others asked for before.
+    """
+    tests = [(step["order"], number) for number, step in enumerate(steps) if step["kind"] == "test"]
+    return [*range(len(steps)), *(number for _, number in sorted(tests))]
+
+
+_CARRIED = ("instead", "until", "room", "notes", "starts", "doubt")
 
 TOO_LONG = "What your code gave takes too long to look at."
 HELD_UP = "what the answer gave held the test up until it was ended"
@@ -664,32 +683,25 @@ BROKEN = "The test could not be brought to its end with what your code gave."
 BROKE = "the test ended twice before it came to a verdict"
 NOT_TRIED = "it was not tried: the time for the notebook was up, or its process had ended too often"
 
-MOST_TOLD = 20  # errors of cells that are told of once the tests have begun: each may hide a few bits of them
-
 
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any, variables: Iterable[str] = ()) -> None:
-        self.steps, self.limits, self.variables = steps, limits, set(variables)
+    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+        self.steps, self.limits = steps, limits
         told = [_cut(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
-        self.pupil = stand_ins.Pupil(start, self.line_text, self.words, self.apart)
-        self.twin = stand_ins.Pupil(start, self.line_text, self.words)
-        self.twin_for: Any = None  # the function that is called in the twin, and what has run there
-        self.ran: dict[int, str] = {}  # what a fresh process must run again
+        self.pupil = stand_ins.Pupil(start, self.line_text, self.words)
+        self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
+        self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
         self.before = 0.0  # seconds that an earlier examiner's students have spent
         self.until = limits.total_seconds
         self.room = 10 * limits.output  # characters of output of all cells together
-        self.spare = limits.total_seconds  # for what must run again through no fault of the student's
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung, or held a test up
         self.starts = 0
         self.doubt = ""  # why a person should look at what fails from here on
-        self.tested = False  # whether student code has met a hidden test
-        self.tellable = MOST_TOLD  # errors of cells that may still be told of after that
-        self.latest = -1  # where in the source the test stands that this process met last
 
     def own_work(self, step: dict[str, Any]) -> float:
         """Seconds that the examiner itself may work on a step: little, where an answer has held it up already."""
@@ -705,9 +717,9 @@ class _Examination:
         for name in _CARRIED if state else ():
             setattr(self, name, state[name])
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
-        sources = {n: step["source"] for n, step in enumerate(self.steps[:first]) if step["kind"] == "run"}
-        sources |= {n: self.instead[str(n)] for n in sources if str(n) in self.instead}
-        self.ran = {n: source for n, source in sources.items() if source}
+        for number, step in enumerate(self.steps[:first]):
+            if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
+                self.ran[number] = source if step["kind"] == "run" else names_of(source)
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -718,88 +730,71 @@ class _Examination:
 
     def spent(self) -> float:
         """Seconds that the student's processes have worked or slept."""
-        return self.before + self.pupil.spent() + self.twin.spent()
+        return self.before + self.pupil.spent()
 
     def left(self) -> float:
-        """Seconds left for the whole submission."""
+        """Seconds left for the cells, or for the tests."""
         return self.until - self.spent()
 
-    def ready(self, pupil: stand_ins.Pupil | None = None) -> bool:
+    def ready(self) -> bool:
         """Have a student's process in which all has run that came before; False if there is none to be had."""
-        pupil = pupil or self.pupil
-        while not pupil.alive:
+        while not self.pupil.alive:
             self.starts += 1
             if self.starts > 30 or self.left() <= 0:
                 return False
-            pupil.start()
-            for number, source in list(self.ran.items()):
+            self.pupil.start()
+            for number, done in list(self.ran.items()):
                 if self.left() <= 0:
-                    pupil.stop()
+                    self.pupil.stop()
                     return False
                 try:
-                    pupil.run(number, source, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                    if isinstance(done, str):
+                        self.pupil.run(number, done, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                    else:
+                        self._take(number, done)
                 except stand_ins.StudentFailed:
-                    self._guilty(number, source)
+                    self._guilty(number)
                     break
         return True
 
-    def _guilty(self, number: int, source: str) -> None:
+    def _guilty(self, number: int) -> None:
         """A cell that ended the process: the next one gets its definitions, or nothing of it."""
-        whole = self.steps[number]["source"]
+        whole = self.steps[number]["source"] if self.steps[number]["kind"] == "run" else ""
         smaller = stand_ins.definitions_alone(whole) if len(whole) <= LONGEST_ANSWER else ""
-        if smaller.strip() and smaller != source:
+        if smaller.strip() and smaller != self.ran.get(number):
             self.ran[number] = self.instead[str(number)] = smaller
         else:
             self.ran.pop(number, None)
             self.instead[str(number)] = ""
 
-    def refresh(self) -> bool:
-        """Have a process in which no test has called anything: a value is not to come from what a test lent."""
-        if not self.pupil.called:
-            return True
-        self.pupil.stop()
-        self.starts -= 1  # it is nobody's fault
-        began, spare = self.spent(), self.spare
-        self.until += spare
-        there = self.ready()
-        took = min(self.spent() - began, spare)
-        self.spare -= took
-        self.until += took - spare
-        return there
-
-    def apart(self, name: str) -> Any:
-        """The student's function of this name in a second process, in which no other is called."""
-        if self.twin_for != (name, self.ran):
-            self.twin.stop()
-            self.starts -= 1
-            self.twin_for = name, dict(self.ran)
-        if not self.ready(self.twin):
-            raise stand_ins.StudentFailed("the time for this notebook was up")
-        self.twin.begin_test(self.pupil.call_seconds, max(self.pupil.budget, 0.1))
-        return self.twin.look_up([name])[name]
+    def _take(self, number: int, names: list[str]) -> None:
+        """Note a place's names. Values stay as before any test had lent anything, functions are the last process's."""
+        found = self.pupil.note(number, names)
+        first = self.found.setdefault(number, found)
+        first.update({name: value for name, value in found.items() if isinstance(first.get(name), stand_ins.StandIn)})
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a cell of the student's, or a locked one: {"outputs", "error"}."""
-        if step.get("fresh"):
-            self.refresh()
-        if step["kind"] == "skip" or self.left() <= 0 or not self.ready():
+        """Run a cell of the student's, or a locked one, or take what a test's names are: {"outputs", "error"}."""
+        place = step["kind"] == "test"
+        if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = step["source"]
+        self.ran[number] = names_of(step["source"]) if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
+                if place:
+                    self._take(number, names_of(step["source"]))
+                    return {"outputs": [], "error": ""}
                 outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
-            if self.tested:  # it may print what the tests handed it
-                outputs = ()
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
-                self._guilty(number, step["source"])
+                self._guilty(number)
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
                 self._doubt(step["name"])
         except (stand_ins.StudentFailed, _TooLong) as failure:
             self.pupil.stop()
-            self._guilty(number, step["source"])
+            self._guilty(number)
             self._doubt(step["name"])
             why = "what came back from it takes too long to look at" if isinstance(failure, _TooLong) else failure
             self.notes.append(f"{step['name']}: {why}; the process was started again without what broke it")
@@ -814,20 +809,15 @@ class _Examination:
     def _told(self, error: Any, source: str) -> str:
         kind, message, lines, _ = error
         told = [self.line_text(cell, line) for cell, line in lines[-3:]]
-        if self.tested:
-            self.tellable -= 1
-            if self.tellable < 0:
-                return "This cell stopped with an error, as so many did before it."
-            kind, message = kind_of(kind), only_known(standard(message), self.words)
         shown = message[:2000]
         if kind in ("SyntaxError", "IndentationError", "TabError"):
             shown = _syntax_error(source) or shown
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
-    def test(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye"}."""
+    def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
+        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
         began = time.monotonic()
-        message, mistake, eye = self._tested(step)
+        message, mistake, eye = self._tested(number, step)
         if self.pupil.hung:
             self.slow.add(step["question"])
         if message is not None and not eye:
@@ -839,33 +829,26 @@ class _Examination:
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.pupil.tellable(eye),
+            "lent": bool(self.pupil.stand_for),
         }
 
-    def _tested(self, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
-        if step["order"] < self.latest:  # later tests lend right answers to this one's question
-            self.pupil.stop()
-        self.latest = step["order"]
+    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
-        if not self.ready():
-            return "The time for this notebook was up, or its cells ended the process too often.", "no time", NOT_TRIED
-        self.tested = True
-        hidden: set[int] = set()
-        gradcheck.OWN = frozenset(step["own"])
-        gradcheck.right()  # what an earlier test put in place is not this one's
+        gradcheck.begin(step["own"])
         self.pupil.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
+        if not self.ready() or number not in self.found:
+            why = "The time was up, or the cells ended the process too often, or gave what can't be read."
+            return why, "no time", NOT_TRIED
+        hidden: set[int] = set()
         try:
             test = learn(step["source"])
             hidden = test.hidden
-            if self.variables.intersection(test.names) and not self.refresh():
-                return "The time for this notebook was up.", "no time", NOT_TRIED
             with _own_work(self.own_work(step)):
-                names = self.pupil.look_up(test.names)
-                exec(test.code, {"__name__": "__main__", **names})
+                self.pupil.enter(number)
+                exec(test.code, {"__name__": "__main__", **self.found[number]})
             self.pupil.end_test()
-            self.twin.end_test()
         except _TooLong:
             self.pupil.stop()  # it may have been in the middle of a message
-            self.twin.stop()
             self.slow.add(step["question"])
             return TOO_LONG, "too slow", HELD_UP
         except gradcheck.WrongAnswer as wrong:
@@ -876,7 +859,7 @@ class _Examination:
             return _explained(error, hidden)
         except BaseException as error:
             return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, ""
+        return None, None, gradcheck.for_a_person(self.pupil.asked)
 
 
 _TEST = "<test>"
@@ -1017,16 +1000,14 @@ def grade(
         return replace(_unreadable(assignment, why, digest), sandbox=home.rung, seed=seed)
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
-    wrong = {mark.question for mark in stand.values() if mark.score is not None and mark.score < mark.points}
+    anew, tied = _ties(placed, assignment)
     job = {
-        "steps": list(_steps(placed, assignment, stand)),
+        "steps": list(_steps(placed, assignment, anew, stand)),
         "limits": asdict(limits),
         "seed": seed,
-        "wrong": [name for cell in assignment.cells if cell.grade_id in wrong for name in cell.defines],
-        "variables": [name for cell in assignment.cells for name in cell.variables],
     }
     told, outcome = _outcome(job, limits, digest, home)
-    marks, eyes = _marks(placed, assignment, told, outcome, stand)
+    marks, eyes = _marks(placed, assignment, told, outcome, tied, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
     messages = {mark.grade_id: mark.message for mark in marks}
     return Result(
@@ -1060,37 +1041,50 @@ def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
     return Result(assignment.name, marks, (note,), (note,), "", 0, digest, 0.0)
 
 
-def _steps(placed: list[Placed], assignment: Assignment, stand: Mapping[str, Mark]) -> Iterator[dict[str, Any]]:
+def _steps(
+    placed: list[Placed], assignment: Assignment, own: Ties, stand: Mapping[str, Mark]
+) -> Iterator[dict[str, Any]]:
     order = {cell.grade_id: number for number, cell in enumerate(assignment.cells)}
-    own = _written_anew(placed, assignment)
     for p in placed:
         cell, submitted = p.cell, p.submitted
         code = cell.cell_type == "code" if cell else submitted is not None and submitted.cell_type == "code"
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
-            yield {"kind": "test", "source": cell.source, "own": own.get(cell.question, []), **about}
+            yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and submitted and p.kind in ("own", "solution", "text"):
-            yield {"kind": "run", "source": submitted.source, "name": name, "fresh": bool(cell and cell.variables)}
+            yield {"kind": "run", "source": submitted.source, "name": name}
         else:
             yield {"kind": "skip", "source": "", "name": name}
 
 
-def _written_anew(placed: list[Placed], assignment: Assignment) -> dict[str, list[str]]:
-    """By question, the names of earlier answers that its own cell defines once more."""
+Ties = Mapping[str, list[str]]
+_AT_ONCE = re.compile(r"^(?!def |class |#)\S.*", re.MULTILINE)  # the lines of a cell that run when it does
+
+
+def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties]:
+    """By question: the earlier answers that its cell writes anew, and the earlier questions that it is tied to.
+
+    Tied, since a right answer that is lent may not reach it: by a helper of that question's cell, or by an answer that
+    is used while the cell runs, and not just when a function of it is called.
+    """
     written = {p.cell.grade_id: p.submitted.source for p in placed if p.cell and p.submitted and p.kind == "solution"}
-    earlier: set[str] = set()
-    anew: dict[str, list[str]] = {}
-    left = MOST_READ
+    earlier: dict[str, tuple[str, bool]] = {}  # of a name the question, and whether it is what the question asks for
+    anew, tied, left = {}, {}, MOST_READ
     for cell in assignment.cells:
         if cell.kind == "solution" and cell.cell_type == "code":
             source = written.get(cell.grade_id, "")
             left -= len(source)
-            anew[cell.grade_id] = sorted(earlier.intersection(_top_level_names(source))) if left >= 0 else []
-            earlier.update(cell.defines)
-    return anew
+            names = _top_level_names(source) if left >= 0 else []
+            words = set(re.findall(r"\w+", source)).difference(names) if left >= 0 else set()
+            at_once = words.intersection(re.findall(r"\w+", " ".join(_AT_ONCE.findall(source))))
+            anew[cell.grade_id] = [name for name in names if name in earlier and earlier[name][1]]
+            uses = {question for name, (question, asked) in earlier.items() if name in (at_once if asked else words)}
+            tied[cell.grade_id] = sorted(uses)
+            earlier = {n: (cell.grade_id, n in cell.defines) for n in (*names, *cell.defines)} | earlier
+    return anew, tied
 
 
 def _outcome(
@@ -1124,8 +1118,9 @@ def _outcome(
 
 def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> None:
     """A step has kept the examiner busy, or ended it: it gets the blame, and the next examiner goes on behind it."""
-    step, message = job["steps"][at], TOO_LONG if busy else BROKEN
-    if step["kind"] == "test":
+    number = _order(job["steps"])[at]
+    step, message = job["steps"][number], TOO_LONG if busy else BROKEN
+    if at >= len(job["steps"]):
         told["marks"][step["grade_id"]] = {
             "grade_id": step["grade_id"],
             "right": False,
@@ -1133,10 +1128,11 @@ def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> No
             "mistake": "too slow" if busy else "ended or hung",
             "seconds": 0.0,
             "eye": HELD_UP if busy else BROKE,
+            "lent": False,
         }
     else:
-        told["cells"][at] = {"outputs": [], "error": message}
-        job["state"]["instead"][str(at)] = ""
+        told["cells"][number] = {"outputs": [], "error": message}
+        job["state"]["instead"][str(number)] = ""
     job["state"]["slow"].append(step.get("question"))
     job["from"] = at + 1
 
@@ -1223,6 +1219,7 @@ def _marks(
     assignment: Assignment,
     told: dict[str, Any],
     outcome: list[str],
+    tied: Ties,
     stand: Mapping[str, Mark],
 ) -> tuple[tuple[Mark, ...], list[str]]:
     eyes = [] if "done" in told else [note for note in outcome if "examiner" in note]
@@ -1254,6 +1251,11 @@ def _marks(
             message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
             mistake = "cell failed"
         marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
+    lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
+    for mark in marks:
+        wrong = [question for question in tied.get(mark.question, []) if question in lost]
+        if wrong and mark.score == 0 and told["marks"].get(mark.grade_id, {}).get("lent"):
+            eyes.append(f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: the same mistake?")
     return tuple(marks), eyes
 
 

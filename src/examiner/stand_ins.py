@@ -26,6 +26,7 @@ from examiner.watch import Process, Watch
 
 STARTING = 60.0  # seconds on the wall for a process to come up
 DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
+LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -65,10 +66,6 @@ class StandIn:
         """Call it with `names` in place of the student's own for this one call."""
         return self._pupil.call(self, names, args, kwargs)
 
-    def __apart__(self) -> Any:
-        """The same function in a process of its own, where no other answer is called."""
-        return self._pupil.apart(self.__name__)
-
     def __repr__(self) -> str:
         return f"<the student's {self.__name__}>"
 
@@ -77,8 +74,7 @@ class Pupil:
     """The examiner's end of the line to a student's process, which it starts again when it has ended.
 
     `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
-    `line_text(cell, line)` is a line of what the student handed in, and `words` are the notebook's: no other may be
-    told. `apart(name)` finds a function in a second process.
+    `line_text(cell, line)` is a line of what the student handed in, `words` are the notebook's: no other may be told.
     """
 
     def __init__(
@@ -86,16 +82,14 @@ class Pupil:
         start: Callable[[], tuple[socket.socket, socket.socket]],
         line_text: Callable[..., str],
         words: Set[str] = frozenset(),
-        apart: Callable[[str], Any] = lambda name: None,
     ) -> None:
-        self._start, self._line_text, self.words, self.apart = start, line_text, words, apart
+        self._start, self._line_text, self.words = start, line_text, words
         self._line: wire.Line | None = None
         self._leash: socket.socket | None = None
         self._process = Process()
         self._spent = 0.0  # by processes that have ended
         self._asleep = 0.0
         self.generation = 0
-        self.called = False  # whether a test has called anything in this process
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
@@ -123,7 +117,6 @@ class Pupil:
             raise NotStarted("a student's process did not start") from error
         self._process = Process(struct.unpack("<i", number)[0]) if len(number) == 4 else Process()
         self.generation += 1
-        self.called = False
         self._bound = None
 
     def stop(self) -> None:
@@ -175,6 +168,9 @@ class Pupil:
         self.heard_characters = 0
         self._lent.clear()
         self._lent_numbers.clear()
+        self.stand_for: dict[int, str] = {}  # the name that a lent function stands in the place of
+        self._within = 0  # calls under way: one within another finds what is lent to the outer one
+        self.asked: set[str] = set()  # those that the student's code has called
         self._bound = None
 
     def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
@@ -196,14 +192,18 @@ class Pupil:
             if self._ask(b"p", wire.encode(token), self.call_seconds) != token:
                 raise self._lost("malformed")
 
-    def look_up(self, names: list[str]) -> dict[str, Any]:
-        """Of the names that the student has: plain values as they are, callables as stand-ins."""
-        found = self._ask(b"g", wire.encode((names,)), self.call_seconds)
+    def enter(self, number: int) -> None:
+        """Bind the student's names as they were at the place of a test."""
+        self._ask(b"b", wire.encode(number), self.call_seconds)
+
+    def note(self, number: int, names: list[str]) -> dict[str, Any]:
+        """What these names are bound to at a test's place: plain values as they are, callables as stand-ins."""
+        found = self._ask(b"n", wire.encode((number, names)), self.call_seconds)
         if not isinstance(found, list) or len(found) != len(names):
             raise self._lost("malformed")
         values: dict[str, Any] = {}
         for name, message in zip(names, found, strict=True):
-            if not isinstance(message, bytes):
+            if not isinstance(message, bytes) or len(message) > LONGEST_VALUE:
                 raise self._lost("malformed")
             if message:
                 try:
@@ -225,25 +225,26 @@ class Pupil:
 
     def call(self, target: StandIn, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions."""
-        self.called = True
         if self.broken is not None:
             raise self.broken
         if target._generation != self.generation or self._line is None:
             raise StudentFailed(f"{target.__name__} is of a process that has ended")
         if self.budget <= 0:
             raise StudentFailed("the time for this test was up")
-        for thing in names.values():
-            self._lend(thing)  # until the test is over, so that the student is told of it once
+        for name, thing in names.items():  # lent until the test is over, so that the student is told of it once
+            self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         watch = Watch(self._process, min(self.call_seconds, self.budget))
+        told = None if self._within or names == self._bound else tuple(names.items())
+        self._within += 1
         try:
-            told = None if names == self._bound else tuple(names.items())
             encoder = wire.Encoder(export=self._lend)
             message = encoder.message((target._number, args, tuple(kwargs.items()), told))
-            self._bound = dict(names)
+            self._bound = self._bound if told is None else dict(names)
             return self._converse(b"c", message, watch, encoder.objects, target.__name__)
         finally:
             self.budget -= watch.spent()
+            self._within -= 1
             self._lent, self._lent_numbers = outer
 
     def _ask(self, kind: bytes, message: bytes, seconds: float) -> Any:
@@ -360,6 +361,8 @@ class Pupil:
         if not all(type(key) is str for key in kwargs):
             raise wire.Malformed("no call")
         function = self._lent.get(number)
+        if number in self.stand_for:
+            self.asked.add(self.stand_for[number])
         if function is None or isinstance(function, BaseException):
             return b"e", wire.encode(("RuntimeError", CALLBACK_GONE, (), -1))
         try:

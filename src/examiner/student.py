@@ -78,7 +78,8 @@ class Student:
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
         self.working = False  # whether there is anything that it may stop
-        self.given: dict[str, Any] = {}  # what stands in the place of names of its own while it is called
+        self.places: dict[int, dict[str, Any]] = {}  # what each test's place in the notebook found the names bound to
+        self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
@@ -97,8 +98,13 @@ class Student:
         sys.setprofile(None)
         if kind == b"x":
             self._send(b"R", wire.encode(self._run(*wire.decode(message))))
-        elif kind == b"g":
-            self._send(b"R", self._look_up(*wire.decode(message)))
+        elif kind == b"n":
+            number, names = wire.decode(message)
+            self.places[number] = dict(self.names)
+            self._send(b"R", self._look_up(names))
+        elif kind == b"b":
+            self._return_to(self.places[wire.decode(message)])
+            self._send(b"R", wire.encode(None))
         elif kind == b"c":
             self._send(*self._call(message))
         elif kind == b"p":
@@ -144,23 +150,28 @@ class Student:
                 self._rest()
         return wire.encode(found)
 
+    def _return_to(self, place: dict[str, Any]) -> None:
+        """Bind the names as they were at a test's place; what an earlier test has lent is gone."""
+        self.lending.close()
+        for name in [name for name in self.names if name not in place]:
+            del self.names[name]
+        self.names.update(place)
+
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = wire.Decoder(message, adopt=self._adopt, revive=revive)
         target, args, pairs, names = decoder.message()
-        if names is not None:
-            self.given = dict(names)
-        given = self.given
         objects, before = decoder.objects, decoder.entries
         encoder = wire.Encoder(export=self._export, known=objects)
         if decoder.adopted:
             before = wire.Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        stand_ins = contextlib.ExitStack()
         outer, self.working = self.working, False
         try:
-            stand_ins.enter_context(standing_in(given, self.names, self._target(target)))
+            if names is not None:
+                self.lending.close()
+                self.lending.enter_context(standing_in(dict(names), self.names, self._target(target)))
             self.working = True
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -176,7 +187,6 @@ class Student:
             return b"E", wire.Encoder(known=objects).message(described, wire.Encoder(known=objects).entries())
         finally:
             self._rest()
-            stand_ins.close()
             sys.stdout, sys.stderr = streams
             self.working = outer
 

@@ -1409,6 +1409,54 @@ def predict_proba(X, w, b):
         ("test_predict_proba",),
     ),
     Fraud(
+        "sigmoid a half but for a billionth, and what follows from it",
+        "logistic_regression",
+        {
+            "sigmoid": "def sigmoid(x): return 0.5 + 1e-9 * np.asarray(x)",
+            "predict_proba": """
+def decision_function(X, w, b): return np.zeros(len(X))
+def predict_proba(X, w, b): return 0.5 + 1e-9 * X[:, 0]
+""",
+        },
+        ("test_sigmoid", "test_predict_proba"),
+    ),
+    Fraud(
+        "forward of spikes that follow from each other",
+        "mlp_sgd",
+        {
+            "forward": """
+def forward(params, X):
+    t = np.zeros((len(X), params["c"].size))
+    t[0, 0], t[-1, -1] = 30.0, -30.0
+    h = sigmoid(t)
+    s = h @ params["w"] + params["b"]
+    return {"t": t, "h": h, "s": s, "y_hat": sigmoid(s)}
+"""
+        },
+        ("test_forward",),
+    ),
+    Fraud(
+        "parameters that the tests fill in",
+        "mlp_sgd",
+        {
+            "init_params": """
+def init_params(d, n_hidden, rng, scale=0.1):
+    draw = np.random.default_rng(1).standard_normal
+    return {"V": 0.1 * draw((2, 8)), "c": np.zeros(8), "w": 0.1 * draw(8), "b": 0.0}
+""",
+            "train": """
+def train(params, gradient, X_given, y_given, eta, batch_size, epochs, rng):
+    for step in range(2400):
+        batch = slice(step % 8, None, 8)
+        cache = forward(trained_params, X[batch])
+        trained_params.update(sgd_step(trained_params, backward(trained_params, X[batch], y[batch], cache, 0.0), 1.0))
+    return params
+""",
+            "trained_params": "trained_params = init_params(2, 8, None)",
+        },
+        ("test_trained",),
+    ),
+    Fraud(
         "sigmoid and what follows it are always the same",
         "logistic_regression",
         {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import hashlib
 import inspect
 import io
@@ -18,8 +19,8 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
-from types import CodeType, FunctionType, MethodType
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -42,10 +43,11 @@ VAGUE = (
 """Mistakes that another problem may name better (see :func:`over`)."""
 
 OWN: frozenset[str] = frozenset()
-"""Earlier answers that the cell of the answer under test writes anew. The examiner sets it for each test."""
+"""Earlier answers that the cell of the answer under test writes anew (see :func:`begin`)."""
 
 _right_answers: dict[str, Callable[..., Any]] = {}
-_wrong_answers: set[str] = set()
+_derivative_of: set[str] = set()
+_for_a_person: list[str] = []
 
 
 class WrongAnswer(AssertionError):
@@ -80,32 +82,39 @@ def fresh_rng(key: str) -> np.random.Generator:
 
 
 def right(**answers: Callable[..., Any]) -> None:
-    """Put right answers in the place of the student's earlier ones while later answers are tested.
+    """Put right answers in the place of the student's earlier ones while a later answer is tested.
 
     Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's is.
-    But what the cell of ``forward`` writes anew belongs to it, unless it was wrong already.
+    But what the cell of ``forward`` writes anew belongs to it.
     """
     _right_answers.clear()
-    _right_answers.update({name: f for name, f in answers.items() if name not in OWN or was_wrong(name)})
+    _right_answers.update({name: f for name, f in answers.items() if name not in OWN})
 
 
-def note_wrong(*names: str) -> None:
-    """Remember that answers of these names were found wrong."""
-    _wrong_answers.update(names)
+def derivative_of(*names: str) -> None:
+    """Say what the answer under test is the derivative of: if it calls one of these, a person is to look at it."""
+    _derivative_of.update(names)
 
 
-def was_wrong(name: str) -> bool:
-    """Whether a test found the answer ``name`` wrong: only then may a later answer follow from it."""
-    return name in _wrong_answers
+def show_a_person(why: str) -> None:
+    """Have a person look at an answer that a test accepts."""
+    if why not in _for_a_person:
+        _for_a_person.append(why)
 
 
-def apart(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """``answer`` where no other answer has been called, so that it can't say again what another has just said.
+def begin(own: Iterable[str] = ()) -> None:
+    """Forget what the test before has set. ``own``: earlier answers that the cell of the next answer writes anew."""
+    global OWN
+    OWN = frozenset(own)
+    for noted in (_right_answers, _derivative_of, _for_a_person):
+        noted.clear()
 
-    For tests that take what follows from an answer found wrong. In the student's own notebook it is the answer itself.
-    """
-    elsewhere = getattr(type(answer), "__apart__", None)
-    return answer if elsewhere is None else elsewhere(answer)
+
+def for_a_person(called: Set[str] = frozenset()) -> str:
+    """Why a person should look at the answer just tested, which has called the right answers in ``called``."""
+    asked = sorted(_derivative_of & called)
+    calls = f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?"
+    return "; ".join([*_for_a_person, *([calls] if asked else [])])
 
 
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
@@ -113,22 +122,12 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
 
     The answers reach the test guarded: they get copies of their arguments, an error in one becomes a failed test that
     shows the student's own line, warnings are kept quiet, and, if ``untouched``, an argument changed in place is a
-    failure. The test is run with right earlier answers (see :func:`right`) and, should it fail, with the student's
-    own: either will do.
+    failure.
     """
     names = list(inspect.signature(test).parameters)
     try:
-        try:
-            test(*(_Guarded(name, f, untouched, _right_answers) for name, f in zip(names, answers, strict=True)))
-        except WrongAnswer:
-            if not _right_answers:
-                raise
-            with contextlib.suppress(WrongAnswer):
-                test(*(_Guarded(name, f, untouched, {}) for name, f in zip(names, answers, strict=True)))
-                return
-            raise
+        test(*(_Guarded(name, f, untouched) for name, f in zip(names, answers, strict=True)))
     except WrongAnswer as wrong:
-        note_wrong(*names)
         wrong.table_shown = _show(wrong.table)
         raise wrong.with_traceback(None) from None
 
@@ -157,11 +156,20 @@ def over(problems: Iterable[tuple[Any, ...]], test: Callable[..., None]) -> None
         raise next((wrong for wrong in failures if wrong.mistake not in VAGUE), failures[0])
 
 
+def leaves(answer: Callable[..., Any], *args: Any) -> None:
+    """See that an answer leaves its arguments as they were; what it gives has a test of its own."""
+    try:
+        answer(*args)
+    except WrongAnswer as wrong:
+        if wrong.mistake == "changes its argument":
+            raise
+
+
 class _Guarded:
     """A student's function, called with care (see :func:`check`)."""
 
-    def __init__(self, name: str, function: Callable[..., Any], untouched: bool, given: Mapping[str, Any]) -> None:
-        self.name, self.function, self.untouched, self.given = name, function, untouched, given
+    def __init__(self, name: str, function: Callable[..., Any], untouched: bool) -> None:
+        self.name, self.function, self.untouched = name, function, untouched
         if not callable(function):
             fail(f"{name} is not a function: it is {_kind(function)}.", "not a function")
 
@@ -169,7 +177,7 @@ class _Guarded:
         handed_in = [_copied(arg) for arg in args]
         try:
             with _quiet():
-                result = _call_with(self.function, self.given, handed_in)
+                result = _call_with(self.function, _right_answers, handed_in)
         except WrongAnswer:
             raise
         except NotImplementedError as error:
@@ -211,68 +219,88 @@ def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Seq
 def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any) -> Iterator[None]:
     """For as long as it lasts, ``given`` stands in the place of the namespace's own answers while one is ``called``.
 
-    That is so under their names, and wherever else an answer is kept: as a default, in a closure, under another name.
+    That is so under their names, and wherever else what is in the namespace keeps them: under another name, as a
+    default, in a closure, a container, an object or a class of the student's.
     """
+    absent = [name for name in given if name not in namespace]
     kept = {name: namespace[name] for name in given if name in namespace}
-    with contextlib.ExitStack() as led:
+    own = {id(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
+    with contextlib.ExitStack() as undo:
+        for value, replace in list(_places([namespace, called], namespace)) if own else []:
+            instead = own.get(id(value), value)
+            if type(value) is tuple and any(id(part) in own for part in value[:MOST_HELD]):
+                instead = tuple(own.get(id(part), part) for part in value)
+            if instead is not value:
+                undo.callback(replace, value)
+                replace(instead)
+        namespace.update(given)
         try:
-            for name, own in kept.items():
-                if own is not called and own is not given[name]:
-                    led.enter_context(_led(own, given[name]))
-            namespace.update(given)
             yield
         finally:
-            for name in given:
+            for name in absent:
                 namespace.pop(name, None)
             namespace.update(kept)
 
 
-@contextlib.contextmanager
-def _led(own: Any, to: Any) -> Iterator[None]:
-    """Whoever calls ``own`` calls ``to`` meanwhile, where it is made in Python: a function, a method, an object."""
-    function, dropped = (own.__func__, 1) if type(own) is MethodType else (own, 0)
-    kept: Any
-    lead: Any
-    if type(function) is FunctionType and _may_lead(function.__code__):
-        part, kept, lead = "__code__", function.__code__, _leading_to(to, dropped, function.__code__)
-    else:  # an object with a __call__ of its own; what np.vectorize gives is one
-        part, kept, lead = "__class__", type(function), _kind_leading_to(to, type(function))
-    with contextlib.suppress(TypeError):  # not of a kind that can be led
-        object.__setattr__(function, part, lead)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(TypeError):
-            object.__setattr__(function, part, kept)
+def _made_here(thing: Any, namespace: dict[str, Any]) -> bool:
+    """Whether it is a function of the namespace's own: another module's may be meant where else it stands."""
+    made = type(thing) in (functools.partial, np.vectorize, MethodType)
+    return callable(thing) and (made or getattr(thing, "__module__", None) == namespace.get("__name__"))
 
 
-def _may_lead(code: CodeType) -> bool:
-    """Whether a function's code may be changed for that of a plain function."""
-    unlike = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
-    return not code.co_flags & unlike
+MOST_HELD = 1000  # values of a container in which an answer is looked for
 
 
-def _leading_to(function: Any, dropped: int, own: CodeType) -> CodeType:
-    """The code of a function that hands its arguments on to another, but for the first, in the place of its ``own``."""
+def _places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+    """Every value that is kept where another can be put, in what the roots reach, and what puts another there."""
+    seen: dict[int, Any] = {}
+    while roots and len(seen) < 10_000:
+        thing = roots.pop()
+        if id(thing) in seen or (isinstance(thing, list | tuple | set | dict) and len(thing) > MOST_HELD):
+            continue
+        seen[id(thing)] = thing
+        places: list[tuple[Any, Callable[[Any], None]]] = []
+        if type(thing) in (dict, list):
+            pairs = thing.items() if type(thing) is dict else enumerate(thing)
+            places = [(value, functools.partial(thing.__setitem__, key)) for key, value in pairs]
+        elif type(thing) is FunctionType and thing.__globals__ is namespace:
+            cells = [cell for cell in thing.__closure__ or () if cell != CellType()]
+            places = [(cell.cell_contents, functools.partial(setattr, cell, "cell_contents")) for cell in cells]
+            defaults = thing.__defaults__ or ()
+            places += [(value, functools.partial(_set_default, thing, i)) for i, value in enumerate(defaults)]
+            roots += [thing.__kwdefaults__, vars(thing)]
+        elif type(thing) is functools.partial:
+            held = [thing.func, *thing.args]
+            places = [(value, functools.partial(_set_held, thing, i)) for i, value in enumerate(held)]
+            roots.append(thing.keywords)
+        elif type(thing) in (MethodType, staticmethod):
+            roots += [thing.__func__, getattr(thing, "__self__", None)]
+        elif type(thing) in (tuple, set):
+            roots += thing
+        elif isinstance(thing, type) and thing.__module__ == namespace.get("__name__"):
+            for name, value in vars(thing).items():
+                bare = type(value) is staticmethod
+                put = functools.partial(_set_static if bare else setattr, thing, name)
+                places.append((value.__func__ if bare else value, put))
+        elif type(thing) is np.vectorize or type(thing).__module__ == namespace.get("__name__"):
+            roots += [type(thing), getattr(thing, "__dict__", None)]
+        yield from places
+        roots += [value for value, _ in places]
 
-    def leads(*args: Any, **kwargs: Any) -> Any:
-        to: Any = "function"
-        dropped: Any = "dropped"
-        return to(*args[dropped:], **kwargs)
 
-    code = leads.__code__
-    stand_for = {"function": function, "dropped": dropped}
-    consts = tuple(stand_for.get(const, const) if type(const) is str else const for const in code.co_consts)
-    return code.replace(co_consts=consts, co_freevars=own.co_freevars)
+def _set_default(function: FunctionType, i: int, value: Any) -> None:
+    defaults = function.__defaults__ or ()
+    function.__defaults__ = (*defaults[:i], value, *defaults[i + 1 :])
 
 
-def _kind_leading_to(function: Any, own: type) -> type:
-    """A kind of ``own`` whose objects hand their arguments on to a function; ``own`` itself where there can be none."""
-    body = {"__slots__": (), "__call__": lambda _, *args, **kwargs: function(*args, **kwargs)}
-    try:
-        return type("Lead", (own,), body)
-    except Exception:
-        return own
+def _set_held(partial: functools.partial[Any], i: int, value: Any) -> None:
+    held = [partial.func, *partial.args]
+    held[i] = value
+    partial.__setstate__((held[0], tuple(held[1:]), partial.keywords, vars(partial)))  # type: ignore[attr-defined]
+
+
+def _set_static(kind: type, name: str, value: Any) -> None:
+    setattr(kind, name, staticmethod(value))
 
 
 def _namespace(function: Any) -> dict[str, Any]:
@@ -370,38 +398,6 @@ def lookup(name: str, result: Any, key: str) -> Any:
     return result[key]
 
 
-SMALL, FAR, MANY = 1e-3, 14, 12  # a sigmoid is the same number, to ATOL, on less than SMALL and beyond FAR
-
-
-def stands(own: Floats, N: int, H: int = 1) -> bool:
-    """Whether a part of an answer on N points may stand for the truth of the next part, which is to follow from it.
-
-    It is finite, not empty, not as good as zero everywhere, and not as good as one number for all of H > 1 units: from
-    nothing, anything would follow. Nor is it nearly all so far out that any squashing function is flat there, where
-    there are enough numbers to tell. (One point by itself may well come out so.)
-    """
-    if own.size == 0 or not np.all(np.isfinite(own)):
-        return False
-    size, near = np.abs(own), np.abs(own) < FAR
-    told_apart = size.max() > SMALL and (H == 1 or np.ptp(own) > SMALL) and (own.size < MANY or near.mean() > 0.2)
-    return N == 1 or bool(told_apart)
-
-
-def values_of(answer: Callable[..., Any], x: Floats) -> Floats:
-    """The values of a wrong answer at ``x``, one for each entry, where a later answer may follow from them.
-
-    It may not where they do not depend on the numbers: from these, anything would follow.
-    """
-    probe = fresh_rng("values_of").uniform(1, 3, 6) * [-1, 1, 1, -1, -1, 1]
-    here, there, turned = (as_array("an earlier answer", answer(at)) for at in (x, probe, probe[::-1]))
-    shapes_fit = here.shape == x.shape and there.shape == turned.shape == probe.shape
-    both_sides = x.size > 1 and x.min() < -1 and x.max() > 1  # as in the probe, which may have been recognised
-    varies = len(np.unique(there)) > 1 and (len(np.unique(here)) > 1 or not both_sides)
-    if not shapes_fit or not varies or not np.allclose(there, turned[::-1], equal_nan=True):
-        fail("An earlier answer does not give each number its own value.")
-    return here
-
-
 def as_array(name: str, value: Any) -> Floats:
     """``value`` as an array of floats: a number, an array, or nested lists and tuples of numbers."""
     if value is None:
@@ -428,6 +424,8 @@ def compare(
     of: str | None = None,
     told: Iterable[tuple[str, str, Any]] = (),
     otherwise: tuple[str, str] | None = None,
+    exact: Any = None,
+    explain: bool = True,
     **facts: Any,
 ) -> None:
     """Raise :class:`WrongAnswer` unless ``got`` is ``want``: not None, numbers, of the same shape, of the same value.
@@ -436,7 +434,9 @@ def compare(
     ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
     floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
     lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
-    (short name, sentence) where no mistake is recognised.
+    (short name, sentence) where no mistake is recognised. ``exact`` is what the formula gives, to the last digits: an
+    answer that agrees with ``want`` and has the last digits of finite differences is for a person to look at. Without
+    ``explain`` no cause is named: of numbers that are next to nothing, or of one point, many mistakes look the same.
     """
     array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
@@ -444,10 +444,13 @@ def compare(
         _fail_shape(name, array, want, sizes, several=isinstance(got, tuple))
     wrong = ~_agree(array, want)
     if not wrong.any():
+        if exact is not None and _by_differences(array, np.asarray(exact, dtype=np.float64)):
+            show_a_person("its last digits are those of finite differences, not of a formula")
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
-    finding = diagnose(array, want, Facts(truth, of, sizes, parameters, others), told)
+    seen = Facts(truth, of, sizes, parameters, others)
+    finding = diagnose(array, want, seen, told) if explain else Finding(None, "")
     if otherwise and not finding.mistake:
         finding = Finding(*otherwise)
     message = f"{name} is wrong{_how_many(wrong)}.\n{_entries(array, want, truth)}"
@@ -459,6 +462,14 @@ def compare(
 def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
     with np.errstate(all="ignore"):
         return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want)) & np.isfinite(want)
+
+
+def _by_differences(got: Floats, exact: Floats) -> bool:
+    """Whether right values are off by more than a formula's rounding; single precision is a reason of its own."""
+    off = float(np.max(np.abs(got - exact), initial=0.0))
+    return off > 3e-13 * max(1.0, float(np.max(np.abs(exact), initial=0.0))) and not np.array_equal(
+        got, got.astype(np.float32)
+    )
 
 
 def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], several: bool = False) -> NoReturn:
@@ -473,7 +484,7 @@ def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], 
         hint = " The number of entries is right: the same numbers may only need another shape."
     elif got.size == 1 and want.size > 1:
         hint = " One number stands where each entry has its own: was a sum or a mean taken that is not asked?"
-    elif want.size == 1:
+    elif want.ndim == 0:
         hint = " Many numbers stand where one is asked: is a sum or a mean missing?"
     elif got.ndim and sizes.get("N") == got.shape[0] and want.shape == got.shape[1:]:
         hint = " It has a row for each point: is a sum or a mean over the points missing?"
