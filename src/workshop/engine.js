@@ -161,12 +161,12 @@ const SETS = {
 const N = 80; // points in a set
 const FRESH = 5; // further sets of fresh points
 
-const drawn = new Map(); // the normal numbers behind a set are the same at any noise
+const kept = new Map(); // the normal numbers behind a set are the same at any noise
 function normalsOf(seed) {
   const key = String(seed);
-  if (drawn.size > 200) drawn.clear();
-  if (!drawn.has(key)) drawn.set(key, new Generator(seed).normals(2 * N));
-  return drawn.get(key);
+  if (kept.size > 200) kept.clear();
+  if (!kept.has(key)) kept.set(key, new Generator(seed).normals(2 * N));
+  return kept.get(key);
 }
 
 // The points of `workshop.points` for these settings, and labels. X holds x₁ and x₂ of each point in turn.
@@ -229,14 +229,14 @@ const LOGISTIC = {
   inside: () => ({ lines: [], weights: [] }),
 };
 
-const UNITS = {
+const ACTIVATIONS = {
   sigmoid: { of: sigmoid, slope: (h) => h * (1 - h) },
   tanh: { of: Math.tanh, slope: (h) => 1 - h * h },
 };
 
 // The network with H hidden units; parameters: V row by row (2H), c (H), w (H), b.
 const network = ({ units = "sigmoid" }) => {
-  const unit = UNITS[units];
+  const unit = ACTIVATIONS[units];
   const size = (params) => (params.length - 1) / 4;
   return {
     start({ n_hidden: H, seed, start }) {
@@ -339,7 +339,7 @@ class History {
 const accuracy = (p, y) => p.reduce((sum, value, i) => sum + (value >= 0.5 === (y[i] === 1)), 0) / y.length;
 
 // One demo without a kernel: settings come in, pictures go out. Every question and answer is as in `_descent.py`.
-export class Descent {
+export class Engine {
   constructor(kind, settings) {
     this.kind = kind;
     this.settings = { ...settings };
