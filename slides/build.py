@@ -1,5 +1,7 @@
 """Builds the slides: deck.md with course.yml and the figures → deck.html and deck.pdf, both complete in themselves.
 
+In deck.html each place with `data-live` becomes a live demo when its slide is shown; demo.html is the demos alone.
+
 `python slides/build.py` needs node (Marp) and Chromium. Both files carry a digest of everything they were made from,
 so that `python slides/build.py --check`, which needs neither, says whether they are stale.
 """
@@ -10,6 +12,7 @@ import base64
 import datetime
 import hashlib
 import html
+import json
 import os
 import re
 import shutil
@@ -22,8 +25,11 @@ from typing import Any
 import jinja2
 import yaml
 
+from workshop import _page
+
 HERE = Path(__file__).resolve().parent
-HTML, PDF = HERE / "deck.html", HERE / "deck.pdf"
+HTML, PDF, DEMO = HERE / "deck.html", HERE / "deck.pdf", HERE / "demo.html"
+LIVE = [*_page.MODULES, "live.css", "_page.py", "nudge.py"]  # what the live places are made of, in `workshop`
 MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -46,6 +52,7 @@ def digest(here: Path = HERE) -> str:
     """A fingerprint of all that the slides are made from; line endings do not matter."""
     inputs = ["deck.md", "theme.css", "course.yml", "build.py", "package-lock.json"]
     files = [here / name for name in inputs] + sorted((here / "figures").glob("*.svg"))
+    files += [_page.HERE / name for name in LIVE]
     total = hashlib.sha256()
     for file in files:
         total.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
@@ -158,6 +165,12 @@ def label(page: str, source: str) -> str:
     return '<mjx-container class="MathJax"'.join(pieces)
 
 
+def enliven(page: str) -> str:
+    """The page with the script that fills its live places; the rest of it works without."""
+    call = f"slides({json.dumps(_page.all_parts(), ensure_ascii=False)});"
+    return page.replace("</body>", f"{_page.style()}\n{_page.script(call)}\n</body>")
+
+
 def seal(page: str) -> str:
     """A fingerprint of the page itself: a page changed by hand is stale too."""
     return hashlib.sha256(page.encode()).hexdigest()[:32]
@@ -189,8 +202,8 @@ def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
         command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
         quietly([*command, "--bespoke.transition=false", "-o", str(page)])
-        labelled = label(page.read_text(encoding="utf-8"), filled)
-        page.write_text(f"{labelled}<!-- {digest()} seal-{seal(labelled)} -->", encoding="utf-8", newline="\n")
+        live = enliven(label(page.read_text(encoding="utf-8"), filled))
+        page.write_text(f"{live}<!-- {digest()} seal-{seal(live)} -->", encoding="utf-8", newline="\n")
         if pdf and digest_of_pdf(pdf) != digest():  # its bytes hold the time of day: an unchanged one is left alone
             chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
             env = {"CHROME_PATH": chromium} if chromium else {}
@@ -222,6 +235,8 @@ def stale() -> list[str]:
     page, _, end = HTML.read_text(encoding="utf-8").rpartition("<!-- ")
     if end != f"{wanted} seal-{seal(page)} -->":
         problems.append("deck.html is out of date")
+    if not DEMO.exists() or DEMO.read_text(encoding="utf-8") != _page.page(_page.all_parts()):
+        problems.append("demo.html is out of date")
     if digest_of_pdf(PDF) != wanted:
         problems.append("deck.pdf is out of date")
     return problems
@@ -249,4 +264,5 @@ if __name__ == "__main__":
 
     figures.write(HERE / "figures")
     build()
-    print("slides/deck.html and slides/deck.pdf are built.")
+    DEMO.write_text(_page.page(_page.all_parts()), encoding="utf-8", newline="\n")
+    print("slides/deck.html, slides/deck.pdf and slides/demo.html are built.")

@@ -76,13 +76,13 @@ def style() -> str:
     return f"<style>\n{(HERE / 'live.css').read_text(encoding='utf-8')}</style>"
 
 
-def page(parts: Sequence[Mapping[str, Any]], title: str = "Gradient descent, live") -> str:
-    """A whole page, complete in itself, with a tab for each part."""
-    call = f'page(document.querySelector("main"), {json.dumps(parts, ensure_ascii=False)});'
+def page(parts: Sequence[Mapping[str, Any]], call: str = "page") -> str:
+    """A whole page, complete in itself: with a tab for each part, or, where `call` is "alone", the one part."""
+    call = f'{call}(document.querySelector("main"), {json.dumps(parts, ensure_ascii=False)});'
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n{style()}\n<style>body {{ margin: 0; }}</style>\n</head>\n"
+        f"<title>Gradient descent, live</title>\n{style()}\n<style>body {{ margin: 0; }}</style>\n</head>\n"
         f"<body>\n<main></main>\n{script(call)}\n</body>\n</html>\n"
     )
 

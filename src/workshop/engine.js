@@ -529,7 +529,7 @@ export class Engine {
   }
 }
 
-const diverged = (step) => `Diverged: step ${step} made the parameters infinite or nan. The learning rate is too large, or a gradient is wrong.`;
+const diverged = (step) => `Diverged: step ${step} made the parameters infinite. The learning rate is too large.`;
 
 // The nudge ------------------------------------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ class Demo {
     const id = ++this.count;
     const settings = this.unsent;
     this.unsent = {};
-    const whole = { key: this.key, id, settings, have: this.have, playing: this.playing, ...message };
+    const whole = { key: this.key, id, settings, have: this.have, ...message };
     this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1 });
     if (this.kernel) return this.kernel.send(whole);
     this.engine ??= new Engine(this.part.kind, this.settings);
@@ -258,7 +258,7 @@ class Demo {
 
 // What an address may say of each setting.
 const RANGES = {
-  eta: { least: 0.001, most: 31.6 }, batch_size: { least: 1, most: 80 }, lam: { least: 0, most: 1 }, noise: { least: 0, most: 2.5 },
+  eta: { least: 0.001, most: 31.6 }, batch_size: { least: 1, most: 80 }, lam: { least: 0, most: 1 }, noise: { least: 0.1, most: 2.5 },
   gap: { least: 0, most: 10 }, n_hidden: { least: 1, most: 16 }, seed: { least: 0, most: 99 },
   dataset: { all: ["s_shape", "blobs", "moons", "circles", "xor", "spiral"] }, start: { all: STARTS.map(([name]) => name) }, units: { all: UNITS.map(([name]) => name) },
 };
@@ -491,7 +491,7 @@ class DescentView extends View {
     const to = (name) => (value) => demo.set(name, value);
     this.others = {
       lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], place: (v) => nearest(PENALTIES, v) }, to("lam")),
-      noise: slider("Noise", { min: 0, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
+      noise: slider("Noise", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
       seed: slider("Seed", { min: 0, max: 99 }, to("seed")),
       ...(network && { n_hidden: slider("Hidden units", { min: 1, max: 16 }, to("n_hidden")) }),
     };
@@ -590,7 +590,8 @@ class DescentView extends View {
       add(demo.curve, look.ink, 0.16, { name: "A" });
       add(demo.twin.curve, other, 0.16, { name: "B", dash: [0.6, 0.3] });
     } else {
-      add(demo.ghost, look.line, 0.14, { back: true, name: demo.ghost.length > 1 ? "before" : "" });
+      const ghost = demo.words ? [] : demo.ghost; // what diverged stands alone
+      add(ghost, look.line, 0.14, { back: true, name: ghost.length > 1 ? "before" : "" });
       if (demo.view.freshCurve) add(demo.freshCurve, other, 0.16, { name: "fresh points", dash: [0.6, 0.3] });
       add(demo.curve, look.ink, 0.16, { name: demo.view.freshCurve ? "training points" : "" });
     }
@@ -599,7 +600,7 @@ class DescentView extends View {
     write(this.numbers.step, String(demo.step ?? "—"));
     write(this.numbers.epoch, demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—");
     const both = (say) => (demo.twin ? `${say(demo)} | ${say(demo.twin)}` : say(demo));
-    write(this.numbers.objective, both(({ objective }) => short(objective, demo.twin ? 3 : 4)));
+    write(this.numbers.objective, both(({ objective, step }) => (step && objective === null ? "∞" : short(objective, demo.twin ? 3 : 4))));
     write(this.numbers.accuracy, both(({ accuracy }) => percent(accuracy)));
     write(this.numbers.fresh, both(({ fresh }) => percent(fresh)));
   }
@@ -651,7 +652,7 @@ class NudgeView extends View {
     this.parts = {};
     this.drawGraph(graph);
     this.numbers = {};
-    const readout = make("dl", { class: "numbers" });
+    const readout = make("dl", { class: "slopes" });
     for (const [key, label] of [["change", "ΔL"], ["ratio", "ΔL / δ"], ["central", "(L(+δ) − L(−δ)) / 2δ"], ["derivative", "∂L"]]) {
       this.numbers[key] = make("dd", {}, "—");
       const term = make("dt", {}, label);
@@ -709,7 +710,7 @@ class NudgeView extends View {
     const value = drawn("tspan", pill ? { class: "number", dx: 7 } : { class: "number", x, dy: "1.12em" });
     const text = words(x, pill || name === "one" ? y : y - 14, "");
     text.append(drawn("tspan", { class: "symbol" }, symbol), ...(name === "one" ? [] : [value]));
-    const by = words(x, name === "y_hat" ? y - h - 17 : y + h + 17, "", "by"); // above ŷ: L's stands next to it, below
+    const by = words(name === "L" ? x + w : x, name === "y_hat" ? y - h - 17 : y + h + 17, "", `by ${name}`); // above ŷ: L's stands next to it, below
     const rect = drawn("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: pill ? h : 8 });
     const pick = () => this.asker.set(name, this.asker.delta);
     const group = drawn("g", fixed ? { class: "fixed" } : { class: `quantity ${pill ? "weight" : "value"}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" }, rect, text, ...(pill ? [] : [by]));
@@ -811,6 +812,12 @@ function along(points, share) {
 
 // The surroundings: light or dark, colours, size of the type.
 function surroundings(root) {
+  const slide = root.classList.contains("slide") && root.closest("section");
+  if (slide) {
+    const { backgroundColor, color } = getComputedStyle(slide);
+    root.style.setProperty("--paper", backgroundColor);
+    root.style.setProperty("--ink", color);
+  }
   const style = getComputedStyle(root);
   const [r, g, b] = (style.backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
   const theme = 0.3 * r + 0.6 * g + 0.1 * b < 128 ? "dark" : "light";
@@ -899,7 +906,7 @@ function page(el, parts) {
     shown.renew();
   };
   const list = make("div", { class: "tabs", role: "tablist", "aria-label": "Demos" }, ...tabs);
-  const head = () => [make("header", {}, make("h1", {}, "Gradient descent, live"), list, make("button", { type: "button", onclick: theme, title: "Light or dark (T)" }, "Light / dark"))];
+  const head = () => [make("header", {}, make("h1", {}, "Gradient descent, live"), list, make("button", { type: "button", onclick: theme, title: "Light or dark (T)", "aria-label": "Light or dark" }, "◐"))];
   shown = show(el, askers, { className: "large", keysFrom: document, head });
   shown.views.forEach((view, i) => {
     view.moved = note;
@@ -929,6 +936,12 @@ function page(el, parts) {
   follow();
 }
 
+// One part in a frame of a saved notebook.
+function alone(el, parts) {
+  const { views, asker = views[0].asker } = show(el, parts.map((part) => askerOf(part)));
+  if (asker instanceof Demo) asker.note = NO_KERNEL;
+}
+
 // The slides: each place with `data-live` gets its demo when its slide is first shown; `data-settings` is its state, as in an
 // address. In the speaker's window and on paper the still picture stays.
 function slides(parts) {
@@ -937,7 +950,8 @@ function slides(parts) {
   const turning = ["PageUp", "PageDown"];
   const fill = () => {
     for (const place of document.querySelectorAll(`${active} [data-live]:not(.filled)`)) {
-      const part = parts.find(({ key }) => key === place.dataset.live);
+      const name = { demo: "logistic", "demo-network": "network" }[place.dataset.live] ?? place.dataset.live;
+      const part = parts.find(({ key }) => key === name);
       if (!part) continue;
       place.classList.add("filled");
       const asker = askerOf(part);

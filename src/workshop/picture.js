@@ -285,7 +285,7 @@ export function paintCurves({ context, size }, lines, look) {
   let [low, high] = [Infinity, 0];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
   let last = 1;
-  for (const { rows } of lines) if (rows.length) last = Math.max(last, rows.at(-1)[0]);
+  for (const { rows } of lines) last = Math.max(last, rows.findLast(([, value]) => Number.isFinite(value))?.[0] ?? 0);
   for (const { rows, back } of lines) if (back) for (const [, value] of rows) if (value < 3 * high) high = Math.max(high, value);
   const log = high > 1000 * values[0] ? "y" : "";
   const range = log ? [Math.floor(Math.log10(low)), Math.log10(high) + 0.04 * Math.log10(high / low)] : [0, 1.04 * Math.max(high, 0.1)];
@@ -498,9 +498,9 @@ export function paintErrors({ context, size }, { errors, gradient, delta, ratio 
   const rows = errors.map(({ delta, oneSided, central }) => ({ delta, oneSided: seen(oneSided), central: seen(central) }));
   paintSides(context, frame, rows, null, look);
   context.fillStyle = look.faint;
-  context.textAlign = "center";
+  context.textAlign = "left";
   context.textBaseline = "top";
-  context.fillText("distance from the derivative", (frame.left + frame.right) / 2, frame.top + 0.2 * look.em);
+  context.fillText("distance from the derivative", frame.left + 0.4 * look.em, frame.top + 0.2 * look.em);
   if (delta && Number.isFinite(ratio)) {
     context.fillStyle = COLOURS[look.theme].nudge;
     dot(context, [frame.x(Math.abs(delta)), frame.y(seen(Math.abs(ratio - gradient)))], look.em / 2.5);
