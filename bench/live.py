@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=30, help="of each slider")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     chosen = parser.parse_args()
-    set_up = SET_UP.replace("ANSWERS", repr(str(ROOT / "docs" / "demo")))
+    set_up = SET_UP.replace("ANSWERS", repr(str(ROOT / "tests")))
     with jupyter([set_up, OURS, NAIVE]) as address, chromium() as browser:
         page = new_page(browser)
         open_notebook(page, address)

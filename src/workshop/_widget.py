@@ -7,6 +7,7 @@ import html
 import io
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -45,8 +46,8 @@ class Live(anywidget.AnyWidget):
     me: Any = traitlets.Unicode().tag(sync=True)  # its own id, by which the page asks whether the kernel still knows it
 
     def __init__(self, part: Mapping[str, Any], **more: Any) -> None:
-        super().__init__(parts=[dict(part)], **more)
-        self.me = self.model_id
+        me = uuid.uuid4().hex
+        super().__init__(parts=[dict(part)], me=me, model_id=me, **more)
 
     def picture(self) -> tuple[bytes, str]:
         """A still picture as PNG, and what there is to say beside it."""
