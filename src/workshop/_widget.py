@@ -129,8 +129,10 @@ class LiveDescent(Live):
             self._tell(demo, content["pictures"][-1])
 
     def _tell(self, demo: Descent, picture: Mapping[str, Any]) -> None:
-        """Put into the traits what the descent has come to."""
-        with self._quietly(), self.hold_sync():
+        """Put into the traits what the descent has come to. Its settings are no news to the page: a late echo would undo
+        what has been moved there since.
+        """
+        with self._quietly(), self._lock_property(**demo.settings), self.hold_sync():
             for name, value in demo.settings.items():
                 setattr(self, name, value)
             for name in ("step", "objective", "accuracy"):

@@ -69,6 +69,7 @@ class Demo {
     if (on === this.playing) return;
     this.playing = on;
     if (on) this.words = "";
+    else this.fine = false; // a last, fine picture follows
     this.told("playing", on);
     this.pump();
     this.repaint();
@@ -183,7 +184,10 @@ class Demo {
       const moved = Object.keys(content.settings).some((name) => content.settings[name] !== this.settings[name]) || this.n !== content.n;
       this.settings = { ...content.settings };
       this.n = content.n;
-      if (moved) this.showControls();
+      if (moved) {
+        for (const [name, value] of Object.entries(this.settings)) this.told(name, value);
+        this.showControls();
+      }
     }
     if (content.words && this.playing) {
       this.playing = false;
