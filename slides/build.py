@@ -29,7 +29,6 @@ from workshop import _page
 
 HERE = Path(__file__).resolve().parent
 HTML, PDF, DEMO = HERE / "deck.html", HERE / "deck.pdf", HERE / "demo.html"
-LIVE = [*_page.MODULES, "live.css", "_page.py", "nudge.py"]  # what the live places are made of, in `workshop`
 MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -52,7 +51,6 @@ def digest(here: Path = HERE) -> str:
     """A fingerprint of all that the slides are made from; line endings do not matter."""
     inputs = ["deck.md", "theme.css", "course.yml", "build.py", "package-lock.json"]
     files = [here / name for name in inputs] + sorted((here / "figures").glob("*.svg"))
-    files += [_page.HERE / name for name in LIVE]
     total = hashlib.sha256()
     for file in files:
         total.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
@@ -165,10 +163,10 @@ def label(page: str, source: str) -> str:
     return '<mjx-container class="MathJax"'.join(pieces)
 
 
-def enliven(page: str) -> str:
-    """The page with the script that fills its live places; the rest of it works without."""
+def alive() -> str:
+    """The looks and the script that fill the page's live places; the rest of it works without."""
     call = f"slides({json.dumps(_page.all_parts(), ensure_ascii=False)});"
-    return page.replace("</body>", f"{_page.style()}\n{_page.script(call)}\n</body>")
+    return f"{_page.style()}\n{_page.script(call)}\n</body>"
 
 
 def seal(page: str) -> str:
@@ -202,7 +200,7 @@ def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
         command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
         quietly([*command, "--bespoke.transition=false", "-o", str(page)])
-        live = enliven(label(page.read_text(encoding="utf-8"), filled))
+        live = label(page.read_text(encoding="utf-8"), filled).replace("</body>", alive())
         page.write_text(f"{live}<!-- {digest()} seal-{seal(live)} -->", encoding="utf-8", newline="\n")
         if pdf and digest_of_pdf(pdf) != digest():  # its bytes hold the time of day: an unchanged one is left alone
             chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
@@ -233,7 +231,7 @@ def stale() -> list[str]:
     ]
     wanted = digest()
     page, _, end = HTML.read_text(encoding="utf-8").rpartition("<!-- ")
-    if end != f"{wanted} seal-{seal(page)} -->":
+    if end != f"{wanted} seal-{seal(page)} -->" or alive() not in page:
         problems.append("deck.html is out of date")
     if not DEMO.exists() or DEMO.read_text(encoding="utf-8") != _page.page(_page.all_parts()):
         problems.append("demo.html is out of date")

@@ -1,4 +1,4 @@
-"""The page's own engine in Chromium against Python, number by number: random numbers, data, starts, orders, steps, nudge."""
+"""The page's own engine in Chromium against Python, number by number: data, starts, orders, steps, nudge."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from answers import answers
 from browser import chromium
-
 from workshop import _page, nudge
 from workshop._descent import Descent, grid
 
@@ -125,7 +125,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("kind, settings, code", CASES, ids=lambda value: str(value)[:40])
-def test_every_step_is_that_of_the_reference_answers(engine: Ask, kind: str, settings: dict[str, Any], code: str) -> None:
+def test_every_step_is_that_of_the_reference_answers(
+    engine: Ask, kind: str, settings: dict[str, Any], code: str
+) -> None:
     got = learnt(engine, kind, settings, 45)
     demo, want = reference(kind, settings, 45, code)
     for one, other in zip(got["rows"], want, strict=True):
@@ -180,5 +182,7 @@ def test_the_nudge_is_pythons(engine: Ask, name: str) -> None:
             got = engine(body, {"graph": nudge.describe(graph), "quantity": quantity, "delta": delta})
             want = nudge.nudged(graph, before, quantity, delta)
             assert got == pytest.approx(want, rel=1e-14, nan_ok=True), (quantity, delta)
-        moved = engine("return downstream(given.graph, given.quantity)", {"graph": nudge.describe(graph), "quantity": quantity})
+        moved = engine(
+            "return downstream(given.graph, given.quantity)", {"graph": nudge.describe(graph), "quantity": quantity}
+        )
         assert tuple(moved) == nudge.downstream(graph, quantity)

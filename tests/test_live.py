@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import traitlets
-from answers import answers
 
+from answers import answers
 from workshop import _descent, _page, live
 from workshop._descent import Descent
 from workshop._widget import LogisticDemo, NetworkDemo, NudgeDemo, descent_picture, train

@@ -176,6 +176,7 @@ def test_the_data_set_can_be_chosen(page: Page) -> None:
     panel = page.locator(NETWORK)
     before = pictures(panel)
     panel.get_by_label("Data").select_option("moons")
+    page.wait_for_function(f"document.querySelector('{NETWORK}').shown?.dataset === 'moons'")
     assert all(one != other for one, other in zip(before, pictures(panel), strict=True))
 
 
@@ -272,7 +273,7 @@ def test_after_a_restart_of_the_kernel_it_says_so_and_a_run_of_the_cells_mends_i
 
 
 def test_the_saved_notebook_lives_on_without_a_kernel(page: Page) -> None:
-    """Saved, closed with its kernel, and opened again: the page's own engine plays, says so, and no widget is missing."""
+    """Saved, closed with its kernel, opened again: the page's own engine plays, says so, and no widget is missing."""
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
     address = page.url

@@ -1,4 +1,4 @@
-"""The live demo as a page of its own, or as the script of another page: complete in itself, for a file that is opened."""
+"""The live demo as a page of its own, or as the script of another page: complete in itself, and opened as a file."""
 
 from __future__ import annotations
 

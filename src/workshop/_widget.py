@@ -33,7 +33,7 @@ ONLY_ONE = """<style>
 .workshop-still:has(iframe) img { display: none; }
 @media print { .workshop-still iframe { display: none; } .workshop-still:has(iframe) img { display: block; } }
 </style>"""
-"""Of widget, page and still picture just one is seen: the widget where it lives, else the page, and on paper the picture."""
+"""Just one of three is seen: the widget where it lives, else the page, and on paper the picture."""
 
 
 class Live(anywidget.AnyWidget):
@@ -64,7 +64,9 @@ class Live(anywidget.AnyWidget):
         bundle, metadata = self._repr_mimebundle_() or ({}, {})
         display({**bundle, "text/plain": ""}, metadata=metadata, raw=True)
         coded = base64.b64encode(still).decode()
-        image = f'<img alt="{html.escape(f"Still picture of the live demo. {words}")}" src="data:image/png;base64,{coded}">'
+        image = (
+            f'<img alt="{html.escape(f"Still picture of the live demo. {words}")}" src="data:image/png;base64,{coded}">'
+        )
         frame = f'<iframe title="The live demo" loading="lazy" srcdoc="{html.escape(self._alone())}"></iframe>'
         whole = f'<div class="workshop-still">{frame}{image}</div>'
         display({"text/html": whole, "image/png": coded, "text/plain": ""}, raw=True)
@@ -114,7 +116,7 @@ class LiveDescent(Live):
             self._changed[change["name"]] = change["new"]
 
     def _asked(self, _widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
-        """Answer the page; the answer goes to every view of this widget. A second demo beside it has a key of its own."""
+        """Answer the page, in every view of this widget. A second demo beside the first has a key of its own."""
         key = message["key"]
         if key not in self._descents:
             self._descents[key] = Descent(self.kind, self._names, self._descents[self.kind].settings)
@@ -129,8 +131,9 @@ class LiveDescent(Live):
             self._tell(demo, content["pictures"][-1])
 
     def _tell(self, demo: Descent, picture: Mapping[str, Any]) -> None:
-        """Put into the traits what the descent has come to. Its settings are no news to the page: a late echo would undo
-        what has been moved there since.
+        """Put into the traits what the descent has come to.
+
+        Its settings are no news to the page: a late echo would undo what has been moved there since.
         """
         with self._quietly(), self._lock_property(**demo.settings), self.hold_sync():
             for name, value in demo.settings.items():

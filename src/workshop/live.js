@@ -372,8 +372,8 @@ const signed = (value, digits) => (rounded(value, digits).startsWith("−") ? ""
 function precise(value) {
   if (value == null || !Number.isFinite(value)) return value === Infinity ? "∞" : value === -Infinity ? "−∞" : "undefined";
   if (value === 0) return "0";
-  const [digits, power] = value.toExponential(6).split("e");
-  if (power >= -4 && power < 6) return minus(value.toPrecision(7));
+  const [digits, power] = value.toExponential(8).split("e");
+  if (power >= -4 && power < 6) return minus(value.toPrecision(9));
   return `${minus(digits)}·10${[...String(Number(power))].map((one) => (one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one])).join("")}`;
 }
 
