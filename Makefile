@@ -58,7 +58,7 @@ release: setup ## make release/, what students get, from source/
 
 # --- the slides ---
 
-slides: setup browser ## build slides/deck.html and slides/deck.pdf
+slides: setup browser ## build slides/deck.html, slides/deck.pdf and slides/demo.html
 	@command -v npm >/dev/null || { \
 	  echo "Installing Node, which runs Marp"; \
 	  if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
@@ -66,13 +66,13 @@ slides: setup browser ## build slides/deck.html and slides/deck.pdf
 	  { echo "Node could not be installed: install Node 18 or later by hand and run again"; exit 1; }; }
 	@$(BIN)/python slides/build.py
 
-present: setup ## show the slides with the demo and the nudge live in them
-	@$(BIN)/python slides/present.py
+present: ## open the slides, with the demo and the nudge live in them
+	@echo "slides/deck.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/deck.html" >/dev/null
 
 # --- the live demo ---
 
-demo: setup ## the live demo on a projector, with the reference answers: for staff
-	@JUPYTER_PATH=docs/demo/share $(BIN)/voila docs/demo/demo.ipynb --template=projector --strip_sources=True $(ARGS)
+demo: ## open the live demo alone, large
+	@echo "slides/demo.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/demo.html" >/dev/null
 
 bench-live: setup browser ## measure the live demo in Chromium beside interact. ARGS="--minutes 30" for the memory
 	@$(BIN)/python bench/live.py $(ARGS)
