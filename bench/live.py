@@ -1,7 +1,7 @@
 """Measure the live demo in real Chromium and JupyterLab, beside `interact` with inline figures: `make bench-live`.
 
-The picture is the network's on a 100 × 100 grid, by the reference answers; and the same in slides/demo.html, by the page's
-own engine and without a kernel. What is measured, in the page:
+The picture is the network's on a 100 × 100 grid, by the reference answers; and the same in slides/demo.html, by the
+page's own engine and without a kernel. What is measured, in the page:
 
 - slider to pixels: from the pointer's press on the slider's track to the end of the page's work on the first animation
   frame in which the picture differs. Each press waits until nothing has changed for half a second. Both retrain from

@@ -311,9 +311,9 @@ function objective(model, params, X, y, lam) {
 
 // Descent --------------------------------------------------------------------------------------------------------------
 
-// Milliseconds of one picture that go into training while it settles and plays, into its grid (more once nothing moves),
-// and into the contours of the next.
-const TURN = { settle: 6, play: 5, field: 5, fine: 60, contour: 2 };
+// Milliseconds of one picture that go into training: in the first after a change, for which somebody waits, in those that
+// follow, and while it plays; into its grid (more once nothing moves); and into the contours of the next.
+const TURN = { first: 2, settle: 6, play: 5, field: 4, fine: 60, contour: 1.5 };
 const GRIDS = [100, 80, 60, 44, 32, 24, 16];
 const SIDE = 33; // of the contours
 const WIDTHS = [4, 6, 10, 15, 25, 40, 60, 100];
@@ -392,7 +392,7 @@ export class Engine {
       this.reach = Math.max(1, Math.ceil(this.seen / N));
     } else if (deed === "train" && !this.step && !this.target) this.target = this.reach;
     if (this.target) {
-      this.advance(this.target, performance.now() + TURN.settle);
+      this.advance(this.target, performance.now() + (this.step ? TURN.settle : TURN.first));
       if (this.told || this.seen >= this.target * N) this.target = 0;
     }
   }
