@@ -9,6 +9,7 @@ import { COLOURS, drawn, fitted, make, mark, paintCurves, paintErrors, paintFiel
 
 const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no second one is asked for in advance
 const FRAME = 1000 / 60; // milliseconds
+const AGAIN = 4000; // milliseconds after which an unanswered question is asked anew: it may have been lost in a restart
 const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
@@ -24,7 +25,7 @@ const LATE = "The kernel is busy with another cell, or was stopped. The demo goe
 class Demo {
   // part: {key, kind, settings, data, n}. kernel: {send, lives}, or null for the page's own engine.
   constructor(part, kernel) {
-    Object.assign(this, { part, kernel, key: part.key, views: new Set(), waiting: new Map(), count: 0, words: "", note: "", late: false });
+    Object.assign(this, { part, kernel, key: part.key, views: new Set(), waiting: new Map(), count: 0, words: "", note: "", late: false, lost: false });
     Object.assign(this, { settings: { ...part.settings }, n: part.n, view: {}, twin: null, told: () => {} });
     Object.assign(this, { playing: false, epochs: 1, unsent: {}, deeds: ["train"], queue: [], more: false, fine: true });
     this.forget();
@@ -103,7 +104,7 @@ class Demo {
     const settings = this.unsent;
     this.unsent = {};
     const whole = { key: this.key, id, settings, have: this.have, ...message };
-    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1 });
+    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1, settings });
     if (this.kernel) return this.kernel.send(whole);
     this.engine ??= new Engine(this.part.kind, this.settings);
     const { content, buffers } = this.engine.reply(whole);
@@ -136,7 +137,12 @@ class Demo {
       return;
     }
     // A kernel that does something else first answers late; one that was stopped never does.
-    const late = [...this.waiting.values()].some(({ at }) => now - at > 1500);
+    for (const [id, { at, settings }] of this.waiting) {
+      if (now - at < AGAIN) continue;
+      this.waiting.delete(id);
+      Object.assign(this, { unsent: { ...settings, ...this.unsent }, more: true, lost: true });
+    }
+    const late = this.lost || [...this.waiting.values()].some(({ at }) => now - at > 1500);
     if (late !== this.late) {
       this.late = late;
       this.repaint();
@@ -159,7 +165,8 @@ class Demo {
 
   receive(content, buffers) {
     const asked = this.waiting.get(content.id);
-    if (!asked) return; // of a time before
+    this.lost = false;
+    if (!asked) return; // it was asked anew since
     this.trip += 0.2 * (performance.now() - asked.at - this.trip);
     this.waiting.delete(content.id);
     let used = 0;
