@@ -99,7 +99,7 @@ def test_the_boundary_follows_the_slider(student: Window) -> None:
     said = " ".join(outputs(student))
     assert "sgd_epoch: right" in said and "not written" not in said
     student.cell("live.logistic_demo")
-    expect(page.locator(".demo-panel.logistic .readout b").first).to_have_text(re.compile(r"\d"))
+    expect(page.locator(".demo-panel.logistic dd.step")).to_have_text(re.compile(r"\d"))
     drawn = pixels(page)
     slider = page.locator(".demo-panel.logistic").get_by_label("Learning rate")
     slider.scroll_into_view_if_needed()
