@@ -7,7 +7,7 @@ BIN := .venv/bin
 SETUP := $(PYTHON) tools/environment.py $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup for-grading for-lab for-lite for-demo for-slides for-tests
+.PHONY: help setup for-grading for-lab for-lite for-slides for-tests
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
 .PHONY: check test adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
 
@@ -32,14 +32,11 @@ for-lab:
 for-lite:
 	$(call ENVIRONMENT,grade lite)
 
-for-demo:
-	$(call ENVIRONMENT,grade lab demo)
-
 for-slides:
 	$(call ENVIRONMENT,grade slides)
 
 for-tests:
-	$(call ENVIRONMENT,grade lab cluster lite demo slides tools test)
+	$(call ENVIRONMENT,grade lab cluster lite slides tools test)
 
 # --- the course ---
 
@@ -70,16 +67,16 @@ release: for-grading ## make release/, what students get, from source/
 
 # --- the slides ---
 
-slides: for-slides ## build slides/deck.html and slides/deck.pdf
+slides: for-slides ## build slides/deck.html, slides/deck.pdf and slides/demo.html
 	@$(BIN)/python slides/build.py
 
-present: for-demo ## show the slides with the demo and the nudge live in them
-	@$(BIN)/python slides/present.py
+present: ## open the slides, with the demo and the nudge live in them
+	@echo "slides/deck.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/deck.html" >/dev/null
 
 # --- the live demo ---
 
-demo: for-demo ## the live demo on a projector, with the reference answers: for staff
-	@JUPYTER_PATH=docs/demo/share $(BIN)/voila docs/demo/demo.ipynb --template=projector --strip_sources=True $(ARGS)
+demo: ## open the live demo alone, large
+	@echo "slides/demo.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/demo.html" >/dev/null
 
 bench-live: for-tests ## measure the live demo in Chromium beside interact. ARGS="--minutes 30" for the memory
 	@$(BIN)/python bench/live.py $(ARGS)

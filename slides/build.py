@@ -1,5 +1,7 @@
 """Builds the slides: deck.md with course.yml and the figures → deck.html and deck.pdf, both complete in themselves.
 
+In deck.html each place with `data-live` becomes a live demo when its slide is shown; demo.html is the demos alone.
+
 `python slides/build.py` needs node (Marp) and Chromium. Both files carry a digest of everything they were made from,
 so that `python slides/build.py --check`, which needs neither, says whether they are stale.
 """
@@ -10,6 +12,8 @@ import base64
 import datetime
 import hashlib
 import html
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,12 +25,18 @@ from typing import Any
 import jinja2
 import yaml
 
+from workshop import _page
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import ink  # noqa: E402
 import speech  # noqa: E402
 
-HTML, PDF = HERE / "deck.html", HERE / "deck.pdf"
+from chromium import launched  # noqa: E402
+
+HTML, PDF, DEMO = HERE / "deck.html", HERE / "deck.pdf", HERE / "demo.html"
+os.environ["PATH"] += os.pathsep + str(Path(sys.prefix, "bin"))  # Node is there where the machine has none
+LIVE = [*_page.MODULES, "live.css", "_page.py", "nudge.py"]  # what the live places are made of, in `workshop`
 MARP = HERE / "node_modules" / ".bin" / "marp"
 FONTS = HERE / "node_modules" / "@fontsource" / "source-sans-3" / "files"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -47,6 +57,7 @@ def digest(here: Path = HERE) -> str:
     """A fingerprint of all that the slides are made from; line endings do not matter."""
     inputs = ["deck.md", "theme.css", "page.css", "keys.js", "course.yml", "build.py", "speech.py", "package-lock.json"]
     files = [here / name for name in inputs] + sorted((here / "figures").glob("*.svg"))
+    files += [_page.HERE / name for name in LIVE]
     total = hashlib.sha256()
     for file in files:
         total.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
@@ -153,6 +164,12 @@ def label(page: str, source: str) -> str:
     return '<mjx-container class="MathJax"'.join(pieces)
 
 
+def enliven(page: str) -> str:
+    """The page with the script that fills its live places; the rest of it works without."""
+    call = f"slides({json.dumps(_page.all_parts(), ensure_ascii=False)});"
+    return page.replace("</body>", f"{_page.style()}\n{_page.script(call)}\n</body>")
+
+
 def finish(page: str) -> str:
     """The page with its colours, light and dark, and its keys."""
     light, dark = ("".join(f"--{name}: {pair[i]}; " for name, pair in ink.PALETTE.items()) for i in (0, 1))
@@ -193,7 +210,7 @@ def build(page: Path = HTML, pdf: Path | None = PDF) -> None:
         (style := Path(folder, "workshop.css")).write_text(theme(), encoding="utf-8")
         command = [str(MARP), str(source), "--no-config-file", "--html", "--theme-set", str(style), "--no-stdin"]
         quietly([*command, "--bespoke.transition=false", "-o", str(page)])
-        whole = finish(label(page.read_text(encoding="utf-8"), filled))
+        whole = finish(enliven(label(page.read_text(encoding="utf-8"), filled)))
         page.write_text(f"{whole}<!-- {digest()} seal-{seal(whole)} -->", encoding="utf-8", newline="\n")
         if pdf:
             paper = Path(folder, "paper.html")
@@ -217,15 +234,10 @@ def printed(page: Path) -> bytes:
 
     It is printed without scripts, so every step is in view, and what is live is a still picture.
     """
-    from playwright.sync_api import sync_playwright
-
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=next(filter(None, found), None), args=["--no-sandbox"])
+    with launched() as browser:
         opened = browser.new_context(java_script_enabled=False, offline=True).new_page()
         opened.goto(page.as_uri())
         paper = opened.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
-        browser.close()
     made = re.compile(rb"(?<=Date \(D:)\d{14}")  # the time of day would make each printing another file
     return made.sub(b"20170724000000", paper) + f"%{digest()}\n".encode()
 
@@ -253,6 +265,8 @@ def stale() -> list[str]:
     page, _, end = HTML.read_text(encoding="utf-8").rpartition("<!-- ")
     if end != f"{wanted} seal-{seal(page)} -->":
         problems.append("deck.html is out of date")
+    if not DEMO.exists() or DEMO.read_text(encoding="utf-8") != _page.page(_page.all_parts()):
+        problems.append("demo.html is out of date")
     if digest_of_pdf(PDF) != wanted:
         problems.append("deck.pdf is out of date")
     return problems
@@ -272,4 +286,5 @@ if __name__ == "__main__":
 
     figures.write(HERE / "figures")
     build()
-    print("slides/deck.html and slides/deck.pdf are built.")
+    DEMO.write_text(_page.page(_page.all_parts()), encoding="utf-8", newline="\n")
+    print("slides/deck.html, slides/deck.pdf and slides/demo.html are built.")

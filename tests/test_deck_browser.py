@@ -15,7 +15,6 @@ from browser import chromium
 SLIDES = Path(__file__).parent.parent / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
-import present  # noqa: E402
 
 SMALLEST = 24  # px, at 1280 × 720
 
@@ -179,11 +178,31 @@ def test_a_dot_runs_along_the_arrow_unless_motion_is_unwanted(browser: Browser) 
     assert names == ["travel", "none"]
 
 
-def test_the_plain_file_shows_still_pictures_where_the_room_sees_the_live_ones(page: Page) -> None:
+LIVE = [number for number, text in enumerate(build.slides_of(build.markdown()), 1) if "data-live=" in text]
+ACTIVE = ".bespoke-marp-active"
+
+
+@pytest.fixture(params=LIVE)
+def live_slide(request: pytest.FixtureRequest, page: Page) -> int:
+    """A slide with a live place, just opened from the file, without a network."""
+    page.goto("about:blank")
+    page.goto(f"{build.HTML.as_uri()}#{request.param}")
+    page.locator(f"{ACTIVE} .workshop-demo").wait_for()
+    return int(request.param)
+
+
+def test_a_live_place_is_alive_in_the_plain_file(page: Page, live_slide: int) -> None:
+    canvas = page.locator(f"{ACTIVE} .workshop-demo canvas:visible").first
+    slider = page.locator(f"{ACTIVE} .workshop-demo input[type=range]:visible").first
+    pixels = "canvas => canvas.toDataURL()"
+    page.wait_for_timeout(600)
+    before = canvas.evaluate(pixels)
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    assert canvas.evaluate(pixels) != before
     assert page.evaluate("document.querySelectorAll('iframe').length") == 0
-    shown = "e => [e.dataset.live, !!e.querySelector('svg.figure')]"
-    stills = page.evaluate(f"[...document.querySelectorAll('[data-live]')].map({shown})")
-    assert stills == [[name, True] for name in ("demo", "nudge-logistic", "nudge-network", "demo-network")]
 
 
 def opened_at(browser: Browser, title: str, **settings: Any) -> Page:
@@ -268,12 +287,51 @@ def test_the_graphs_stand_at_one_place_from_slide_to_slide(page: Page) -> None:
     assert len(set(places)) == 1
 
 
-def test_presented_the_slides_hold_the_live_parts(browser: Browser) -> None:
-    with present.presentation() as address:
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        opened = context.new_page()
-        opened.goto(f"{address}#{number_of('Try it: drag')}")
-        sliders = opened.frame_locator("[data-live=nudge-logistic] iframe").locator("input[type=range]")
-        sliders.first.wait_for(timeout=60_000)
-        assert opened.locator("iframe").count() == 1, "the other live parts wait until their slides are reached"
-        context.close()
+TYPE = """
+root => [...root.querySelectorAll("*")].filter(e => e.checkVisibility() && !e.closest(".spoken"))
+  .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+  .map(e => {
+    const svg = e.ownerSVGElement?.closest(".workshop-demo") && e.ownerSVGElement;
+    const zoom = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    return [e.textContent, parseFloat(getComputedStyle(e).fontSize) * zoom];
+  })
+"""
+
+
+def test_nothing_in_a_live_place_is_too_small(page: Page, live_slide: int) -> None:
+    sizes = page.locator(f"{ACTIVE} .workshop-demo").evaluate(TYPE)
+    assert len(sizes) > 8
+    assert [one for one in sizes if one[1] < 0.94 * SMALLEST] == []  # a graph may be a little narrower than its slide
+
+
+def test_after_a_click_in_a_live_place_the_keys_still_turn_the_slides(page: Page, live_slide: int) -> None:
+    page.locator(f"{ACTIVE} .workshop-demo input[type=range]:visible").first.click()
+    page.wait_for_timeout(100)
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(STATE)[0] == live_slide + 1
+
+
+def test_a_clickers_keys_turn_the_slides_even_from_a_slider(page: Page, live_slide: int) -> None:
+    page.locator(f"{ACTIVE} .workshop-demo input[type=range]:visible").first.focus()
+    page.keyboard.press("PageDown")
+    assert page.evaluate(STATE)[0] == live_slide + 1
+
+
+def test_on_paper_and_in_the_speakers_window_the_still_picture_stays(page: Page) -> None:
+    page.goto("about:blank")
+    page.goto(f"{build.HTML.as_uri()}?view=presenter#{LIVE[0]}")
+    page.wait_for_timeout(500)
+    assert page.locator(".workshop-demo").count() == 0
+    stills = page.evaluate("[...document.querySelectorAll('[data-live]')].map(e => !!e.querySelector('svg.figure'))")
+    assert stills and all(stills)
+
+
+def test_the_file_is_small_and_opens_at_once(browser: Browser) -> None:
+    assert build.HTML.stat().st_size < 4_000_000
+    context = browser.new_context(offline=True)
+    opened = context.new_page()
+    opened.goto(f"{build.HTML.as_uri()}#{LIVE[0]}")
+    opened.locator(f"{ACTIVE} .workshop-demo .primary").wait_for()
+    loaded = opened.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    context.close()
+    assert loaded < 2000  # under 1 s on an idle machine

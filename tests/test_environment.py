@@ -71,7 +71,7 @@ def test_it_starts_on_old_pythons_too_to_say_that_they_are_too_old() -> None:
     ast.parse((ROOT / "tools" / "environment.py").read_text(), feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("group", ["grade", "lab", "lite", "cluster", "demo", "slides", "tools", "test"])
+@pytest.mark.parametrize("group", ["grade", "lab", "lite", "cluster", "slides", "tools", "test"])
 def test_the_part_of_the_lock_for_a_group_is_whole(group: str) -> None:
     names = environment.roots(PROJECT, {*environment.ALWAYS, group})
     part = environment.part_of_lock(names)
@@ -91,7 +91,7 @@ def test_the_part_of_the_lock_for_a_group_is_whole(group: str) -> None:
 def test_grading_needs_no_page_of_jupyterlab_and_no_tool() -> None:
     part = environment.part_of_lock(environment.roots(PROJECT, {*environment.ALWAYS, "grade"}))
     assert not re.search(
-        r"^(jupyterlab|notebook|voila|distributed|mypy|uv|playwright|pytest|jupyterlite-core)==", part, re.M
+        r"^(jupyterlab|notebook|distributed|mypy|uv|playwright|pytest|jupyterlite-core)==", part, re.M
     )
 
 

@@ -101,7 +101,7 @@ def test_the_boundary_follows_the_slider(student: Window) -> None:
     student.cell("live.logistic_demo")
     page.wait_for_timeout(1000)  # the pictures above it take their places
     page.locator(".demo-panel.logistic").scroll_into_view_if_needed()
-    expect(page.locator(".demo-panel.logistic .readout b").first).to_have_text(re.compile(r"\d"))
+    expect(page.locator(".demo-panel.logistic dd.step")).to_have_text(re.compile(r"\d"))
     drawn = pixels(page)
     slider = page.locator(".demo-panel.logistic").get_by_label("Learning rate")
     slider.scroll_into_view_if_needed()

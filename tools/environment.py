@@ -27,7 +27,6 @@ PURPOSE = {  # of each group, in the words of whoever asks what all this is for
     "grade": "grading",
     "lab": "JupyterLab, with formgrader",
     "lite": "the static site",
-    "demo": "the live demo",
     "slides": "building the slides",
     "cluster": "grading on a cluster",
     "tools": "checks of the code",

@@ -1,12 +1,15 @@
-"""The live demo's widget: passes what the page asks on to a `Descent` or a nudge, and leaves a still picture behind."""
+"""The live demo's widgets: their traits, what the page asks of the kernel, and what stays when there is no kernel."""
 
 from __future__ import annotations
 
 import base64
+import html
 import io
+import os
 import time
-from collections.abc import Mapping
-from pathlib import Path
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import anywidget
@@ -15,114 +18,162 @@ import traitlets
 from IPython import get_ipython
 from IPython.display import display
 
-from workshop import nudge
-from workshop._descent import DATA, Descent, grid
+from workshop import _page, nudge
+from workshop._descent import Descent, grid
 
 BLUE, VERMILION = "#0072B2", "#D55E00"  # of Okabe and Ito: told apart by colour-blind eyes too
+NUDGE, DERIVATIVE, CENTRAL = "#0067a5", "#b3261e", "#b35c00"  # as on the slides
+OFTEN = 0.1  # seconds between two reports of step, objective and accuracy while it plays
 
 ONLY_ONE = """<style>
 .jp-OutputArea-child:has(.workshop-demo-note) + .jp-OutputArea-child:not(:has(.workshop-demo)) { display: none; }
 .jp-OutputArea-child:has(.workshop-demo-note):has(+ .jp-OutputArea-child .workshop-demo) { display: none; }
 .jp-OutputArea-child:has(.workshop-demo) + .jp-OutputArea-child:has(.workshop-still) { display: none; }
+.workshop-still iframe { border: 0; width: 100%; height: 40em; }
+.workshop-still:has(iframe) img { display: none; }
+@media print { .workshop-still iframe { display: none; } .workshop-still:has(iframe) img { display: block; } }
 </style>"""
-"""Of the widget and the still picture just one is seen: the widget where it lives, else the picture."""
+"""Just one of three is seen: the widget where it lives, else the page, and on paper the picture."""
 
 
 class Live(anywidget.AnyWidget):
-    """One or more demos on the page; each message names the demo that it is for."""
+    """What both widgets have in common: the script, and how they are displayed."""
 
-    _esm = Path(__file__).with_name("live.js")
-    _css = Path(__file__).with_name("live.css")
+    _esm = _page.module()
+    _css = _page.HERE / "live.css"
 
     parts: Any = traitlets.List().tag(sync=True)
-    projector: Any = traitlets.Bool(False).tag(sync=True)
+    me: Any = traitlets.Unicode().tag(sync=True)  # its own id, by which the page asks whether the kernel still knows it
 
-    def __init__(self, demos: Mapping[str, LiveDescent | Nudge], *, projector: bool = False) -> None:
-        parts = [{"key": key, **demo.describe()} for key, demo in demos.items()]
-        super().__init__(parts=parts, projector=projector)
-        self.demos = dict(demos)
+    def __init__(self, part: Mapping[str, Any], **more: Any) -> None:
+        me = uuid.uuid4().hex
+        super().__init__(parts=[dict(part)], me=me, model_id=me, **more)
+
+    def picture(self) -> tuple[bytes, str]:
+        """A still picture as PNG, and what there is to say beside it."""
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and behind it what remains in a saved notebook; under grading nobody watches."""
+        if os.environ.get("NBGRADER_EXECUTION"):
+            return
+        still, words = self.picture()
+        note = f'{ONLY_ONE}<p class="workshop-demo-note">{html.escape(words)}</p>'
+        display({"text/html": note, "text/plain": words}, raw=True)
+        _replace(self)
+        bundle, metadata = self._repr_mimebundle_() or ({}, {})
+        display({**bundle, "text/plain": ""}, metadata=metadata, raw=True)
+        coded = base64.b64encode(still).decode()
+        image = (
+            f'<img alt="{html.escape(f"Still picture of the live demo. {words}")}" src="data:image/png;base64,{coded}">'
+        )
+        frame = f'<iframe title="The live demo" loading="lazy" srcdoc="{html.escape(self._alone())}"></iframe>'
+        whole = f'<div class="workshop-still">{frame}{image}</div>'
+        display({"text/html": whole, "image/png": coded, "text/plain": ""}, raw=True)
+
+    def _alone(self) -> str:
+        """The page that goes on without a kernel, with functions of its own."""
+        return _page.page(self.parts, call="alone")
+
+
+class LiveDescent(Live):
+    """A model as it learns. Each setting, and what has come of it, is a trait: set it, observe it, link it."""
+
+    kind = "logistic"
+
+    dataset: Any = traitlets.Enum(list(_page.DATA)).tag(sync=True)
+    eta: Any = traitlets.Float(min=1e-6).tag(sync=True)
+    batch_size: Any = traitlets.Int(min=1).tag(sync=True)
+    lam: Any = traitlets.Float(min=0.0).tag(sync=True)
+    noise: Any = traitlets.Float(min=0.01).tag(sync=True)
+    gap: Any = traitlets.Float().tag(sync=True)
+    seed: Any = traitlets.Int(min=0).tag(sync=True)
+    playing: Any = traitlets.Bool(False).tag(sync=True)
+    step: Any = traitlets.Int(0).tag(sync=True)
+    objective: Any = traitlets.Float(None, allow_none=True).tag(sync=True)
+    accuracy: Any = traitlets.Float(None, allow_none=True).tag(sync=True)
+
+    def __init__(self, names: Mapping[str, Any], **settings: Any) -> None:
+        start = _page.SETTINGS[self.kind] | settings
+        self._names = names
+        self._changed: dict[str, Any] = {}  # by Python, and not yet told to the descent
+        self._telling = False
+        self._told_at = 0.0
+        super().__init__(_page.descent_part(self.kind, start), **start)
+        self._descents = {self.kind: Descent(self.kind, names, start)}
+        self.observe(self._note, list(start))
         self.on_msg(self._asked)
 
+    def picture(self) -> tuple[bytes, str]:
+        """The picture after the same training as the page begins with."""
+        demo = self._descents[self.kind]
+        words = train(demo)
+        self._tell(demo, {"step": demo.step})
+        return descent_picture(demo, words), words or "The live demo: run this cell to play with it."
+
+    def _note(self, change: Any) -> None:
+        if not self._telling:
+            self._changed[change["name"]] = change["new"]
+
     def _asked(self, _widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
-        """Answer the page; the answer goes to every view of this widget."""
-        content, buffers = self.demos[message["key"]].reply(message)
-        self.send({"key": message["key"], **content}, buffers)
+        """Answer the page, in every view of this widget. A second demo beside the first has a key of its own."""
+        key = message["key"]
+        if key not in self._descents:
+            self._descents[key] = Descent(self.kind, self._names, self._descents[self.kind].settings)
+        demo, settings = self._descents[key], message["settings"]
+        if key == self.kind:
+            settings, self._changed = self._changed | settings, {}
+        content, buffers = demo.reply({**message, "settings": settings})
+        self.send({"key": key, **content}, buffers)
+        now = time.perf_counter()
+        if key == self.kind and (message["do"] != "play" or now - self._told_at > OFTEN):
+            self._told_at = now
+            self._tell(demo, content["pictures"][-1])
+
+    def _tell(self, demo: Descent, picture: Mapping[str, Any]) -> None:
+        """Put into the traits what the descent has come to.
+
+        Its settings are no news to the page: a late echo would undo what has been moved there since.
+        """
+        with self._quietly(), self._lock_property(**demo.settings), self.hold_sync():
+            for name, value in demo.settings.items():
+                setattr(self, name, value)
+            for name in ("step", "objective", "accuracy"):
+                if name in picture:
+                    setattr(self, name, picture[name])
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        self._telling = True
+        try:
+            yield
+        finally:
+            self._telling = False
 
 
-class LiveDescent(Descent):
-    """A `Descent` that the page can be told about."""
-
-    def describe(self) -> dict[str, Any]:
-        """What the page needs to build the controls."""
-        return {"kind": self.kind, "settings": self.settings, "n": len(self.y), "data": DATA}
+class LogisticDemo(LiveDescent):
+    """Logistic regression as it learns."""
 
 
-class Nudge:
-    """A computation graph with numbers, for the page."""
+class NetworkDemo(LiveDescent):
+    """The network with one hidden layer as it learns."""
 
-    REACH = 2.0  # the largest nudge
+    kind = "network"
+
+    n_hidden: Any = traitlets.Int(min=1, max=64).tag(sync=True)
+    start: Any = traitlets.Enum(list(_page.STARTS)).tag(sync=True)
+
+
+class NudgeDemo(Live):
+    """A computation graph with numbers. The page does its arithmetic; no function of a student is in it."""
 
     def __init__(self, name: str) -> None:
-        self.graph = {"logistic": nudge.logistic_regression, "network": nudge.one_hidden_layer}[name]()
-        self.before = nudge.evaluate(self.graph)
-        self.gradient = nudge.derivatives(self.graph, self.before)
+        super().__init__(_page.nudge_part(name))
+        self._graph = {"logistic": nudge.logistic_regression, "network": nudge.one_hidden_layer}[name]()
 
-    def describe(self) -> dict[str, Any]:
-        """The graph and its numbers."""
-        return {"kind": "nudge", "graph": nudge.describe(self.graph), "values": self.before, "reach": self.REACH}
-
-    def reply(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-        """message: {"name": quantity, "delta": how far}. Returns all values after it, and ΔL/δ for every δ."""
-        name, delta = message["name"], float(message["delta"])
-        deltas = np.linspace(-self.REACH, self.REACH, 81)
-        ratios = [self._slope(name, d) for d in deltas]
-        middle = [(self._loss(name, d) - self._loss(name, -d)) / (2 * d) if d else self.gradient[name] for d in deltas]
-        content = {
-            "id": message.get("id"),
-            "name": name,
-            "delta": delta,
-            "values": _told(nudge.nudged(self.graph, self.before, name, delta)),
-            "downstream": nudge.downstream(self.graph, name),
-            "gradient": self.gradient[name],
-            "ratio": _told({"": self._slope(name, delta)})[""],
-        }
-        return content, [np.asarray([deltas, ratios, middle], dtype=np.float32).tobytes()]
-
-    def _loss(self, name: str, delta: float) -> float:
-        return nudge.nudged(self.graph, self.before, name, delta)["L"]
-
-    def _slope(self, name: str, delta: float) -> float:
-        return (self._loss(name, delta) - self.before["L"]) / delta if delta else self.gradient[name]
-
-
-def show_descent(kind: str, names: Mapping[str, Any], start: Mapping[str, Any]) -> None:
-    """Display the widget and, for the saved notebook, the still picture after the same training."""
-    demo = LiveDescent(kind, names, start)
-    words = train(demo)
-    _display(Live({kind: demo}), descent_picture(demo, words), words or "The live demo: run this cell to play with it.")
-
-
-def show_nudge(graph: str) -> None:
-    """Display the nudge, and the still picture of one."""
-    demo = Nudge(graph)
-    _display(Live({"nudge": demo}), nudge_picture(demo), "The nudge: run this cell to play with it.")
-
-
-def show_projector(logistic: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    """Display all the demos on the whole window, without a still picture."""
-    demos: dict[str, LiveDescent | Nudge] = {
-        "logistic": LiveDescent("logistic", logistic, _START["logistic"]),
-        "network": LiveDescent("network", network, _START["network"]),
-        "nudge-logistic": Nudge("logistic"),
-        "nudge-network": Nudge("network"),
-    }
-    display(Live(demos, projector=True))
-
-
-_START: dict[str, dict[str, Any]] = {
-    "logistic": {"data": "blobs", "eta": 0.5, "batch_size": 8, "lam": 0.01},
-    "network": {"data": "s_shape", "eta": 2.0, "batch_size": 8, "lam": 0.0, "hidden": 8},
-}
+    def picture(self) -> tuple[bytes, str]:
+        """ΔL/δ against δ for the first weight."""
+        return nudge_picture(self._graph), "The nudge: run this cell to play with it."
 
 
 def train(demo: Descent, seconds: float = 0.5) -> str:
@@ -168,37 +219,28 @@ def descent_picture(demo: Descent, words: str = "") -> bytes:
     return _png(figure)
 
 
-def nudge_picture(demo: Nudge) -> bytes:
+def nudge_picture(graph: nudge.Graph) -> bytes:
     """PNG of ΔL/δ against δ for the first weight, beside its derivative."""
     from matplotlib.figure import Figure
 
-    name = demo.graph.edges[0].weight
-    content, (curves,) = demo.reply({"name": name, "delta": 1.0})
-    deltas, ratios, middle = np.frombuffer(curves, dtype=np.float32).reshape(3, -1)
+    edge = graph.edges[0]
+    before = nudge.evaluate(graph)
+    deltas = np.linspace(-_page.REACH, _page.REACH, 80)  # zero is not among them
+    up, down = ([nudge.nudged(graph, before, edge.weight, sign * d)["L"] for d in deltas] for sign in (1, -1))
     figure = Figure(figsize=(6.5, 3.2), layout="constrained")
     axes = figure.subplots()
-    symbol = f"${demo.graph.edges[0].symbol}$"
-    axes.plot(deltas, ratios, color=VERMILION, label="ΔL/δ: one-sided")
-    axes.plot(deltas, middle, color=BLUE, linestyle="--", label="(L(+δ) − L(−δ))/2δ: central")
-    axes.axhline(content["gradient"], color="black", linewidth=1, label="∂L/∂" + symbol + " by backpropagation")
+    symbol = f"${edge.symbol}$"
+    axes.plot(deltas, (np.array(up) - before["L"]) / deltas, color=NUDGE, label="ΔL/δ: one-sided")
+    central = (np.array(up) - np.array(down)) / (2 * deltas)
+    axes.plot(deltas, central, color=CENTRAL, linestyle="--", label="(L(+δ) − L(−δ))/2δ: central")
+    exact = nudge.derivatives(graph, before)[edge.weight]
+    axes.axhline(exact, color=DERIVATIVE, linewidth=1.5, label="∂L/∂" + symbol + " by backpropagation")
     axes.set(xlabel=f"δ, added to {symbol}", ylabel="slope")
     axes.legend(fontsize="small")
     return _png(figure)
 
 
-def _display(widget: Live, still: bytes, words: str) -> None:
-    note = f'{ONLY_ONE}<p class="workshop-demo-note">{_escaped(words)}</p>'
-    display({"text/html": note, "text/plain": words}, raw=True)
-    _replace(widget)
-    bundle, metadata = widget._repr_mimebundle_() or ({}, {})
-    display({**bundle, "text/plain": ""}, metadata=metadata, raw=True)
-    coded = base64.b64encode(still).decode()
-    alt = _escaped(f"Still picture of the live demo. {words}")
-    html = f'<img class="workshop-still" alt="{alt}" src="data:image/png;base64,{coded}">'
-    display({"text/html": html, "image/png": coded, "text/plain": ""}, raw=True)
-
-
-_shown: dict[tuple[str, str], Live] = {}
+_shown: dict[str, Live] = {}
 
 
 def _replace(widget: Live) -> None:
@@ -206,8 +248,8 @@ def _replace(widget: Live) -> None:
     shell = get_ipython()
     cell = shell.get_parent().get("metadata", {}).get("cellId") if hasattr(shell, "get_parent") else None
     if cell:
-        key = (cell, widget.parts[0]["key"])
-        if key in _shown:
+        key = f"{cell} {widget.parts[0]['key']}"
+        if key in _shown and _shown[key] is not widget:
             _shown.pop(key).close()
         _shown[key] = widget
 
@@ -218,12 +260,3 @@ def _png(figure: Any) -> bytes:
     file = io.BytesIO()
     FigureCanvasAgg(figure).print_png(file)
     return file.getvalue()
-
-
-def _escaped(words: str) -> str:
-    return words.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-
-
-def _told(values: Mapping[str, float]) -> dict[str, float | None]:
-    """The values, None in place of what JSON has no number for."""
-    return {key: value if np.isfinite(value) else None for key, value in values.items()}

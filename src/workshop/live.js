@@ -1,104 +1,127 @@
-// The live demo in the page: asks the kernel for one picture at a time, paints it on canvases, and holds the sliders.
+// The live demo and the nudge: what is asked, by whom it is answered, and what is seen.
 //
-// Descent and Nudge (what is known and what is asked) are one for each widget; DescentView and NudgeView (what is seen)
-// one for each place where it is shown. All of it moves in animation frames, and only while it is in sight: a page that is
-// closed or scrolled away asks for nothing, and then nothing runs in the kernel either.
+// A Demo asks for one picture after the other, of the notebook's kernel, which uses the student's functions, or of the page's
+// own engine where there is no kernel. Its views paint them in animation frames, and only while they are in sight: a page
+// that is closed or scrolled away asks for nothing, and then nothing runs in the kernel either.
 
-const NS = "http://www.w3.org/2000/svg";
+import { derivatives, downstream, Engine, evaluate, nudged } from "./engine.js";
+import { COLOURS, drawn, fitted, make, mark, paintCurves, paintErrors, paintField, paintInside, paintPath, paintRatios, plot } from "./picture.js";
+
 const SLOW = 0.014; // seconds of the kernel for a picture, beyond which no second one is asked for in advance
 const FRAME = 1000 / 60; // milliseconds
+const AGAIN = 4000; // milliseconds after which an unanswered question is asked anew: it may have been lost in a restart
 const TOGETHER = 4; // pictures in one answer while it plays: an answer costs the kernel more than a picture
 const PENALTIES = [0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
-const RECENT = 300; // places of the path that are drawn in full colour
 const SPEEDS = [["0", "a step a picture"], ["1", "1 epoch a picture"], ["5", "5 epochs a picture"], ["20", "20 epochs a picture"]];
-
-// For each theme: class 0, between, class 1 of the field; the points; their rim. Blue and vermilion are told apart by
-// colour-blind eyes; the classes differ in shape as well.
-const COLOURS = {
-  light: { field: [[98, 170, 214], [248, 248, 248], [236, 155, 96]], points: ["#0072B2", "#D55E00"], rim: "#fff" },
-  dark: { field: [[14, 82, 128], [30, 31, 34], [150, 68, 8]], points: ["#6cc4f5", "#ff9d5c"], rim: "#111" },
-};
+const STARTS = [["random", "random"], ["equal", "all weights equal"], ["zero", "all weights zero"]];
+const UNITS = [["sigmoid", "σ"], ["tanh", "tanh"]];
+const OWN = ["eta", "batch_size"]; // what two demos side by side do not share
+const VIEWS = ["fresh", "discrete", "freshCurve", "inside"];
+const NO_KERNEL = "No kernel: the page's own functions learn here, not yours. Run the notebook's cells to see yours.";
+const LATE = "The kernel is busy with another cell, or was stopped. The demo goes on once it answers; after a restart, run the cells again.";
 
 // What is known, and what is asked -------------------------------------------------------------------------------------
 
-class Asker {
-  constructor(part, send) {
-    Object.assign(this, { part, send, views: new Set(), waiting: new Map(), count: 0, words: "", late: false });
+class Demo {
+  // part: {key, kind, settings, data, n}. kernel: {send, lives}, or null for the page's own engine.
+  constructor(part, kernel) {
+    Object.assign(this, { part, kernel, key: part.key, views: new Set(), waiting: new Map(), count: 0, words: "", note: "", late: false, lost: false });
+    Object.assign(this, { settings: { ...part.settings }, n: part.n, view: {}, twin: null, told: () => {} });
+    Object.assign(this, { playing: false, epochs: 1, unsent: {}, deeds: ["train"], queue: [], more: false, fine: true });
+    this.forget();
+    Object.assign(this, { ghost: [], seconds: 0.01, still: 0, changed: -1e9, trip: 40 });
   }
 
-  ask(message) {
-    const id = ++this.count;
-    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1 });
-    this.send({ key: this.part.key, id, ...message });
+  forget() {
+    Object.assign(this, { have: {}, curve: [], freshCurve: [], path: [], engine: null });
+    this.waiting.clear();
+    this.queue.length = 0;
   }
 
-  // The kernel's answer: each is taken once, in the order of asking.
-  answered(content) {
-    this.waiting.delete(content.id);
-  }
-
-  // A kernel that does something else first answers late; one that was restarted never does.
-  overdue(now) {
-    const late = [...this.waiting.values()].some(({ at }) => now - at > 1500);
-    if (late !== this.late) {
-      this.late = late;
-      this.repaint();
-    }
-  }
-
-  repaint() {
-    for (const view of this.views) view.stale = true;
-  }
-}
-
-class Descent extends Asker {
-  constructor(part, send) {
-    super(part, send);
-    this.settings = { ...part.settings };
-    this.n = part.n;
-    Object.assign(this, { playing: false, epochs: 1, unsent: false, deeds: ["train"], queue: [], more: false, fine: true });
-    Object.assign(this, { have: {}, curve: [], ghost: [], path: [], seconds: 0.01, still: 0, changed: -1e9, trip: 40 });
+  // Go on without a kernel, with the page's own functions.
+  leaveKernel() {
+    Object.assign(this, { kernel: null, note: NO_KERNEL, late: false, words: "" });
+    this.forget();
+    if (!this.playing) this.deeds = ["train"];
+    this.twin?.leaveKernel();
   }
 
   set(name, value) {
-    if (this.settings[name] === value) return;
+    if (!OWN.includes(name)) this.twin?.set(name, value);
+    if (this.settings[name] === value || value == null) return;
     if (!this.playing && !this.more && this.curve.length > 1) this.ghost = this.curve.slice();
-    this.settings[name] = value;
-    this.unsent = true;
+    this.settings[name] = this.unsent[name] = value;
     this.changed = performance.now();
-    if (this.playing) this.playOn(true);
-    else this.pump();
-    for (const view of this.views) view.showControls();
+    this.told(name, value);
+    if (!this.playing) this.pump();
+    else if (this.kernel) this.playOn(true);
+    this.showControls();
+  }
+
+  // Show more or less: one of VIEWS, on or off.
+  look(name, on) {
+    this.view[name] = on;
+    this.repaint();
+    this.showControls();
   }
 
   play(on = !this.playing) {
+    this.twin?.play(on);
+    if (on === this.playing) return;
     this.playing = on;
     if (on) this.words = "";
+    else this.fine = false; // a last, fine picture follows
+    this.told("playing", on);
     this.pump();
     this.repaint();
-    for (const view of this.views) view.showControls();
+    this.showControls();
   }
 
   do(deed) {
+    this.twin?.do(deed);
     this.play(false);
     if (deed === "restart") this.ghost = [];
     this.deeds.push(deed);
     this.pump();
   }
 
-  // Send what is due, if the kernel has room for it. The newest settings go with every question, so none is out of date.
+  // A second demo beside it, with the same data and the same start.
+  compare(on) {
+    if (on === Boolean(this.twin)) return;
+    if (on) {
+      this.play(false);
+      this.twin = new Demo({ ...this.part, key: `${this.key}-b`, settings: { ...this.settings, eta: this.settings.eta / 10 } }, this.kernel);
+      Object.assign(this.twin, { views: this.views, epochs: this.epochs, note: this.note });
+      this.twin.unsent = { ...this.twin.settings };
+      this.do("restart");
+    } else this.twin = null;
+    for (const view of this.views) view.arrange();
+    this.showControls();
+  }
+
+  ask(message) {
+    const id = ++this.count;
+    const settings = this.unsent;
+    this.unsent = {};
+    const whole = { key: this.key, id, settings, have: this.have, ...message };
+    this.waiting.set(id, { at: performance.now(), pictures: message.pictures ?? 1, settings });
+    if (this.kernel) return this.kernel.send(whole);
+    this.engine ??= new Engine(this.part.kind, this.settings);
+    const { content, buffers } = this.engine.reply(whole);
+    this.receive(content, buffers);
+  }
+
+  // Send what is due, if there is room for it.
   pump() {
     if (this.playing) return; // playOn() asks
     if (this.waiting.size >= (this.seconds < 0.05 ? 2 : 1)) return;
-    const about = { settings: this.settings, have: this.have };
-    if (this.deeds.length) this.ask({ do: this.deeds.shift(), ...about });
-    else if (this.unsent) this.ask({ do: "look", ...about });
-    else if (this.more && !this.waiting.size) this.ask({ do: "look", ...about });
+    if (this.deeds.length) this.ask({ do: this.deeds.shift() });
+    else if (Object.keys(this.unsent).length) this.ask({ do: "look" });
+    else if (this.more && !this.waiting.size) this.ask({ do: "look" });
     else if (!this.fine && !this.waiting.size && performance.now() - this.still > 250) {
       this.fine = true;
-      this.ask({ do: "look", fine: true, ...about });
-    } else return;
-    this.unsent = false;
+      this.ask({ do: "look", fine: true });
+    }
   }
 
   // One animation frame: show one picture, and ask for more while few are left. While a slider moves, pictures are made
@@ -106,7 +129,24 @@ class Descent extends Asker {
   tick(now) {
     if (now === this.ticked) return; // another view of it was first
     this.ticked = now;
-    this.overdue(now);
+    this.twin?.tick(now);
+    if (this.kernel && !this.kernel.lives()) this.leaveKernel();
+    if (!this.kernel) {
+      if (this.playing) this.ask({ do: "play", epochs: this.epochs });
+      else this.pump();
+      return;
+    }
+    // A kernel that does something else first answers late; one that was stopped never does.
+    for (const [id, { at, settings }] of this.waiting) {
+      if (now - at < AGAIN) continue;
+      this.waiting.delete(id);
+      Object.assign(this, { unsent: { ...settings, ...this.unsent }, more: true, lost: true });
+    }
+    const late = this.lost || [...this.waiting.values()].some(({ at }) => now - at > 1500);
+    if (late !== this.late) {
+      this.late = late;
+      this.repaint();
+    }
     const hurry = now - this.changed < 300;
     do if (this.queue.length) this.take(this.queue.shift());
     while (this.queue.length > (hurry ? 0 : 2 * TOGETHER));
@@ -120,22 +160,24 @@ class Descent extends Asker {
     const coming = [...this.waiting.values()].reduce((sum, { pictures }) => sum + pictures, this.queue.length);
     const enough = hurry ? 1 : Math.min(12, this.trip / FRAME + 1);
     if (this.waiting.size && (this.seconds > SLOW || coming > enough)) return;
-    this.ask({ do: "play", epochs: this.epochs, pictures: together, settings: this.settings, have: this.have });
-    this.unsent = false;
+    this.ask({ do: "play", epochs: this.epochs, pictures: together });
   }
 
   receive(content, buffers) {
     const asked = this.waiting.get(content.id);
-    if (asked) this.trip += 0.2 * (performance.now() - asked.at - this.trip);
-    this.answered(content);
+    this.lost = false;
+    if (!asked) return; // it was asked anew since
+    this.trip += 0.2 * (performance.now() - asked.at - this.trip);
+    this.waiting.delete(content.id);
     let used = 0;
     for (const picture of content.pictures) {
       const end = used + picture.order.length;
       this.queue.push([picture, buffers.slice(used, end)]);
       used = end;
     }
-    if (!this.playing) while (this.queue.length) this.take(this.queue.shift());
-    if (this.playing && this.unsent) this.playOn(true);
+    if (!this.playing || !this.kernel) while (this.queue.length) this.take(this.queue.shift());
+    if (!this.kernel) return; // the next frame asks again
+    if (this.playing && Object.keys(this.unsent).length) this.playOn(true);
     else this.pump();
   }
 
@@ -145,31 +187,39 @@ class Descent extends Asker {
     this.seconds += 0.3 * (content.seconds - this.seconds);
     this.more = content.more;
     this.still = performance.now();
-    if (!this.unsent && !this.waiting.size) {
-      const moved = content.settings.data !== this.settings.data || this.n !== content.n;
+    if (!Object.keys(this.unsent).length && !this.waiting.size) {
+      const moved = Object.keys(content.settings).some((name) => content.settings[name] !== this.settings[name]) || this.n !== content.n;
       this.settings = { ...content.settings };
       this.n = content.n;
-      if (moved) for (const view of this.views) view.showControls();
+      if (moved) {
+        for (const [name, value] of Object.entries(this.settings)) this.told(name, value);
+        this.showControls();
+      }
     }
-    if (content.words) this.playing = false;
+    if (content.words && this.playing) {
+      this.playing = false;
+      this.told("playing", false);
+    }
     this.words = content.words;
     this.lacks = content.waiting;
     if (array.points) this.points = new Float32Array(array.points);
+    if (array.freshPoints) this.freshPoints = new Float32Array(array.freshPoints);
     this.radius = content.radius;
     this.have.points = content.points;
     if (array.field) {
       this.fine = content.fine;
       this.shown = content.settings;
       this.field = new Uint16Array(array.field);
-      for (const name of ["side", "step", "epoch", "objective", "accuracy", "fresh", "lines", "wide", "place"]) this[name] = content[name];
-      for (const name of ["curve", "path"]) this.extend(name, content[name], new Float32Array(array[name]));
+      for (const name of ["side", "step", "epoch", "objective", "accuracy", "fresh", "lines", "weights", "wide", "place"]) this[name] = content[name];
+      for (const name of ["curve", "freshCurve", "path"]) this.extend(name, content[name], new Float32Array(array[name]));
+      if (!this.kernel) for (const name of ["step", "objective", "accuracy"]) this.told(name, this[name]);
     }
     if (array.contours) {
       this.contours = { ...content.contours, values: new Float32Array(array.contours) };
       this.have.contours = content.contours.now;
     }
     this.repaint();
-    if (content.words) for (const view of this.views) view.showControls();
+    if (content.words) this.showControls();
   }
 
   extend(name, { now, from }, numbers) {
@@ -179,118 +229,127 @@ class Descent extends Asker {
     for (let i = 0; i < numbers.length; i += 2) rows.push([numbers[i], numbers[i + 1]]);
     this.have[name] = now;
   }
-}
 
-class Nudge extends Asker {
-  constructor(part, send) {
-    super(part, send);
-    this.before = part.values;
-    this.now = part.values;
-    this.name = part.graph.edges[0].weight;
-    this.delta = 0.5;
-    this.downstream = [];
-    this.unsent = true;
+  repaint() {
+    for (const view of this.views) view.stale = true;
   }
 
-  set(name, delta) {
-    Object.assign(this, { name, delta, unsent: true });
-    this.pump();
+  showControls() {
     for (const view of this.views) view.showControls();
   }
 
-  pump() {
-    if (!this.unsent || this.waiting.size >= 2) return;
-    this.unsent = false;
-    this.ask({ name: this.name, delta: this.delta });
+  // Everything that makes this state, as the end of an address: what differs from the beginning.
+  address() {
+    const words = new URLSearchParams();
+    for (const [name, value] of Object.entries(this.settings)) if (value !== this.part.settings[name]) words.set(name, value);
+    for (const name of VIEWS) if (this.view[name]) words.set(name, 1);
+    if (this.epochs !== 1) words.set("epochs", this.epochs);
+    if (this.twin) for (const name of OWN) words.set(`${name}_b`, this.twin.settings[name]);
+    return String(words).replaceAll("%2C", ",");
   }
 
-  tick(now) {
-    this.overdue(now);
-    this.pump();
+  // Take the state of such an address; what it does not name is as at the beginning. Numbers out of range are cut.
+  go(address) {
+    const words = new URLSearchParams(address);
+    const read = (name, usual) => {
+      if (!words.has(name)) return usual;
+      const { least, most, all } = RANGES[name.replace("_b", "")] ?? {};
+      if (all) return all.includes(words.get(name)) ? words.get(name) : usual;
+      const number = Number(words.get(name));
+      return Number.isFinite(number) ? Math.min(Math.max(number, least), most) : usual;
+    };
+    for (const [name, usual] of Object.entries(this.part.settings)) if (RANGES[name]) this.set(name, read(name, usual));
+    for (const name of VIEWS) this.look(name, words.get(name) === "1");
+    this.epochs = SPEEDS.some(([speed]) => speed === words.get("epochs")) ? Number(words.get("epochs")) : 1;
+    this.compare(words.has("eta_b"));
+    if (this.twin) for (const name of OWN) this.twin.set(name, read(`${name}_b`, this.twin.settings[name]));
+    this.showControls();
+  }
+}
+
+// What an address may say of each setting.
+const RANGES = {
+  eta: { least: 0.001, most: 31.6 }, batch_size: { least: 1, most: 80 }, lam: { least: 0, most: 1 }, noise: { least: 0.1, most: 2.5 },
+  gap: { least: 0, most: 10 }, n_hidden: { least: 1, most: 16 }, seed: { least: 0, most: 99 },
+  dataset: { all: ["s_shape", "blobs", "moons", "circles", "xor", "spiral"] }, start: { all: STARTS.map(([name]) => name) }, units: { all: UNITS.map(([name]) => name) },
+};
+
+// A computation graph with numbers: needs no kernel anywhere, for no function of a student is in it.
+class Nudge {
+  constructor({ key, graph, reach }) {
+    Object.assign(this, { key, graph, reach, views: new Set(), delta: 0.5, tiny: false });
+    this.before = evaluate(graph);
+    this.gradients = derivatives(graph, this.before);
+    this.set(graph.edges[0].weight, 0.5);
   }
 
-  receive(content, buffers) {
-    this.answered(content);
-    this.now = content.values;
-    this.downstream = content.downstream;
-    this.told = content;
-    const numbers = new Float32Array(aligned(buffers[0]));
-    const third = numbers.length / 3;
-    this.curves = [0, 1, 2].map((i) => numbers.subarray(i * third, (i + 1) * third));
-    this.repaint();
-    this.pump();
+  loss(delta) {
+    return nudged(this.graph, this.before, this.name, delta).L;
+  }
+
+  // ΔL/δ to one side and to both, for some δ.
+  sides(delta) {
+    const [at, up, down] = [this.before.L, this.loss(delta), this.loss(-delta)];
+    return { delta, oneSided: (up - at) / delta, central: (up - down) / (2 * delta) };
+  }
+
+  set(name, delta, tiny = this.tiny) {
+    Object.assign(this, { name, delta, tiny });
+    this.now = nudged(this.graph, this.before, name, delta);
+    this.moving = delta ? downstream(this.graph, name) : [];
+    this.gradient = this.gradients[name];
+    const { oneSided, central } = delta ? this.sides(delta) : {};
+    Object.assign(this, { ratio: oneSided, central });
+    this.curves = Array.from({ length: 81 }, (_, i) => this.sides(this.reach * (i / 40 - 1) || 1e-6));
+    this.errors = Array.from({ length: 125 }, (_, i) => this.sides(10 ** (-10 + i / 12))).map(({ delta, oneSided, central }) => ({
+      delta, oneSided: Math.abs(oneSided - this.gradient), central: Math.abs(central - this.gradient),
+    }));
+    for (const view of this.views) view.showControls();
+  }
+
+  tick() {}
+
+  address() {
+    return String(new URLSearchParams({ nudge: this.name, delta: this.delta, ...(this.tiny ? { tiny: 1 } : {}) }));
+  }
+
+  go(address) {
+    const words = new URLSearchParams(address);
+    const name = words.get("nudge");
+    const delta = Number(words.get("delta") ?? 0.5);
+    const known = name in this.before && name !== "L" && name !== "one";
+    this.set(known ? name : this.graph.edges[0].weight, Number.isFinite(delta) ? Math.min(Math.max(delta, -this.reach), this.reach) : 0.5, words.get("tiny") === "1");
   }
 }
 
 // What is seen: building blocks ----------------------------------------------------------------------------------------
 
-// An element. JupyterLab takes keys away from whatever has the focus (arrows go to the next cell), unless that very
-// element tells it to leave them.
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  if (["input", "select", "button", "canvas"].includes(tag)) element.dataset.lmSuppressShortcuts = "true";
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function draw(tag, attributes, ...children) {
-  const element = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 // A labelled slider; `read` turns its position into the value, `place` the value into its position, `say` into words.
-function slider(label, { min, max, step = 1, read = Number, place = Number, say = String, main = false }, changed) {
-  const input = make("input", { type: "range", min, max, step, "aria-label": label, oninput: () => changed(read(input.value)) });
+function slider(label, { min, max, step = 1, read = Number, place = Number, say = String }, changed) {
+  const input = make("input", { type: "range", min, max, step, oninput: () => changed(read(input.value)) });
   const output = make("b", { "aria-hidden": "true" });
-  const element = make("label", { class: main ? "slider main" : "slider" }, make("span", {}, label, output), input);
+  const name = make("span", {}, label);
+  const element = make("label", { class: "slider" }, make("span", {}, name, output), input);
   const show = (value) => {
     const words = say(value);
     if (read(input.value) !== value) input.value = place(value);
-    if (output.textContent !== words || input.max !== output.max) {
-      output.max = input.max;
-      write(output, words);
-      input.setAttribute("aria-valuetext", words);
-      input.style.setProperty("--filled", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
-    }
+    write(output, words);
+    input.setAttribute("aria-label", name.textContent);
+    if (input.getAttribute("aria-valuetext") !== words) input.setAttribute("aria-valuetext", words);
+    input.style.setProperty("--filled", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
   };
-  return { element, input, show };
+  return { element, input, name, show };
 }
 
 function menu(label, options, changed) {
   const select = make("select", { "aria-label": label, onchange: () => changed(select.value) });
   for (const [value, words] of options) select.append(make("option", { value }, words));
-  return { element: make("label", {}, label, select), select };
+  return { element: make("label", { class: "menu" }, label, select), select };
 }
 
-function plot(title, more, square) {
-  const small = make("small", {}, more);
-  const canvas = make("canvas");
-  const element = make("figure", square ? { class: "square" } : {}, make("figcaption", {}, title, " ", small), make("div", { class: "canvas" }, canvas));
-  return { element, canvas, small, context: canvas.getContext("2d", { alpha: false }) };
-}
-
-// Canvas pixels for each CSS pixel. A frame does not know how far the page around it, say a slide, is enlarged.
-const fineness = () => Math.max(window.devicePixelRatio || 1, window.top === window ? 1 : 2);
-
-// Make the canvas as fine as the screen and clear it; returns its size in CSS pixels, measured anew with each new `look`.
-function fitted(plot, look) {
-  const { canvas, context } = plot;
-  if (plot.look !== look) {
-    const ratio = fineness();
-    Object.assign(plot, { look, size: [canvas.clientWidth, canvas.clientHeight] });
-    const [w, h] = plot.size.map((length) => Math.round(length * ratio));
-    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  }
-  context.fillStyle = look.paper;
-  context.fillRect(0, 0, ...plot.size);
-  return plot.size;
+function tick(label, changed) {
+  const input = make("input", { type: "checkbox", onchange: () => changed(input.checked) });
+  return { element: make("label", { class: "tick" }, input, label), input };
 }
 
 // Put the words into an element that holds nothing else, without making new nodes: JupyterLab's page is slow at those.
@@ -304,338 +363,32 @@ function aligned(view) {
   return view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
 }
 
+const minus = (text) => text.replaceAll("-", "−");
+
 function short(value, digits = 3) {
   if (value == null || !Number.isFinite(value)) return "—";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace("-", "−").replace("e−", "e-");
-  return value.toFixed(size >= 100 ? 0 : digits).replace("-", "−");
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return mark(Number(value.toPrecision(2)));
+  return minus(value.toFixed(size >= 100 ? 0 : digits));
 }
 
-function signed(value) {
-  if (value == null) return "—";
-  return (value >= 0 ? "+" : "") + short(value, Math.abs(value) < 0.1 ? 3 : 2);
+const rounded = (value, digits) => minus(value.toFixed(digits)).replace(/^−(0(\.0*)?)$/, "$1");
+const signed = (value, digits) => (rounded(value, digits).startsWith("−") ? "" : "+") + rounded(value, digits);
+
+// All the digits that a check by hand needs.
+function precise(value) {
+  if (value == null || !Number.isFinite(value)) return value === Infinity ? "∞" : value === -Infinity ? "−∞" : "undefined";
+  if (value === 0) return "0";
+  const [digits, power] = value.toExponential(8).split("e");
+  if (power >= -4 && power < 6) return minus(value.toPrecision(9));
+  return `${minus(digits)}·10${[...String(Number(power))].map((one) => (one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one])).join("")}`;
 }
 
 const rate = (value) => String(Number(value.toPrecision(2)));
 const percent = (value) => (value == null ? "—" : `${(100 * value).toFixed(1)} %`);
 
-// Painting -------------------------------------------------------------------------------------------------------------
-
-const LOGIT = Float32Array.from({ length: 65536 }, (_, i) => Math.log((i + 0.5) / (65535.5 - i)));
-const tables = {};
-
-// RGBA for each of 256 probabilities, as the bytes of an image lie in memory.
-function table(theme) {
-  if (tables[theme]) return tables[theme];
-  const [low, middle, high] = COLOURS[theme].field;
-  const colour = (i) => {
-    const [from, to, t] = i < 128 ? [low, middle, i / 128] : [middle, high, (i - 128) / 127];
-    return from.map((value, k) => Math.round(value + (to[k] - value) * t));
-  };
-  const bytes = new Uint8ClampedArray(1024);
-  for (let i = 0; i < 256; i++) bytes.set([...colour(i), 255], 4 * i);
-  return (tables[theme] = new Uint32Array(bytes.buffer));
-}
-
-const scratch = document.createElement("canvas");
-
-function paintField(context, [width, height], demo, look, cache) {
-  const size = Math.min(width, height);
-  context.save();
-  context.beginPath();
-  context.rect(0, 0, size, size);
-  context.clip();
-  const { side, field, radius } = demo;
-  const scale = size / (2 * radius);
-  const at = (x, y) => [(x + radius) * scale, (radius - y) * scale];
-  context.fillStyle = look.soft;
-  context.fillRect(0, 0, size, size);
-  if (field) {
-    if (scratch.width !== side) Object.assign(scratch, { width: side, height: side });
-    const image = new ImageData(side, side);
-    const pixels = new Uint32Array(image.data.buffer);
-    const colours = table(look.theme);
-    for (let i = 0; i < pixels.length; i++) pixels[i] = colours[field[i] >> 8];
-    scratch.getContext("2d").putImageData(image, 0, 0);
-    context.imageSmoothingEnabled = true;
-    context.drawImage(scratch, 0, 0, size, size);
-    context.strokeStyle = look.faint;
-    context.lineWidth = look.em / 11;
-    context.setLineDash([look.em / 2.8, look.em / 3.5]);
-    context.beginPath();
-    for (const [v1, v2, c] of demo.lines) hyperplane(context, at, radius, v1, v2, c);
-    context.stroke();
-    context.setLineDash([]);
-    context.strokeStyle = look.ink;
-    context.lineWidth = look.em / 5;
-    context.lineJoin = context.lineCap = "round";
-    context.beginPath();
-    const cell = size / side;
-    contour(context, (i) => LOGIT[field[i]], side, 0, (column) => (column + 0.5) * cell, (row) => (row + 0.5) * cell);
-    context.stroke();
-  }
-  context.restore();
-  if (demo.points) context.drawImage(pointsImage(demo, size, radius, look, cache), 0, 0, size, size);
-}
-
-// The points, painted once for each set, size and theme.
-function pointsImage(demo, size, radius, look, cache) {
-  const key = `${demo.have.points} ${size} ${radius} ${look.theme} ${fineness()}`;
-  if (cache.pointsKey !== key) {
-    const scale = (size * fineness()) / (2 * radius);
-    const side = Math.max(1, Math.round(size * fineness()));
-    cache.points ??= document.createElement("canvas");
-    Object.assign(cache.points, { width: side, height: side });
-    const r = Math.max(0.3 * look.em, size / 80) * fineness();
-    paintPoints(cache.points.getContext("2d"), demo.points, (x, y) => [(x + radius) * scale, (radius - y) * scale], r, look);
-    cache.pointsKey = key;
-  }
-  return cache.points;
-}
-
-// Where v₁x₁ + v₂x₂ + c = 0 crosses the picture.
-function hyperplane(context, at, radius, v1, v2, c) {
-  const far = 3 * radius;
-  const steep = Math.abs(v1) > Math.abs(v2);
-  const [a, b] = steep ? [v1, v2] : [v2, v1];
-  if (!a) return;
-  for (const t of [-far, far]) {
-    const other = -(b * t + c) / a;
-    const [x, y] = steep ? at(other, t) : at(t, other);
-    if (t < 0) context.moveTo(x, y);
-    else context.lineTo(x, y);
-  }
-}
-
-function paintPoints(context, points, at, r, look) {
-  const colours = COLOURS[look.theme];
-  context.lineWidth = Math.max(1, r / 4);
-  context.strokeStyle = colours.rim;
-  for (let i = 0; i < points.length; i += 3) {
-    const [x, y] = at(points[i], points[i + 1]);
-    context.fillStyle = colours.points[points[i + 2] ? 1 : 0];
-    context.beginPath();
-    if (points[i + 2]) context.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r);
-    else context.arc(x, y, r, 0, 7);
-    context.fill();
-    context.stroke();
-  }
-}
-
-// Add the line where value(i) = level to the path: marching squares over side × side values.
-function contour(path, value, side, level, x, y) {
-  for (let row = 0; row < side - 1; row++) {
-    for (let column = 0; column < side - 1; column++) {
-      const i = row * side + column;
-      const [a, b, c, d] = [value(i) - level, value(i + 1) - level, value(i + side + 1) - level, value(i + side) - level];
-      const kind = (a > 0) + 2 * (b > 0) + 4 * (c > 0) + 8 * (d > 0);
-      if (kind === 0 || kind === 15) continue;
-      const sides = [
-        () => [x(column + a / (a - b)), y(row)],
-        () => [x(column + 1), y(row + b / (b - c))],
-        () => [x(column + d / (d - c)), y(row + 1)],
-        () => [x(column), y(row + a / (a - d))],
-      ];
-      const crossed = [a > 0 !== b > 0, b > 0 !== c > 0, c > 0 !== d > 0, d > 0 !== a > 0];
-      const ends = sides.filter((_, k) => crossed[k]).map((end) => end());
-      for (let k = 0; k + 1 < ends.length; k += 2) {
-        path.moveTo(...ends[k]);
-        path.lineTo(...ends[k + 1]);
-      }
-    }
-  }
-}
-
-// Numbers at which an axis is marked: at most `most`, at 1, 2 or 5 times a power of ten.
-function ticks(low, high, most) {
-  const rough = (high - low) / most || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
-  const marks = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9) + 1e-12; k++) marks.push(k * step);
-  return marks;
-}
-
-const mark = (value) => String(Number(value.toPrecision(4))).replace("-", "−");
-
-// Axes with marks; returns the functions from numbers to pixels.
-function axes(context, [width, height], [x0, x1, y0, y1], look, labels) {
-  const em = look.em;
-  const [left, right, top, bottom] = [3.3 * em, width - 0.8 * em, 0.7 * em, height - 2.7 * em];
-  const x = (value) => left + ((value - x0) / (x1 - x0)) * (right - left);
-  const y = (value) => bottom - ((value - y0) / (y1 - y0)) * (bottom - top);
-  context.font = look.font;
-  context.lineWidth = 1;
-  context.strokeStyle = look.soft;
-  context.fillStyle = look.faint;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
-  for (const value of ticks(y0, y1, Math.max(2, (bottom - top) / (2.6 * em)))) {
-    line(context, [left, y(value)], [right, y(value)]);
-    context.fillText(mark(value), left - 0.4 * em, y(value));
-  }
-  context.textBaseline = "top";
-  context.textAlign = "center";
-  for (const value of ticks(x0, x1, Math.max(2, (right - left) / (4 * em)))) {
-    line(context, [x(value), top], [x(value), bottom]);
-    context.fillText(mark(value), x(value), bottom + 0.35 * em);
-  }
-  context.strokeStyle = look.faint;
-  context.strokeRect(left, top, right - left, bottom - top);
-  context.fillStyle = look.ink;
-  context.textAlign = "right";
-  context.fillText(labels, right, bottom + 1.45 * em);
-  return { x, y, left, right, top, bottom };
-}
-
-function line(context, ...points) {
-  context.beginPath();
-  points.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
-  context.stroke();
-}
-
-function clipped({ left, right, top, bottom }, context, paint) {
-  context.save();
-  context.beginPath();
-  context.rect(left, top, right - left, bottom - top);
-  context.clip();
-  paint();
-  context.restore();
-}
-
-function paintCurve(context, size, demo, look) {
-  if (!demo.curve.length) return;
-  let [last, highest] = [1, 0.1];
-  for (const rows of [demo.curve, demo.ghost]) {
-    for (const [epoch, value] of rows) {
-      if (epoch > last) last = epoch;
-      if (value > highest && value < Infinity) highest = value;
-    }
-  }
-  const frame = axes(context, size, [0, last, 0, 1.04 * highest], look, "epochs");
-  const trace = (curve) => line(context, ...thinned(curve, frame));
-  clipped(frame, context, () => {
-    context.lineJoin = "bevel";
-    if (demo.ghost.length > 1) {
-      context.strokeStyle = look.line;
-      context.lineWidth = look.em / 6;
-      trace(demo.ghost);
-    }
-    context.strokeStyle = look.accent;
-    context.lineWidth = look.em / 4.5;
-    if (demo.curve.length) trace(demo.curve);
-  });
-}
-
-// The curve in pixels, with the lowest and the highest of what falls on the same pixels: no spike is lost.
-function thinned(curve, { x, y }) {
-  const points = [];
-  let bin = [];
-  const close = () => {
-    if (!bin.length) return;
-    const low = bin.reduce((a, b) => (b[1] < a[1] ? b : a));
-    const high = bin.reduce((a, b) => (b[1] > a[1] ? b : a));
-    points.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]));
-    bin = [];
-  };
-  for (const [epoch, value] of curve) {
-    if (!Number.isFinite(value)) continue;
-    const point = [x(epoch), y(value)];
-    if (bin.length && point[0] - bin[0][0] > 2) close();
-    bin.push(point);
-  }
-  const end = bin.at(-1);
-  close();
-  if (end) points.push(end);
-  return points;
-}
-
-function paintPath(context, [width, height], demo, look, cache) {
-  const size = Math.min(width, height);
-  const wide = demo.wide ?? 4;
-  const at = ([w1, w2]) => [((w1 / wide + 1) * size) / 2, ((1 - w2 / wide) * size) / 2];
-  context.save();
-  context.beginPath();
-  context.rect(0, 0, size, size);
-  context.clip();
-  context.fillStyle = look.theme === "dark" ? "#1a1c1f" : "#f7f8f9";
-  context.fillRect(0, 0, size, size);
-  if (demo.contours) context.drawImage(contoursImage(demo, size, look, cache), 0, 0, size, size);
-  context.strokeStyle = look.soft;
-  context.lineWidth = 1;
-  line(context, at([-wide, 0]), at([wide, 0]));
-  line(context, at([0, -wide]), at([0, wide]));
-  context.font = look.font;
-  context.fillStyle = look.ink;
-  context.textBaseline = "bottom";
-  context.textAlign = "right";
-  context.fillText(`w₁ to ${mark(wide)}`, size - 0.5 * look.em, size - 0.3 * look.em);
-  context.textAlign = "left";
-  context.fillText(`−${mark(wide)}`, 0.5 * look.em, size - 0.3 * look.em);
-  context.textBaseline = "top";
-  context.fillText(`w₂ to ${mark(wide)}`, 0.5 * look.em, 0.4 * look.em);
-  const places = sparse(demo.path.map(at));
-  if (places.length) {
-    const vivid = COLOURS[look.theme].points[1];
-    context.strokeStyle = vivid;
-    context.lineWidth = look.em / 8;
-    context.lineJoin = "round";
-    context.globalAlpha = 0.3; // what is long past is faint, or a long zigzag would be one blot
-    line(context, ...places.slice(0, -RECENT));
-    context.globalAlpha = 1;
-    line(context, ...places.slice(-RECENT - 1));
-    context.fillStyle = vivid;
-    if (places.length < 250) for (const place of places) dot(context, place, look.em / 6);
-    context.strokeStyle = look.ink;
-    context.lineWidth = look.em / 7;
-    context.beginPath();
-    context.arc(...places[0], look.em / 2.6, 0, 7);
-    context.stroke();
-    context.fillStyle = look.ink;
-    context.fillText("start", places[0][0] + 0.6 * look.em, places[0][1] - 0.5 * look.em);
-    dot(context, places.at(-1), look.em / 2.2);
-  }
-  context.restore();
-}
-
-// Without the places that lie within half a pixel of the one before.
-function sparse(places) {
-  let last = null;
-  return places.filter((place, i) => {
-    const far = !last || i === places.length - 1 || Math.abs(place[0] - last[0]) + Math.abs(place[1] - last[1]) > 0.7;
-    if (far) last = place;
-    return far;
-  });
-}
-
-function dot(context, [x, y], r) {
-  context.beginPath();
-  context.arc(x, y, r, 0, 7);
-  context.fill();
-}
-
-// The contours, painted once for each set of them. They lie closer to each other near the minimum, where the path ends.
-function contoursImage({ contours, wide }, size, look, cache) {
-  const key = `${JSON.stringify(contours.now)} ${size} ${wide} ${look.theme} ${fineness()}`;
-  if (cache.contoursKey === key) return cache.contours;
-  cache.contoursKey = key;
-  cache.contours ??= document.createElement("canvas");
-  const pixels = Math.max(1, Math.round(size * fineness()));
-  Object.assign(cache.contours, { width: pixels, height: pixels });
-  const context = cache.contours.getContext("2d");
-  const { side, values } = contours;
-  const finite = values.filter(Number.isFinite);
-  const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const place = (k) => ((1 + (contours.wide * ((2 * k) / (side - 1) - 1)) / wide) * pixels) / 2;
-  context.strokeStyle = COLOURS[look.theme].points[0];
-  context.lineWidth = (look.em / 14) * fineness();
-  for (let k = 1; k <= 14; k++) {
-    context.globalAlpha = 0.95 - 0.045 * k;
-    context.beginPath();
-    contour(context, (i) => values[i], side, low + (high - low) * (k / 14.5) ** 2.4, place, place);
-    context.stroke();
-  }
-  return cache.contours;
+function nearest(values, wanted) {
+  return values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
 }
 
 // What is seen: the views ----------------------------------------------------------------------------------------------
@@ -645,10 +398,11 @@ class View {
   constructor(asker, className) {
     this.asker = asker;
     this.stale = true;
-    this.words = make("p", { class: "words", role: "alert", hidden: true });
     this.panel = make("div", { class: `demo-panel ${className}` });
+    this.words = make("p", { class: "words", role: "status" });
     this.spoken = make("p", { class: "spoken", role: "status" });
     this.spokenAt = 0;
+    this.moved = () => {}; // hears that the state changed
     asker.views.add(this);
   }
 
@@ -659,18 +413,26 @@ class View {
     if (this.owed && !playing && !(now - changed < 300)) this.stale = true;
     if (this.stale) {
       this.stale = false;
-      const words = this.asker.late ? "The kernel is busy with something else, or was restarted. If so, run the cell again." : this.asker.words;
-      if (words !== this.told) this.words.replaceChildren(...words.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
-      this.told = words;
-      this.words.hidden = !words;
+      this.say();
       this.paint(look, now);
       this.unspoken = true;
     }
     if (this.unspoken && !this.asker.playing && now - this.spokenAt > 1000) {
       this.unspoken = false;
       this.spokenAt = now;
-      this.spoken.textContent = this.summary();
+      write(this.spoken, this.summary());
     }
+  }
+
+  // The line of words is always there, so that nothing moves when something is to be said.
+  say() {
+    const { late, words, twin, note } = this.asker;
+    const told = late ? LATE : words || twin?.words;
+    const text = told || note || this.hint || "";
+    if (text === this.said) return;
+    this.said = text;
+    this.words.classList.toggle("trouble", Boolean(told));
+    this.words.replaceChildren(...text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
   }
 
   leave() {
@@ -681,276 +443,357 @@ class View {
 class DescentView extends View {
   constructor(demo) {
     super(demo, demo.part.kind);
+    const network = demo.part.kind === "network";
     this.buttons = {
-      play: make("button", { class: "primary", onclick: () => demo.play() }),
-      step: make("button", { onclick: () => demo.do("step"), title: "One step: one mini-batch (right arrow on the picture)" }, "Step"),
-      restart: make("button", { onclick: () => demo.do("restart"), title: "Back to the start (R)" }, "Restart"),
+      play: make("button", { type: "button", class: "primary", onclick: () => demo.play(!this.playing()) }),
+      step: make("button", { type: "button", onclick: () => demo.do("step"), title: "One step: one mini-batch (right arrow)" }, "Step"),
+      restart: make("button", { type: "button", onclick: () => demo.do("restart"), title: "Back to the start (R)" }, "Restart"),
+      compare: make("button", { type: "button", onclick: () => demo.compare(!demo.twin), title: "Two settings side by side: same data, same start" }, "Compare"),
+      more: make("button", { type: "button", onclick: () => this.open(this.more.hidden) }, "More"),
     };
-    this.speed = menu("Speed", SPEEDS, (value) => (demo.epochs = Number(value)));
-    this.speed.select.value = String(demo.epochs);
-    this.data = menu("Data", Object.entries(demo.part.data), (value) => demo.set("data", value));
-    this.sliders = this.makeSliders(demo);
-    this.plane = plot("Decision boundary", "", true);
-    this.curve = plot("Objective", "thin: before the change", false);
-    this.path = demo.part.kind === "logistic" ? plot("Path of (w₁, w₂)", "contours: objective", true) : null;
-    const plots = [this.plane, this.path, this.curve].filter(Boolean);
-    for (const { canvas } of plots) canvas.setAttribute("role", "img");
-    this.plane.canvas.tabIndex = 0;
-    this.plots = plots;
-    this.cache = {};
+    this.data = menu("Data", Object.entries(demo.part.data), (value) => demo.set("dataset", value));
+    this.plots = {
+      plane: plot("Boundary", "", true), other: plot("Boundary B", "", true),
+      path: plot("Path of w", "−4 to 4", true), inside: plot("Hidden units", "", true), curve: plot("Objective", "by epoch", false),
+    };
+    this.plots.plane.canvas.tabIndex = 0;
+    for (const one of Object.values(this.plots)) one.resized = () => (this.stale = true);
     this.numbers = {};
-    const readout = make("div", { class: "readout" });
-    for (const [key, label] of [["step", "step"], ["epoch", "epoch"], ["objective", "objective"], ["accuracy", "accuracy, training"], ["fresh", "accuracy, fresh points"]]) {
-      this.numbers[key] = make("b", {}, "—");
-      readout.append(make("div", {}, make("span", {}, label), this.numbers[key]));
+    const readout = make("dl", { class: "readout" });
+    for (const [key, label] of [["step", "step"], ["epoch", "epoch"], ["objective", "objective"], ["accuracy", "accuracy"], ["fresh", "fresh"]]) {
+      this.numbers[key] = make("dd", { class: key }, "—");
+      readout.append(make("div", {}, make("dt", {}, label), this.numbers[key]));
     }
-    const { eta, batch_size, ...others } = this.sliders;
+    this.sliders = { a: this.mainSliders(demo, demo), b: this.mainSliders(demo, null) };
+    this.makeMore(demo, network);
+    const of = (sliders) => Object.values(sliders).map(({ element }) => element);
+    this.sliderBox = make("div", { class: "sliders" }, ...of(this.sliders.a), ...of(this.sliders.b));
     this.panel.append(
-      make("div", { class: "bar" }, this.buttons.play, this.buttons.step, this.buttons.restart, this.speed.element, this.data.element),
+      make("div", { class: "bar" }, this.buttons.play, this.buttons.step, this.buttons.restart, this.data.element, make("span", { class: "gap" }), this.buttons.compare, this.buttons.more),
       this.words,
-      make("div", { class: "plots" }, ...plots.map(({ element }) => element)),
+      make("div", { class: "plots" }, ...Object.values(this.plots).map(({ element }) => element)),
       readout,
-      make("div", { class: "sliders" }, eta.element, batch_size.element, ...Object.values(others).map(({ element }) => element)),
+      this.sliderBox,
+      this.more,
       this.spoken,
     );
-    this.panel.addEventListener("keydown", (event) => this.key(event));
     this.panel.addEventListener("pointerenter", () => demo.lacks && !demo.waiting.size && demo.do("train")); // written by now?
+    this.open(false);
+    this.arrange();
     this.showControls();
   }
 
-  makeSliders(demo) {
-    const to = (name) => (value) => demo.set(name, value);
-    const said = (n) => (n === 1 ? "1: online" : n === demo.n ? `${n}, all: gradient descent` : String(n));
-    const sliders = {
-      eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), place: Math.log10, say: rate, main: true }, to("eta")),
-      batch_size: slider("Batch size", { min: 1, max: demo.n, say: said, main: true }, to("batch_size")),
-      lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], place: (v) => nearest(PENALTIES, v), say: String }, to("lam")),
-      noise: slider("Noise", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
+  playing() {
+    return this.asker.playing || Boolean(this.asker.twin?.playing);
+  }
+
+  // η and batch size of the demo, or, where `fixed` is null, of its twin.
+  mainSliders(demo, fixed) {
+    const to = (name) => (value) => (fixed ?? demo.twin).set(name, value);
+    const said = (n) => (n === 1 ? "1: online" : n === demo.n ? `${n}: all` : String(n));
+    return {
+      eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), place: Math.log10, say: rate }, to("eta")),
+      batch_size: slider("Batch size", { min: 1, max: demo.n, say: said }, to("batch_size")),
     };
-    if (demo.part.kind === "network") sliders.hidden = slider("Hidden units", { min: 1, max: 16 }, to("hidden"));
-    return sliders;
+  }
+
+  // What the lesson does not need at once is one click away.
+  makeMore(demo, network) {
+    const to = (name) => (value) => demo.set(name, value);
+    this.others = {
+      lam: slider("Penalty λ", { min: 0, max: PENALTIES.length - 1, read: (p) => PENALTIES[p], place: (v) => nearest(PENALTIES, v) }, to("lam")),
+      noise: slider("Noise", { min: 0.1, max: 2.5, step: 0.1, say: (v) => `× ${v.toFixed(1)}` }, to("noise")),
+      seed: slider("Seed", { min: 0, max: 99 }, to("seed")),
+      ...(network && { n_hidden: slider("Hidden units", { min: 1, max: 16 }, to("n_hidden")) }),
+    };
+    this.menus = network ? { start: menu("Start", STARTS, to("start")), units: menu("Units", UNITS, to("units")) } : {};
+    this.speed = menu("Speed", SPEEDS, (value) => [demo, demo.twin].forEach((one) => one && (one.epochs = Number(value))));
+    const names = { fresh: "fresh points", discrete: "0 or 1 only", freshCurve: "objective on fresh points", ...(network && { inside: "hidden units" }) };
+    this.ticks = Object.fromEntries(Object.entries(names).map(([name, label]) => [name, tick(label, (on) => demo.look(name, on))]));
+    const all = [this.others, this.menus, { speed: this.speed }, this.ticks].flatMap(Object.values).map(({ element }) => element);
+    this.more = make("div", { class: "more", role: "group", "aria-label": "More settings" }, ...all);
+  }
+
+  open(on) {
+    this.more.hidden = !on;
+    this.buttons.more.setAttribute("aria-expanded", on);
+  }
+
+  // Which pictures stand side by side.
+  arrange() {
+    const { asker: demo, plots } = this;
+    const two = Boolean(demo.twin);
+    const shown = { plane: true, other: two, path: demo.part.kind === "logistic" && !two, inside: Boolean(demo.view.inside) && !two, curve: true };
+    for (const [name, on] of Object.entries(shown)) plots[name].element.hidden = !on;
+    this.panel.dataset.columns = Object.values(shown).filter(Boolean).length;
+    this.panel.classList.toggle("two", two);
+    for (const { element } of Object.values(this.sliders.b)) element.hidden = !two;
+    for (const [key, sliders] of Object.entries(this.sliders)) {
+      const of = two ? `${key.toUpperCase()}: ` : "";
+      write(sliders.eta.name, `${of}${two ? "" : "Learning rate "}η`);
+      write(sliders.batch_size.name, `${of}${two ? "batch" : "Batch size"}`);
+    }
+    write(plots.plane.element.querySelector("figcaption"), two ? "A " : "Boundary ");
+    write(plots.other.element.querySelector("figcaption"), "B ");
+    this.stale = true;
+    this.lastLook = null;
   }
 
   showControls() {
     const demo = this.asker;
-    this.buttons.play.textContent = demo.playing ? "❚❚ Pause" : "▶ Play";
-    this.buttons.play.setAttribute("aria-label", demo.playing ? "Pause" : "Play");
-    this.data.select.value = demo.settings.data;
-    this.sliders.batch_size.input.max = demo.n;
-    for (const [name, { show }] of Object.entries(this.sliders)) show(demo.settings[name]);
+    const playing = this.playing();
+    write(this.buttons.play, playing ? "Pause" : "Play");
+    this.buttons.play.classList.toggle("playing", playing);
+    this.buttons.compare.setAttribute("aria-pressed", Boolean(demo.twin));
+    this.data.select.value = demo.settings.dataset;
+    for (const [key, one] of [["a", demo], ["b", demo.twin]]) {
+      if (!one) continue;
+      this.sliders[key].batch_size.input.max = demo.n;
+      for (const [name, { show }] of Object.entries(this.sliders[key])) show(one.settings[name]);
+    }
+    for (const [name, { show }] of Object.entries(this.others)) show(demo.settings[name]);
+    for (const [name, { select }] of Object.entries(this.menus)) select.value = demo.settings[name];
+    if (this.menus.units) this.menus.units.element.hidden = Boolean(demo.kernel); // the student's `forward` has its own
+    this.speed.select.value = String(demo.epochs);
+    for (const [name, { input }] of Object.entries(this.ticks)) input.checked = Boolean(demo.view[name]);
+    if (this.plots.inside.element.hidden === Boolean(demo.view.inside)) this.arrange();
+    this.moved();
   }
 
   key(event) {
     const on = event.target;
-    if (event.altKey || event.ctrlKey || event.metaKey || on.tagName === "SELECT") return;
-    if (event.key === " " && on.tagName !== "BUTTON") this.asker.play();
-    else if (event.key.toLowerCase() === "r") this.asker.do("restart");
-    else if (event.key === "ArrowRight" && on.tagName === "CANVAS") this.asker.do("step");
-    else return;
-    event.preventDefault();
+    const control = (...tags) => tags.includes(on.tagName) && on.type !== "range";
+    if (event.key === " " && !control("BUTTON", "SELECT", "INPUT")) this.asker.play(!this.playing());
+    else if (event.key.toLowerCase() === "r" && on.tagName !== "SELECT") this.asker.do("restart");
+    else if (event.key === "ArrowRight" && !["SELECT", "INPUT"].includes(on.tagName) && on.getAttribute("role") !== "tab") this.asker.do("step");
+    else return false;
+    return true;
   }
 
-  // The boundary moves in every frame; while it plays or a slider moves, the path and the curve take turns: eyes do not
-  // miss the rest.
+  // The boundary moves in every frame; while it plays or a slider moves, the others take turns: eyes do not miss the rest.
   paint(look, now) {
     const demo = this.asker;
+    const { plane, other, path, inside } = this.plots;
     const hurry = now - demo.changed < 300;
-    this.turn = (demo.playing || hurry) && look === this.lastLook ? (this.turn + 1) % 3 : 3;
+    this.turn = (this.playing() || hurry) && look === this.lastLook ? (this.turn + 1) % 3 : 3;
     this.lastLook = look;
     this.owed = this.turn !== 3; // a whole picture follows once nothing moves
-    paintField(this.plane.context, fitted(this.plane, look), demo, look, this.cache);
+    const paint = (plot, paintIt, ...more) => {
+      if (plot.element.hidden) return;
+      fitted(plot, look);
+      paintIt(plot, ...more);
+    };
+    paint(plane, paintField, demo, look, demo.view);
+    if (demo.twin) paint(other, paintField, demo.twin, look, demo.view);
     this.panel.shown = demo.shown; // the settings that the picture was made with
-    if (this.path && this.turn !== 1) paintPath(this.path.context, fitted(this.path, look), demo, look, this.cache);
-    if (this.turn === 1 || this.turn === 3) this.paintCurve(look);
+    if (this.turn !== 1) paint(path, paintPath, demo, look);
+    write(path.small, `−${demo.wide ?? 4} to ${demo.wide ?? 4}`);
+    if (this.turn !== 1) paint(inside, paintInside, demo, look);
+    if (this.turn === 1 || this.turn === 3) this.paintCurves(look);
   }
 
-  paintCurve(look) {
+  paintCurves(look) {
     const demo = this.asker;
-    paintCurve(this.curve.context, fitted(this.curve, look), demo, look);
+    const { other } = COLOURS[look.theme];
+    const lines = [];
+    const add = (rows, colour, width, more) => lines.push({ rows, colour, width, ...more });
+    if (demo.twin) {
+      add(demo.curve, look.ink, 0.16, { name: "A" });
+      add(demo.twin.curve, other, 0.16, { name: "B", dash: [0.6, 0.3] });
+    } else {
+      const ghost = demo.words ? [] : demo.ghost; // what diverged stands alone
+      add(ghost, look.line, 0.14, { back: true, name: ghost.length > 1 ? "before" : "" });
+      if (demo.view.freshCurve) add(demo.freshCurve, other, 0.16, { name: "fresh points", dash: [0.6, 0.3] });
+      add(demo.curve, look.ink, 0.16, { name: demo.view.freshCurve ? "training points" : "" });
+    }
+    fitted(this.plots.curve, look);
+    paintCurves(this.plots.curve, lines, look);
     write(this.numbers.step, String(demo.step ?? "—"));
     write(this.numbers.epoch, demo.epoch?.toFixed(demo.epoch % 1 ? 2 : 0) ?? "—");
-    write(this.numbers.objective, short(demo.objective, 4));
-    write(this.numbers.accuracy, percent(demo.accuracy));
-    write(this.numbers.fresh, percent(demo.fresh));
+    const both = (say) => (demo.twin ? `${say(demo)} | ${say(demo.twin)}` : say(demo));
+    write(this.numbers.objective, both(({ objective, step }) => (step && objective === null ? "∞" : short(objective, demo.twin ? 3 : 4))));
+    write(this.numbers.accuracy, both(({ accuracy }) => percent(accuracy)));
+    write(this.numbers.fresh, both(({ fresh }) => percent(fresh)));
   }
 
   summary() {
     const demo = this.asker;
-    if (demo.words) return demo.words;
-    if (demo.step == null) return ""; // nothing has come yet
+    if (demo.words || demo.step == null) return "";
     const words = `Step ${demo.step}, epoch ${demo.epoch?.toFixed(1)}, objective ${short(demo.objective, 4)}, accuracy ${percent(demo.accuracy)} on training points, ${percent(demo.fresh)} on fresh points.`;
-    this.plane.canvas.setAttribute("aria-label", `The points and the decision boundary. ${words} Space plays or pauses, right arrow takes a step, R restarts.`);
-    this.curve.canvas.setAttribute("aria-label", `The objective over the epochs, now ${short(demo.objective, 4)}.`);
-    this.path?.canvas.setAttribute("aria-label", `The path of the weights, now at ${(demo.place ?? []).slice(0, 2).map((v) => short(v, 2)).join(", ")}.`);
+    const label = (name, text) => this.plots[name].canvas.setAttribute("aria-label", text);
+    label("plane", `The points and the decision boundary. ${words} Space plays or pauses, right arrow takes a step, R restarts.`);
+    label("other", "The points and the decision boundary of the second setting.");
+    label("curve", `The objective over the epochs, now ${short(demo.objective, 4)}.`);
+    label("inside", `What each of ${demo.lines?.length} hidden units says of the plane, and its weights.`);
+    label("path", `The path of the weights, now at ${(demo.place ?? []).slice(0, 2).map((v) => short(v, 2)).join(", ")}.`);
     return words;
   }
 }
 
-function nearest(values, wanted) {
-  return values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
-}
+// Where the columns of a graph lie, in px of a picture 1200 px wide: the arrows with weights need most of the room.
+const COLUMNS = {
+  "logistic regression": { 0: 60, 2.8: 520, 4: 640, 5.2: 780, 6.4: 900, 8.2: 1130 },
+  "one hidden layer": { 0: 42, 2.6: 506, 3.4: 566, 4.2: 626, 5: 686, 5.4: 745, 6.9: 884, 7.7: 944, 8.5: 1004, 9.3: 1064, 10.6: 1160 },
+};
+const ROWS = [33, 122, 236, 346];
+const LABELS = { v11: 0.82, v12: 0.27, v21: 0.65, v22: 0.76, c1: 0.27, c2: 0.62 }; // where a weight stands on its arrow: none covers another
 
-// Where on its arrow a weight stands, where the slides' place is too narrow for its number.
-const PLACES = { c1: 0.73 };
+const [BOX, OP, PILL] = [{ w: 38, h: 31 }, 16, { w: 58, h: 17 }]; // half sizes
 
 const unTeX = (symbol) => symbol.replace("\\hat{y}", "ŷ").replace(/_\{?(\d+)\}?/, (_, digits) => [...digits].map((d) => "₀₁₂₃₄₅₆₇₈₉"[d]).join(""));
 
 class NudgeView extends View {
   constructor(nudge) {
     super(nudge, "nudge");
-    const { graph, reach } = nudge.part;
+    const { graph, reach } = nudge;
     this.symbols = {};
     for (const node of graph.nodes) this.symbols[node.name] = unTeX(node.symbol);
     for (const edge of graph.edges) if (edge.weight) this.symbols[edge.weight] = unTeX(edge.symbol);
-    delete this.symbols.L;
-    const names = Object.keys(this.symbols).filter((name) => name !== "one");
+    const names = Object.keys(this.symbols).filter((name) => name !== "one" && name !== "L");
     this.quantity = menu("Nudge", names.map((name) => [name, this.symbols[name]]), (name) => nudge.set(name, nudge.delta));
-    this.delta = slider("by δ", { min: -reach, max: reach, step: 0.01, say: (v) => signed(v), main: true }, (delta) => nudge.set(nudge.name, delta));
-    this.curve = plot("ΔL/δ", "by the size of δ", false);
-    this.curve.canvas.setAttribute("role", "img");
-    this.svg = draw("svg", { role: "group", "aria-label": `Computation graph: ${graph.name}` });
+    const to = (delta) => nudge.set(nudge.name, delta);
+    this.linear = slider("by δ", { min: -reach, max: reach, step: 0.01, say: (v) => signed(v, 2) }, to);
+    const small = { min: -10, max: Math.log10(reach), step: 0.01, read: (p) => Number((10 ** Number(p)).toPrecision(2)), place: (v) => Math.log10(Math.abs(v) || 1e-10), say: mark };
+    this.log = slider("by δ", small, to);
+    this.zoom = make("button", { type: "button", onclick: () => nudge.set(nudge.name, nudge.tiny ? 0.5 : 1e-5, !nudge.tiny) }, "Tiny δ");
+    this.plot = plot("", "", false);
+    this.plot.element.querySelector("figcaption").remove();
+    this.plot.resized = () => (this.stale = true);
+    this.svg = drawn("svg", { role: "group", "aria-label": `Computation graph: ${graph.name}. Pick a quantity to nudge it.`, viewBox: "0 0 1200 380" });
     this.parts = {};
     this.drawGraph(graph);
     this.numbers = {};
-    const readout = make("div", { class: "readout" });
-    for (const [key, label] of [["change", "ΔL"], ["ratio", "ΔL/δ"], ["gradient", "derivative by backpropagation"], ["apart", "apart by"]]) {
-      this.numbers[key] = make("b", {}, "—");
-      const term = make("span", {}, label);
-      readout.append(make("div", {}, term, this.numbers[key]));
-      if (key === "gradient") this.derivative = term;
+    const readout = make("dl", { class: "slopes" });
+    for (const [key, label] of [["change", "ΔL"], ["ratio", "ΔL / δ"], ["central", "(L(+δ) − L(−δ)) / 2δ"], ["derivative", "∂L"]]) {
+      this.numbers[key] = make("dd", {}, "—");
+      const term = make("dt", {}, label);
+      readout.append(make("div", { class: key }, term, this.numbers[key]));
+      if (key === "derivative") this.term = term;
     }
     this.panel.append(
-      make("div", { class: "bar" }, this.quantity.element, make("small", {}, "or click it in the graph")),
-      this.words,
-      make("div", { class: "plots" }, make("figure", {}, make("figcaption", {}, "Add δ and watch it travel ", make("small", {}, "values now, and by how much they moved")), make("div", { class: "graph canvas" }, this.svg)), this.curve.element),
-      readout,
-      make("div", { class: "sliders" }, this.delta.element),
+      make("div", { class: "bar" }, this.quantity.element, this.linear.element, this.log.element, this.zoom),
+      make("div", { class: "graph", tabindex: -1 }, this.svg),
+      make("div", { class: "foot" }, readout, this.plot.element),
       this.spoken,
     );
     this.showControls();
   }
 
-  drawGraph({ nodes, edges }) {
-    const [column, row] = [88, 104];
-    const at = ([x, y]) => [x * column, y * row];
-    const right = Math.max(...nodes.map((node) => node.at[0]));
-    const bottom = Math.max(...nodes.map((node) => node.at[1]));
-    this.svg.setAttribute("viewBox", `-48 -48 ${right * column + 96} ${bottom * row + 96}`);
+  drawGraph({ name, nodes, edges }) {
+    const columns = COLUMNS[name];
+    const at = ([x, y]) => [columns[x], ROWS[y]];
     const byName = Object.fromEntries(nodes.map((node) => [node.name, node]));
-    const marker = (id, colour) => draw("marker", { id, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, draw("path", { d: "M0 0 10 5 0 10z", style: `fill: var(${colour})` }));
-    const unique = `a${Math.random().toString(36).slice(2)}`;
-    this.svg.append(draw("defs", {}, marker(`${unique}still`, "--faint"), marker(`${unique}moves`, "--moved")));
-    this.markers = unique;
-    const lines = [];
     this.arrows = [];
-    const arrow = (points, source, target, weight) => {
-      const element = draw("polyline", { class: "arrow", points: points.map((p) => p.join(",")).join(" ") });
-      this.svg.append(element);
-      this.arrows.push({ element, source, target, weight });
+    const arrow = (points, tail) => {
+      const [end, before] = [points.at(-1), points.at(-2)];
+      const angle = Math.atan2(end[1] - before[1], end[0] - before[0]);
+      const back = (turn, far) => [end[0] - far * Math.cos(angle + turn), end[1] - far * Math.sin(angle + turn)];
+      const shaft = [...points.slice(0, -1), back(0, 10)];
+      const head = [end, back(0.4, 16), back(-0.4, 16)];
+      const join = (places) => places.map((place) => place.map((value) => value.toFixed(1)).join(",")).join(" ");
+      const group = drawn("g", { class: "arrow" }, drawn("polyline", { points: join(shaft) }), drawn("polygon", { points: join(head) }));
+      this.svg.append(group);
+      this.arrows.push({ group, ...tail });
     };
+    const pills = [];
     for (const edge of edges) {
       const [from, to] = [byName[edge.source], byName[edge.target]];
-      const start = at(from.at);
-      const end = at(to.op_at ?? to.at);
-      const bends = (edge.via ?? []).map(at);
-      const first = bends[0] ?? end;
+      const [start, end, bends] = [at(from.at), at(to.op_at ?? to.at), (edge.via ?? []).map(at)];
       const last = bends.at(-1) ?? start;
-      const points = [shifted(start, first, 32, 25), ...bends, to.op_at ? shortened(end, last, 18) : shifted(end, last, 32, 25)];
-      arrow(points, edge.source, edge.target, edge.weight);
-      if (edge.weight) lines.push([edge, along(points, PLACES[edge.weight] ?? edge.label_at)]);
+      const points = [edgeOf(start, bends[0] ?? end, BOX), ...bends, to.op_at ? shortened(end, last, OP) : edgeOf(end, last, BOX)];
+      arrow(points, edge);
+      if (edge.weight) pills.push([edge, along(points, LABELS[edge.weight] ?? edge.label_at)]);
     }
     for (const node of nodes) {
       if (!node.op_at) continue;
       const [x, y] = at(node.op_at);
-      arrow([[x + 17, y], shifted(at(node.at), [x, y], 32, 25)], node.name, node.name, "");
-      this.svg.append(draw("circle", { class: "op", cx: x, cy: y, r: 17 }), words(x, y, { "+": "+", sigmoid: "σ" }[node.op] ?? ""));
+      arrow([[x + OP, y], edgeOf(at(node.at), [x, y], BOX)], { source: node.name, target: node.name });
+      this.svg.append(drawn("circle", { class: "op", cx: x, cy: y, r: OP }), words(x, y, { "+": "+", sigmoid: "σ" }[node.op] ?? ""));
     }
-    for (const [edge, place] of lines) this.box(edge.weight, place, 29, 20, "weight");
-    for (const node of nodes) this.box(node.name, at(node.at), 31, 24, "value");
-    this.svg.append(...nodes.map((node) => this.parts[node.name].by)); // in front of the arrows
+    for (const [{ weight }, place] of pills) this.box(weight, place, PILL, true);
+    for (const node of nodes) this.box(node.name, at(node.at), BOX, false);
   }
 
-  box(name, [x, y], w, h, kind) {
-    const symbol = this.symbols[name] ?? "L";
+  // A quantity: in a box with its number below its name, or, on an arrow, on one line.
+  box(name, [x, y], { w, h }, pill) {
+    const symbol = this.symbols[name];
     const fixed = name === "one" || name === "L";
-    const value = words(x, y + h * 0.42, "");
-    const named = words(x, name === "one" ? y : y - h * 0.42, symbol, "symbol");
-    const by = kind === "weight" ? draw("tspan", { class: "by", dx: 3 }) : words(x, y + h + 11, "", "by");
-    if (kind === "weight") named.append(by);
-    const rect = draw("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: 6 });
-    const group = draw("g", fixed ? {} : { class: `quantity ${kind}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" },
-      rect, named, value);
-    if (name === "one") value.remove(); // its name is its value
+    const value = drawn("tspan", pill ? { class: "number", dx: 7 } : { class: "number", x, dy: "1.12em" });
+    const text = words(x, pill || name === "one" ? y : y - 14, "");
+    text.append(drawn("tspan", { class: "symbol" }, symbol), ...(name === "one" ? [] : [value]));
+    const by = words(name === "L" ? x + w : x, name === "y_hat" ? y - h - 17 : y + h + 17, "", `by ${name}`); // above ŷ: L's stands next to it, below
+    const rect = drawn("rect", { class: "box", x: x - w, y: y - h, width: 2 * w, height: 2 * h, rx: pill ? h : 8 });
+    const pick = () => this.asker.set(name, this.asker.delta);
+    const group = drawn("g", fixed ? { class: "fixed" } : { class: `quantity ${pill ? "weight" : "value"}`, role: "button", tabindex: 0, "data-lm-suppress-shortcuts": "true" }, rect, text, ...(pill ? [] : [by]));
     if (!fixed) {
-      group.addEventListener("click", () => this.asker.set(name, this.asker.delta));
+      group.addEventListener("click", pick);
       group.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();
-        this.asker.set(name, this.asker.delta);
+        event.stopPropagation();
+        pick();
       });
     }
     this.svg.append(group);
-    const fit = () => { // a weight's box holds what it moved by, too
-      const half = kind === "weight" && by.textContent ? 40 : w;
-      rect.setAttribute("x", x - half);
-      rect.setAttribute("width", 2 * half);
-    };
-    this.parts[name] = { group, value, by, symbol, fixed, fit };
+    this.parts[name] = { group, value, by, symbol, fixed };
   }
 
   showControls() {
     const nudge = this.asker;
     this.quantity.select.value = nudge.name;
-    this.delta.show(nudge.delta);
+    this.linear.element.hidden = nudge.tiny;
+    this.log.element.hidden = !nudge.tiny;
+    this.linear.show(nudge.delta);
+    this.log.show(nudge.delta);
+    this.zoom.setAttribute("aria-pressed", nudge.tiny);
     this.stale = true;
+    this.moved();
+  }
+
+  key() {
+    return false;
   }
 
   paint(look) {
     const nudge = this.asker;
-    const told = nudge.told;
-    const picked = told?.name ?? nudge.name;
-    for (const [name, { group, value, by, symbol, fixed, fit }] of Object.entries(this.parts)) {
-      const now = nudge.now[name];
-      const moved = told && (name === picked || nudge.downstream.includes(name)) && now !== nudge.before[name];
-      value.textContent = now == null ? "undefined" : short(now, 2);
-      by.textContent = moved ? signed(now == null ? null : now - nudge.before[name]) : "";
-      fit();
-      if (!fixed) {
-        group.classList.toggle("picked", name === picked);
-        group.setAttribute("aria-pressed", name === picked);
-        group.setAttribute("aria-label", `${symbol} is ${value.textContent}${moved ? `, moved by ${by.textContent}` : ""}. Nudge it.`);
-      }
+    const { now, before, name: picked, delta } = nudge;
+    const moves = new Set(delta ? [picked, ...nudge.moving] : []);
+    for (const [name, { group, value, by, symbol, fixed }] of Object.entries(this.parts)) {
+      const moved = moves.has(name);
+      const change = now[name] - before[name];
+      const known = Number.isFinite(now[name]);
+      value.textContent = known ? (moved ? rounded(now[name], 2) : minus(String(Number(now[name].toFixed(2))))) : now[name] === Infinity ? "∞" : "none";
+      by.textContent = moved && known ? (Math.abs(change) >= 0.0005 || !change ? signed(change, 3) : mark(Number(change.toPrecision(1)))) : "";
+      group.classList.toggle("moved", moved);
+      if (fixed) continue;
+      group.classList.toggle("picked", name === picked);
+      group.setAttribute("aria-pressed", name === picked);
+      group.setAttribute("aria-label", `${symbol} is ${value.textContent}${moved ? `, moved by ${precise(change)}` : ""}. Nudge it.`);
     }
-    const live = new Set([picked, ...nudge.downstream]);
-    for (const { element, source, weight } of this.arrows) {
-      const moves = Boolean(told) && told.delta !== 0 && (live.has(source) || live.has(weight));
-      element.setAttribute("class", moves ? "arrow moves" : "arrow");
-      element.setAttribute("marker-end", `url(#${this.markers}${moves ? "moves" : "still"})`);
-    }
-    if (!told) return;
-    const apart = told.ratio == null ? null : told.ratio - told.gradient;
-    const change = nudge.now.L == null ? null : nudge.now.L - nudge.before.L;
-    this.derivative.textContent = `∂L/∂${this.symbols[picked]} by backpropagation`;
-    const numbers = { change: signed(change), ratio: told.delta === 0 ? "—" : short(told.ratio, 4), gradient: short(told.gradient, 4), apart: told.delta === 0 ? "—" : short(apart && Math.abs(apart), 4) };
-    for (const [name, text] of Object.entries(numbers)) this.numbers[name].textContent = text;
-    paintSlopes(this.curve.context, fitted(this.curve, look), nudge, look);
+    for (const { group, source, weight } of this.arrows) group.classList.toggle("moved", moves.has(source) || moves.has(weight));
+    this.term.textContent = `∂L / ∂${this.symbols[picked]}`;
+    write(this.numbers.change, delta ? precise(now.L - before.L) : "0");
+    write(this.numbers.ratio, delta ? precise(nudge.ratio) : "—");
+    write(this.numbers.central, delta ? precise(nudge.central) : "—");
+    write(this.numbers.derivative, precise(nudge.gradient));
+    fitted(this.plot, look);
+    (nudge.tiny ? paintErrors : paintRatios)(this.plot, nudge, look);
   }
 
   summary() {
-    const told = this.asker.told;
-    if (!told) return "";
-    const words = `${this.symbols[told.name]} moved by ${signed(told.delta)}: L moved by ${this.numbers.change.textContent}, ratio ${this.numbers.ratio.textContent}, derivative ${this.numbers.gradient.textContent}.`;
-    this.curve.canvas.setAttribute("aria-label", `The ratio by the size of the nudge. ${words}`);
+    const nudge = this.asker;
+    const words = `${this.symbols[nudge.name]} moved by ${precise(nudge.delta)}: L moved by ${this.numbers.change.textContent}, ratio ${this.numbers.ratio.textContent}, derivative ${this.numbers.derivative.textContent}.`;
+    this.plot.canvas.setAttribute("aria-label", `The ratio by the size of the nudge. ${words}`);
     return words;
   }
 }
 
 function words(x, y, text, className = "") {
-  return draw("text", { x, y, class: className }, text);
+  return drawn("text", { x, y, class: className }, text);
 }
 
 // The place on the edge of a box (half sizes w, h) around `from`, on the way to `towards`.
-function shifted(from, towards, w, h) {
+function edgeOf(from, towards, { w, h }) {
   const [dx, dy] = [towards[0] - from[0], towards[1] - from[1]];
   const t = Math.min(w / (Math.abs(dx) || 1e-9), h / (Math.abs(dy) || 1e-9));
   return [from[0] + dx * t, from[1] + dy * t];
@@ -976,145 +819,204 @@ function along(points, share) {
   return points.at(-1);
 }
 
-function paintSlopes(context, size, nudge, look) {
-  const [deltas, ratios, middle] = nudge.curves;
-  const { gradient, delta, ratio } = nudge.told;
-  const finite = [...ratios, ...middle, gradient].filter(Number.isFinite);
-  let [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const margin = Math.max(0.12 * (high - low), 0.02);
-  [low, high] = [low - margin, high + 2.2 * margin];
-  const reach = nudge.part.reach;
-  const frame = axes(context, size, [-reach, reach, low, high], look, "δ");
-  const trace = (values) => line(context, ...[...values].map((v, i) => [frame.x(deltas[i]), frame.y(v)]).filter(([, y]) => Number.isFinite(y)));
-  const [blue, vivid] = COLOURS[look.theme].points;
-  clipped(frame, context, () => {
-    context.lineWidth = look.em / 7;
-    context.strokeStyle = look.ink;
-    line(context, [frame.left, frame.y(gradient)], [frame.right, frame.y(gradient)]);
-    context.lineWidth = look.em / 5;
-    context.strokeStyle = blue;
-    context.setLineDash([look.em / 2, look.em / 2.5]);
-    trace(middle);
-    context.setLineDash([]);
-    context.strokeStyle = vivid;
-    trace(ratios);
-    if (ratio != null) {
-      context.fillStyle = vivid;
-      dot(context, [frame.x(delta), frame.y(ratio)], look.em / 2.2);
-    }
-    context.textAlign = "left";
-    context.textBaseline = "top";
-    context.font = look.font;
-    [["ΔL/δ, one-sided", vivid], ["(L(+δ) − L(−δ)) / 2δ, central", blue], ["derivative", look.ink]].forEach(([text, colour], i) => {
-      context.fillStyle = colour;
-      context.fillText(text, frame.left + 0.5 * look.em, frame.top + (0.4 + 1.2 * i) * look.em);
-    });
-  });
-}
-
-// The widget -----------------------------------------------------------------------------------------------------------
-
-const TITLES = { logistic: "Logistic regression", network: "Network", "nudge-logistic": "Nudge: logistic regression", "nudge-network": "Nudge: network" };
+// Where it is shown ----------------------------------------------------------------------------------------------------
 
 // The surroundings: light or dark, colours, size of the type.
 function surroundings(root) {
+  const slide = root.classList.contains("slide") && root.closest("section");
+  if (slide) {
+    const { backgroundColor, color } = getComputedStyle(slide);
+    root.style.setProperty("--paper", backgroundColor);
+    root.style.setProperty("--ink", color);
+  }
   const style = getComputedStyle(root);
   const [r, g, b] = (style.backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
   const theme = 0.3 * r + 0.6 * g + 0.1 * b < 128 ? "dark" : "light";
   root.classList.toggle("dark", theme === "dark");
   const of = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const em = Number.parseFloat(style.fontSize);
-  return { theme, paper: style.backgroundColor, ink: of("--ink"), faint: of("--faint"), soft: of("--soft"), line: of("--line"), accent: of("--accent"), em, font: `${0.88 * em}px ${style.fontFamily}` };
+  return { theme, paper: style.backgroundColor, ink: of("--ink"), faint: of("--faint"), soft: of("--soft"), line: of("--line"), em, font: `${em}px ${style.fontFamily}` };
 }
 
-function show(el, askers, projector) {
-  const root = make("div", { class: projector ? "workshop-demo projector" : "workshop-demo" });
-  const views = askers.map((asker) => (asker instanceof Nudge ? new NudgeView(asker) : new DescentView(asker)));
+const viewOf = (asker) => (asker instanceof Nudge ? new NudgeView(asker) : new DescentView(asker));
+
+// Show views in an element, one at a time; returns {root, views, choose, renew, leave}. className: how large; keysFrom: the
+// element whose keys count; awake: whether it is to be painted now.
+function show(el, askers, { className = "", keysFrom = null, awake = () => true, head = () => [] } = {}) {
+  const root = make("div", { class: `workshop-demo ${className}` });
+  const views = askers.map(viewOf);
   const stop = new AbortController();
   let [open, seen, look, request] = [0, true, null, 0];
-  if (projector) root.append(tabs(views, askers, root, (i) => choose(i), () => (look = null), stop.signal));
-  for (const view of views) root.append(view.panel);
+  const renew = () => (look = null);
   const choose = (i) => {
-    if (askers[open].playing && open !== i) askers[open].play(false);
+    if (open !== i) askers[open].play?.(false);
     open = i;
     views.forEach((view, k) => (view.panel.hidden = k !== i));
-    root.querySelectorAll('[role="tab"]').forEach((tab, k) => {
-      tab.setAttribute("aria-selected", k === i);
-      tab.tabIndex = k === i ? 0 : -1;
-    });
-    views[i].stale = true;
+    renew();
+    views[i].moved();
   };
+  root.append(...head({ choose, renew, root }), ...views.map(({ panel }) => panel));
   const frame = (now) => {
     request = requestAnimationFrame(frame);
     if (!seen || !root.isConnected) return;
+    if (!awake(root)) return askers[open].playing && askers[open].play(false);
     if (!look) {
       look = surroundings(root);
       views[open].stale = true;
     }
     views[open].frame(now, look);
   };
-  const renew = () => (look = null);
   const sizes = new ResizeObserver(renew);
   const sight = new IntersectionObserver(([entry]) => (seen = entry.isIntersecting));
   const themes = new MutationObserver(renew);
   el.append(root);
   sizes.observe(root);
   sight.observe(root);
-  themes.observe(document.body, { attributes: true });
+  for (const around of [document.documentElement, document.body]) themes.observe(around, { attributes: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", renew, { signal: stop.signal });
+  window.addEventListener("resize", renew, { signal: stop.signal });
+  const keys = (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (views[open].key(event)) event.preventDefault();
+  };
+  (keysFrom ?? root).addEventListener("keydown", keys, { signal: stop.signal });
   choose(0);
   request = requestAnimationFrame(frame);
-  return () => {
+  const leave = () => {
     cancelAnimationFrame(request);
     stop.abort();
     for (const observer of [sizes, sight, themes]) observer.disconnect();
     for (const view of views) view.leave();
     root.remove();
   };
+  return { root, views, choose, renew, leave };
 }
 
-// The projector's tabs; the keys 1, 2, ... choose one, T changes between light and dark.
-function tabs(views, askers, root, choose, renew, signal) {
-  const list = make("div", { class: "tabs", role: "tablist", "aria-label": "Demos" });
-  const all = askers.map(({ part }, i) => make("button", { role: "tab", onclick: () => choose(i) }, TITLES[part.key] ?? part.key, make("kbd", { "aria-hidden": "true" }, String(i + 1))));
-  const theme = () => {
-    root.classList.toggle("dark");
-    renew();
+const askerOf = (part, kernel = null) => (part.kind === "nudge" ? new Nudge(part) : new Demo(part, kernel));
+
+// A page of its own: a tab for each part; the address holds which, and its state. Keys 1, 2, ... choose a tab, T the theme.
+function page(el, parts) {
+  const askers = parts.map((part) => askerOf(part));
+  let [open, timer, shown] = [0, 0, null];
+  const note = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => history.replaceState(null, "", `#${[parts[open].key, askers[open].address()].filter(Boolean).join("&")}`), 250);
   };
-  list.append(...all, make("span", { class: "gap" }), make("button", { onclick: theme }, "Light / dark", make("kbd", { "aria-hidden": "true" }, "T")));
-  if (matchMedia("(prefers-color-scheme: dark)").matches) root.classList.add("dark");
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.target.tagName === "SELECT") return;
-      const i = Number(event.key) - 1;
-      const at = all.indexOf(event.target);
-      if (all[i]) choose(i);
-      else if (event.key.toLowerCase() === "t") theme();
-      else if (at >= 0 && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
-        const next = (at + (event.key === "ArrowRight" ? 1 : all.length - 1)) % all.length;
-        choose(next);
-        all[next].focus();
-      } else if (event.target === document.body && event.key === " ") askers[all.findIndex((tab) => tab.tabIndex === 0)].play?.();
-      else return;
-      event.preventDefault();
-    },
-    { signal },
-  );
-  return list;
+  const tabs = parts.map(({ key, title }, i) => make("button", { type: "button", role: "tab", id: `tab-${key}`, "aria-controls": `panel-${key}`, onclick: () => choose(i) }, title));
+  const choose = (i) => {
+    open = i;
+    tabs.forEach((tab, k) => {
+      tab.setAttribute("aria-selected", k === i);
+      tab.tabIndex = k === i ? 0 : -1;
+    });
+    shown.choose(i);
+    note();
+  };
+  const theme = () => {
+    shown.root.classList.toggle("night");
+    shown.renew();
+  };
+  const list = make("div", { class: "tabs", role: "tablist", "aria-label": "Demos" }, ...tabs);
+  const head = () => [make("header", {}, make("h1", {}, "Gradient descent, live"), list, make("button", { type: "button", onclick: theme, title: "Light or dark (T)", "aria-label": "Light or dark" }, "◐"))];
+  shown = show(el, askers, { className: "large", keysFrom: document, head });
+  shown.views.forEach((view, i) => {
+    view.moved = note;
+    view.hint = "Before you drag: what will happen? Space plays, → takes a step, R restarts.";
+    for (const [name, value] of Object.entries({ role: "tabpanel", id: `panel-${parts[i].key}`, "aria-labelledby": `tab-${parts[i].key}` })) view.panel.setAttribute(name, value);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.tagName === "SELECT") return;
+    const at = tabs.indexOf(event.target);
+    const turn = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (tabs[Number(event.key) - 1]) choose(Number(event.key) - 1);
+    else if (event.key.toLowerCase() === "t") theme();
+    else if (at >= 0 && turn) {
+      choose((at + turn + tabs.length) % tabs.length);
+      tabs[open].focus();
+    } else return;
+    event.preventDefault();
+  });
+  const follow = () => {
+    const [key, ...rest] = location.hash.slice(1).split("&");
+    const i = Math.max(0, parts.findIndex((part) => part.key === key));
+    if (rest.length || askers[i].address()) askers[i].go(rest.join("&"));
+    choose(i);
+  };
+  if (matchMedia("(prefers-color-scheme: dark)").matches) theme();
+  window.addEventListener("hashchange", follow);
+  follow();
 }
 
-export default () => {
+// One part in a frame of a saved notebook.
+function alone(el, parts) {
+  const { views, asker = views[0].asker } = show(el, parts.map((part) => askerOf(part)));
+  if (asker instanceof Demo) asker.note = NO_KERNEL;
+}
+
+// The slides: each place with `data-live` gets its demo when its slide is first shown; `data-settings` is its state, as in an
+// address. In the speaker's window and on paper the still picture stays.
+function slides(parts) {
+  if (document.body.dataset.bespokeView && document.body.dataset.bespokeView !== "") return;
+  const active = "svg.bespoke-marp-active";
+  const turning = ["PageUp", "PageDown"];
+  const fill = () => {
+    for (const place of document.querySelectorAll(`${active} [data-live]:not(.filled)`)) {
+      const name = { demo: "logistic", "demo-network": "network" }[place.dataset.live] ?? place.dataset.live;
+      const part = parts.find(({ key }) => key === name);
+      if (!part) continue;
+      place.classList.add("filled");
+      const asker = askerOf(part);
+      if (place.dataset.settings) asker.go(place.dataset.settings);
+      const { root, views } = show(place, [asker], { className: "slide", awake: (root) => root.closest(active) });
+      views[0].hint = "Before you drag: what will happen?";
+      // What was used by pointer gives the keys back to the slides, and a clicker's keys are always theirs.
+      const release = () => setTimeout(() => root.contains(document.activeElement) && document.activeElement.tagName !== "SELECT" && document.activeElement.blur());
+      root.addEventListener("pointerup", release);
+      root.addEventListener("change", (event) => event.target.tagName === "SELECT" && event.target.blur());
+      root.addEventListener("keydown", (event) => {
+        if (!turning.includes(event.key)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        document.activeElement?.blur();
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: event.key, code: event.code, keyCode: event.keyCode, which: event.which, bubbles: true }));
+      }, true);
+      for (const kind of ["touchstart", "touchmove", "touchend", "wheel"]) root.addEventListener(kind, (event) => event.stopPropagation(), { passive: true });
+    }
+  };
+  new MutationObserver(fill).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["class"] });
+  fill();
+}
+
+// The notebook's widget: the settings and what has come of them are traits of the model, linked both ways.
+const widget = () => {
   let askers = [];
   return {
-    initialize({ model }) {
-      askers = model.get("parts").map((part) => new (part.kind === "nudge" ? Nudge : Descent)(part, (message) => model.send(message)));
-      const hear = (content, buffers) => askers.find(({ part }) => part.key === content.key)?.receive(content, buffers);
+    async initialize({ model, signal }) {
+      const whole = await model.widget_manager?.get_model?.(model.get("me")).catch(() => null);
+      const lives = () => whole?.comm_live !== false && whole?.comm !== undefined;
+      const kernel = whole && !lives() ? null : { send: (message) => model.send(message), lives: () => !whole || lives() };
+      askers = model.get("parts").map((part) => askerOf(part, kernel));
+      const demo = askers.find((asker) => asker instanceof Demo);
+      const hear = (content, buffers) => [demo, demo?.twin].find((one) => one?.key === content.key)?.receive(content, buffers);
       model.on("msg:custom", hear);
-      return () => model.off("msg:custom", hear);
+      if (!demo) return;
+      if (!kernel) demo.leaveKernel();
+      for (const name of Object.keys(demo.settings)) {
+        demo.settings[name] = model.get(name) ?? demo.settings[name];
+        model.on(`change:${name}`, () => demo.set(name, model.get(name)));
+      }
+      model.on("change:playing", () => demo.play(model.get("playing")));
+      demo.told = (name, value) => {
+        if (model.get(name) === value) return;
+        model.set(name, value);
+        if (name === "playing" && demo.kernel) model.save_changes();
+      };
+      if (model.get("playing")) demo.play(true);
     },
-    render({ model, el }) {
-      return show(el, askers, model.get("projector"));
+    render({ el }) {
+      return show(el, askers).leave;
     },
   };
 };
+
+export default widget;

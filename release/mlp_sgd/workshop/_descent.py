@@ -20,19 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workshop import points
+from workshop._page import SETTINGS
 
 Floats = NDArray[np.float64]
 Params = Any  # (w, b) of logistic regression, the dict of the network
-
-DATA: dict[str, str] = {
-    "s_shape": "S-shaped",
-    "blobs": "two blobs",
-    "moons": "moons",
-    "circles": "circles",
-    "xor": "xor",
-    "spiral": "spiral",
-}
-"""The data sets of the menu: the name of the function in `workshop.points`, and what a person reads."""
 
 GRIDS = (100, 80, 60, 44, 32, 24, 16)
 """Points on a side of the grid, the finest first; slow answers get a coarser one."""
@@ -47,9 +38,10 @@ TOGETHER = 0.014  # seconds after which no further picture is put into the same 
 CONTOUR = 0.003  # seconds of one picture that go into the contours of the next
 CONTOUR_SIDE = 33
 WIDTHS = (4.0, 6.0, 10.0, 15.0, 25.0, 40.0, 60.0, 100.0)  # how far the contours reach; as far as the path, if they can
-KEPT = ("curve", "path", "contours")  # what the page keeps, and is sent no second time
+KEPT = ("curve", "freshCurve", "path", "contours")  # what the page keeps, and is sent no second time
 HISTORY = 3000  # points of a curve; beyond, every other one is dropped
 FRESH = 400  # fresh points, or a few more
+EQUAL = 0.5  # every weight of a network that starts with equal ones
 
 
 class Trouble(Exception):
@@ -104,7 +96,7 @@ class Model(Protocol):
     def objective(self, params: Params, X: Floats, y: Floats, lam: float) -> float: ...
     def steps(self, params: Params, X: Floats, y: Floats, settings: Mapping[str, Any], seed: Any) -> Iterator[Any]: ...
     def place(self, params: Params) -> tuple[float, ...]: ...
-    def lines(self, params: Params) -> list[list[float]]: ...
+    def inside(self, params: Params) -> dict[str, Any]: ...
 
 
 class Logistic:
@@ -157,9 +149,9 @@ class Logistic:
         w, b = params
         return float(w[0]), float(w[1]), float(b)
 
-    def lines(self, params: Params) -> list[list[float]]:
+    def inside(self, params: Params) -> dict[str, Any]:
         """No hidden units, no lines."""
-        return []
+        return {"lines": [], "weights": []}
 
     def _get(self, name: str) -> Callable[..., Any]:
         return _get(self.names, name)
@@ -183,9 +175,17 @@ class Network:
         self.names = names
 
     def start(self, settings: Mapping[str, Any]) -> Params:
-        """The student's `init_params`, from the same seed each time; larger than by default, so that it soon moves."""
+        """The student's `init_params`, from the same seed each time; larger than by default, so that it soon moves.
+
+        Where the weights are to start equal, or at zero, they are put in the place of those that it drew.
+        """
         make = self._get("init_params")
-        return self._checked("init_params", make(2, settings["hidden"], np.random.default_rng(settings["seed"]), 1.0))
+        rng = np.random.default_rng(settings["seed"])
+        params = self._checked("init_params", make(2, settings["n_hidden"], rng, 1.0))
+        if settings["start"] != "random":
+            weight = EQUAL if settings["start"] == "equal" else 0.0
+            params |= {key: np.full_like(params[key], weight) for key in ("V", "w")}
+        return params
 
     def proba(self, params: Params, X: Floats) -> Floats:
         """P(y = 1) for each row of X: `y_hat` of the student's `forward`."""
@@ -229,9 +229,10 @@ class Network:
         """No picture of all these weights."""
         return ()
 
-    def lines(self, params: Params) -> list[list[float]]:
-        """For each hidden unit (v₁, v₂, c): its t is zero where v₁x₁ + v₂x₂ + c is."""
-        return [[float(v[0]), float(v[1]), float(c)] for v, c in zip(params["V"].T, params["c"], strict=True)]
+    def inside(self, params: Params) -> dict[str, Any]:
+        """For each hidden unit (v₁, v₂, c), for its t is zero where v₁x₁ + v₂x₂ + c is; and the weight of each in s."""
+        lines = [[float(v[0]), float(v[1]), float(c)] for v, c in zip(params["V"].T, params["c"], strict=True)]
+        return {"lines": lines, "weights": [float(weight) for weight in params["w"]]}
 
     def _forward(self, params: Params, X: Floats) -> Mapping[str, Any]:
         cache = self._get("forward")(params, X)
@@ -269,7 +270,8 @@ class Descent:
     def __init__(self, kind: str, names: Mapping[str, Any], start: Mapping[str, Any]) -> None:
         self.kind = kind
         self.model = MODELS[kind](names)
-        self.settings: dict[str, Any] = {"noise": 1.0, "hidden": 8, "gap": 5.0, "seed": 0, **start}
+        self.settings: dict[str, Any] = {**SETTINGS[kind], **start}
+        self.told = ""  # that it diverged, until somebody changes something
         self.reach = 30 if kind == "logistic" else 100  # epochs that a paused demo shows
         self.cost = 1e-7  # seconds that one point of the grid takes, as measured last
         self._draw()
@@ -307,7 +309,8 @@ class Descent:
                 try:
                     self._act(message)
                 except Diverged as diverged:
-                    said["words"], self.target = str(diverged), 0.0
+                    self.told, self.target = str(diverged), 0.0
+                said["words"] = self.told
                 content, buffers = self._picture(message)
         except Trouble as trouble:
             said |= {"words": str(trouble), "waiting": trouble.waiting}
@@ -324,14 +327,16 @@ class Descent:
 
     def _change(self, settings: Mapping[str, Any], playing: bool) -> None:
         changed = {key for key, value in settings.items() if value != self.settings.get(key)}
+        if changed:
+            self.told = ""
         self.settings.update(settings)
         self.settings["batch_size"] = max(1, min(int(self.settings["batch_size"]), len(self.y)))
-        if changed & {"data", "noise", "seed", "gap"}:
+        if changed & {"dataset", "noise", "seed", "gap"}:
             everything = self.settings["batch_size"] == len(self.y)
             self._draw()
             n = len(self.y)
             self.settings["batch_size"] = n if everything else min(self.settings["batch_size"], n)
-        if changed & {"data", "noise", "seed", "gap", "hidden"} or (changed and not playing):
+        if changed & {"dataset", "noise", "seed", "gap", "n_hidden", "start"} or (changed and not playing):
             self._reset()
             self.target = 0.0 if playing else float(self.reach)
         elif "batch_size" in changed:
@@ -341,6 +346,8 @@ class Descent:
 
     def _act(self, message: Mapping[str, Any]) -> None:
         do = message["do"]
+        if do != "look":
+            self.told = ""
         if do == "restart":
             self._reset()
             self.reach = 30 if self.kind == "logistic" else 100
@@ -373,9 +380,9 @@ class Descent:
         self.drawn = getattr(self, "drawn", 0) + 1
 
     def _sample(self, seed: Any) -> tuple[Floats, Floats]:
-        make = getattr(points, self.settings["data"])
+        make = getattr(points, self.settings["dataset"])
         usual = inspect.signature(make).parameters["noise"].default
-        more = {"gap": self.settings["gap"]} if self.settings["data"] == "s_shape" else {}
+        more = {"gap": self.settings["gap"]} if self.settings["dataset"] == "s_shape" else {}
         X, y = make(np.random.default_rng(seed), noise=self.settings["noise"] * usual, **more)
         return X, y
 
@@ -385,7 +392,7 @@ class Descent:
         self.step, self.seen, self.epochs_begun = 0, 0, 0
         self.target = 0.0
         self.epoch = None
-        self.curve, self.path = History(2), History(2)
+        self.curve, self.fresh_curve, self.path = History(2), History(2), History(2)
         self.run = getattr(self, "run", 0) + 1
         self.contour = []
         self.contour_at, self.contour_b = (), 0.0
@@ -436,6 +443,9 @@ class Descent:
         if self.step % every == 0:
             value = self.model.objective(self.params, self.X, self.y, self.settings["lam"])
             self.curve.add(self.seen / len(self.y), value)
+        if self.seen % len(self.y) == 0:
+            value = self.model.objective(self.params, self.fresh, self.fresh_y, self.settings["lam"])
+            self.fresh_curve.add(self.seen / len(self.y), value)
 
     # The picture --------------------------------------------------------------------------------------------------
 
@@ -453,13 +463,13 @@ class Descent:
             "side": side,
             "fine": side == GRIDS[0] or bool(message.get("fine")),
             "more": bool(self.target),
-            "lines": self.model.lines(self.params),
+            **self.model.inside(self.params),
             "order": ["field"],
         }
         buffers = [field]
         self._points(content, buffers, message)
         have = message.get("have") or {}
-        for name, history in (("curve", self.curve), ("path", self.path)):
+        for name, history in (("curve", self.curve), ("freshCurve", self.fresh_curve), ("path", self.path)):
             version, start = have.get(name) or (None, 0)
             if version != [self.run, history.version] or start > len(history.rows):
                 start = 0
@@ -476,8 +486,9 @@ class Descent:
         n = len(self.y)
         content |= {"radius": self.radius, "n": n, "points": self.drawn, "settings": dict(self.settings)}
         if (message.get("have") or {}).get("points") != self.drawn:
-            content["order"].append("points")
-            buffers.append(np.column_stack([self.X, self.y]).astype(np.float32).tobytes())
+            for name, X, y in (("points", self.X, self.y), ("freshPoints", self.fresh, self.fresh_y)):
+                content["order"].append(name)
+                buffers.append(np.column_stack([X, y]).astype(np.float32).tobytes())
 
     def _field(self, seconds: float) -> tuple[bytes, int]:
         """P(y = 1) over the picture as uint16, row by row from the top; as fine as `seconds` allow."""

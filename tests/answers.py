@@ -1,4 +1,4 @@
-"""What the reference answers of `source/` define: for the demo on the projector, its tests and its benchmark."""
+"""What the reference answers of `source/` define: for the tests of the live demo and its benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-SOURCE = Path(__file__).parents[2] / "source"
+SOURCE = Path(__file__).parents[1] / "source"
 
 
 def answers(assignment: str) -> dict[str, Any]:
