@@ -90,9 +90,7 @@ def test_the_part_of_the_lock_for_a_group_is_whole(group: str) -> None:
 
 def test_grading_needs_no_page_of_jupyterlab_and_no_tool() -> None:
     part = environment.part_of_lock(environment.roots(PROJECT, {*environment.ALWAYS, "grade"}))
-    assert not re.search(
-        r"^(jupyterlab|notebook|distributed|mypy|uv|playwright|pytest|jupyterlite-core)==", part, re.M
-    )
+    assert not re.search(r"^(jupyterlab|notebook|distributed|mypy|uv|playwright|pytest|jupyterlite-core)==", part, re.M)
 
 
 def test_an_index_that_can_not_be_reached_is_the_cause(tmp_path: Path) -> None:
