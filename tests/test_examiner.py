@@ -525,6 +525,24 @@ def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person_and_k
     assert not two(SOUND, "def second(x): return 7 * x", "derivative_of('first')").needs_eye
 
 
+@pytest.mark.parametrize("broken", ["def first(x) return 7 * x", "", "def frist(x): return 7 * x", "1 / 0"])
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "def second(x, link=first): return link(x)",
+        "kept = first\ndef second(x): return kept(x)",
+        "import functools\nsecond = functools.partial(lambda f, x: f(x), first)",
+        "HOW = {'it': first}\ndef second(x): return HOW['it'](x)",
+        "assert first(1) == 7, 'my own check'\ndef second(x): return first(x)",
+        "print(first(1))\n\ndef second(x): return first(x)",
+    ],
+)
+def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, uses: str) -> None:
+    result = two(broken, uses)
+    assert [mark.score for mark in result.marks] == [0, 1], result.marks
+    assert result.marks[0].mistake in ("missing", "cell failed")
+
+
 def test_a_test_finds_each_name_as_it_was_at_its_place() -> None:
     answers = cell("first", "n = 7\ndef first(x): return n * x", solution=True)
     later = cell("second", "n = 1\ndef second(x): return 21 * n", solution=True)

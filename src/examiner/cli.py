@@ -713,6 +713,7 @@ class _Class:
             say(pages.in_a_line(name, [row for row in rows if row.assignment == name]))
         if others := sorted(set(self.assignments) - set(graded)):
             say(f"{', '.join(others)}: not graded now; the marks are in the tables as they stood.")
+        say_isolation({row.sandbox for row in rows})
         if self.summary.ungraded:
             say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
         if off := sorted({student.id for student in everyone} - {student.id for student in people}):
@@ -725,6 +726,22 @@ class _Class:
 
 
 MOST_NAMED = 20  # of those whom the roster lacks
+
+
+WEAKER = {
+    "landlock": "it shares folders' names, process numbers and the network's addresses with this machine",
+    "namespaces": "one barrier where there could be two",
+    NONE: "it ran with your own rights, and could read and change all that you can",
+}
+
+
+def say_isolation(levels: Iterable[str]) -> None:
+    """Tell where student code was not shut in as well as it could be, and how to mend that."""
+    for level in (level for level in (*RUNGS[1:], NONE) if level in levels):
+        say(
+            f"Student code was not shut in as well as it could be ({level}: {WEAKER[level]}). "
+            f"The best is {RUNGS[0]}; docs/how_grading_works.md says what a machine needs for it."
+        )
 
 
 def _stamp(path: Path, pattern: bytes) -> str | None:

@@ -745,7 +745,8 @@ class _Examination:
                     return False
                 try:
                     if isinstance(done, str):
-                        self.pupil.run(number, done, min(self.limits.cell_seconds, max(self.left(), 1)), 0)
+                        seconds = min(self.limits.cell_seconds, max(self.left(), 1))
+                        self.pupil.run(number, done, seconds, 0, self.steps[number].get("asked", ()))
                     else:
                         self._take(number, done)
                 except stand_ins.StudentFailed:
@@ -781,7 +782,8 @@ class _Examination:
                 if place:
                     self._take(number, names_of(step["source"]))
                     return {"outputs": [], "error": ""}
-                outputs, error = self.pupil.run(number, step["source"], seconds, min(self.limits.output, self.room))
+                room, asked = min(self.limits.output, self.room), step.get("asked", ())
+                outputs, error = self.pupil.run(number, step["source"], seconds, room, asked)
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
@@ -1050,7 +1052,10 @@ def _steps(
             yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
-        elif code and submitted and p.kind in ("own", "solution", "text"):
+        elif code and cell and cell.kind == "solution":
+            source = submitted.source if submitted else ""
+            yield {"kind": "run", "source": source, "name": name, "asked": cell.defines}
+        elif code and submitted and p.kind in ("own", "text"):
             yield {"kind": "run", "source": submitted.source, "name": name}
         else:
             yield {"kind": "skip", "source": "", "name": name}

@@ -16,7 +16,7 @@ import re
 import select
 import socket
 import struct
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from examiner import wire
@@ -27,6 +27,7 @@ from examiner.watch import Process, Watch
 STARTING = 60.0  # seconds on the wall for a process to come up
 DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
+LONGEST_PARSED = 100_000  # characters of a cell: to parse more would take as much memory as somebody wants
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -173,10 +174,14 @@ class Pupil:
         self.asked: set[str] = set()  # those that the student's code has called
         self._bound = None
 
-    def run(self, number: int, source: str, seconds: float, room: int) -> tuple[Any, Any]:
-        """Run a cell: its printed parts, and its error (kind, message, lines, -1) or None."""
+    def run(self, number: int, source: str, seconds: float, room: int, asked: Sequence[str] = ()) -> tuple[Any, Any]:
+        """Run a cell, in which the names `asked` are to be defined: its printed parts, and its error or None.
+
+        An error is (kind, message, lines, -1).
+        """
         self.doubtful = False
-        answer = self._ask(b"x", wire.encode((number, source, room)), seconds)
+        rest = definitions_alone(source) if asked and len(source) <= LONGEST_PARSED else ""
+        answer = self._ask(b"x", wire.encode((number, source, room, rest, list(asked))), seconds)
         if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0])):
             raise self._lost("malformed")
         if answer[1] is not None and not _well_described(answer[1]):

@@ -70,6 +70,9 @@ class Printed(io.TextIOBase):
         return True
 
 
+MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not defined")"""
+
+
 class Student:
     """One student's namespace, and the answers to the examiner's requests."""
 
@@ -80,6 +83,7 @@ class Student:
         self.working = False  # whether there is anything that it may stop
         self.places: dict[int, dict[str, Any]] = {}  # what each test's place in the notebook found the names bound to
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
+        self.missing: dict[str, Any] = {}  # what stands in the place of answers that are not there
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
@@ -112,8 +116,12 @@ class Student:
         else:
             raise EOFError
 
-    def _run(self, number: int, source: str, room: int) -> tuple[Any, ...]:
-        """Run a cell: its printed parts, and its error (kind, message, lines) or None."""
+    def _run(self, number: int, source: str, room: int, rest: str, asked: list[str]) -> tuple[Any, ...]:
+        """Run a cell: its printed parts, and its error (kind, message, lines) or None.
+
+        Should it fail, its definitions (`rest`) are made all the same: a check of an earlier answer at its head is not
+        to cost this one. In the place of `asked` names that are missing then stands what a right answer may replace.
+        """
         parts: list[tuple[str, str]] = []
         left = [room]
         error: BaseException | None = None
@@ -125,19 +133,25 @@ class Student:
             self.working = True
             result = self.shell.run_cell(source, store_history=False)
             error = result.error_before_exec or result.error_in_exec
+            if error is not None and not isinstance(error, TimeUp) and rest:
+                self.shell.run_cell(rest, store_history=False)
         except BaseException as failure:
             error = failure
         finally:
             self._rest()
             sys.stdout, sys.stderr = before
         _close_figures()
+        for name in asked:
+            if name not in self.names and name.isidentifier():
+                exec(MISSING.format(name), self.names)
+                self.missing[name] = self.names[name]
         return tuple(_joined(parts)), None if error is None else self._described(error)
 
     def _look_up(self, names: list[str]) -> bytes:
         """Of each name a message: its value and its parameters; no bytes where there is no such name."""
         found: list[bytes] = []
         for name in names:
-            if name not in self.names:
+            if name not in self.names or self.names[name] is self.missing.get(name):
                 found.append(b"")
                 continue
             try:
