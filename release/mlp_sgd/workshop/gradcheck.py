@@ -19,6 +19,7 @@ import re
 import sys
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, NoReturn
@@ -181,7 +182,8 @@ class _Guarded:
         except WrongAnswer:
             raise
         except NotImplementedError as error:
-            what = "is not written yet" if str(error).startswith(self.name) else f"had to stop: {error}"
+            own = not str(error) or str(error).startswith(self.name)
+            what = "is not written yet" if own else f"had to stop: {error}"
             fail(f"{self.name} {what}.", "not written")
         except (Exception, SystemExit) as error:
             kind, why = type(error).__name__, f": {error}" if str(error) else ""
@@ -260,7 +262,7 @@ def _places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, 
             continue
         seen[id(thing)] = thing
         places: list[tuple[Any, Callable[[Any], None]]] = []
-        if type(thing) in (dict, list):
+        if type(thing) in (dict, list, deque):
             pairs = thing.items() if type(thing) is dict else enumerate(thing)
             places = [(value, functools.partial(thing.__setitem__, key)) for key, value in pairs]
         elif type(thing) is FunctionType and thing.__globals__ is namespace:
@@ -402,6 +404,8 @@ def as_array(name: str, value: Any) -> Floats:
     """``value`` as an array of floats: a number, an array, or nested lists and tuples of numbers."""
     if value is None:
         fail(f"{name} is None where numbers are asked: is the return missing?", "returns None")
+    if isinstance(value, Iterator | ValuesView):
+        value = list(value)
     if isinstance(value, Mapping | str | bytes | set | frozenset) or callable(value):
         fail(f"{name} must be numbers, but is {_kind(value)}.", "wrong type")
     try:
@@ -519,7 +523,7 @@ def _how_many(wrong: NDArray[np.bool_]) -> str:
 def _entries(got: Floats, want: Floats, truth: str) -> str:
     """The worst three entries: the answer's value beside the right one, and their ratio."""
     lines = []
-    for entry in _worst(got, want)[: min(3, got.size)]:
+    for entry in _worst(got, want)[: min(3, int((~_agree(got, want)).sum()))]:
         where = f"entry [{', '.join(map(str, entry.at))}]: " if entry.at else ""
         ratio = f", ratio {entry.got / entry.want:.6g}" if abs(entry.want) > 1e-9 and np.isfinite(entry.got) else ""
         lines.append(f"    {where}yours {entry.got:.8g}, {truth} {entry.want:.8g}{ratio}")
@@ -575,7 +579,7 @@ def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -
     titles = [*(["entry"] if want.ndim else []), "yours", truth, "ratio", "relative error"]
     head = "".join(f"<th {cell}>{title}</th>" for title in titles)
     rows = ""
-    for e in entries[:6]:
+    for e in entries[: min(6, int((~_agree(got, want)).sum()))]:
         ratio = f"{e.got / e.want:.4g}" if abs(e.want) > 1e-9 else "–"
         values = (*([list(e.at)] if want.ndim else []), f"{e.got:.6g}", f"{e.want:.6g}", ratio, f"{e.error:.1e}")
         rows += f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in values)}</tr>"
