@@ -649,7 +649,7 @@ def examine(line: socket.socket) -> None:
         for at, number in list(enumerate(_order(steps)))[first_step:]:
             step, testing = steps[number], at >= len(steps)
             if at == len(steps):
-                examination.until = examination.spent() + limits.total_seconds  # as much again for the tests
+                examination.tests_begin()
             if step["kind"] != "skip":
                 tell(at=at, within=examination.own_work(step) + OVERTIME, state=examination.state())
             if testing:
@@ -727,6 +727,10 @@ class _Examination:
     def spent(self) -> float:
         """Seconds that the student's processes have worked or slept."""
         return self.before + self.pupil.spent()
+
+    def tests_begin(self) -> None:
+        """The tests have as much time and as many processes as the cells had, whatever these used up."""
+        self.until, self.starts = self.spent() + self.limits.total_seconds, 0
 
     def left(self) -> float:
         """Seconds left for the cells, or for the tests."""
