@@ -148,3 +148,16 @@ def test_help_reads_well() -> None:
     run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
     assert run.returncode == 0
     assert "run again" in " ".join(run.stdout.split()) and "--roster" in run.stdout
+
+
+def test_a_table_that_somebody_changed_is_kept_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_course(tmp_path)
+    hand_in(root, "ada", answered())
+    assert main(["grade", "--course", str(root)]) == 0
+    assert main(["grade", "--course", str(root)]) == 0
+    assert "is kept as" not in capsys.readouterr().out
+    (root / "grades.csv").write_text("mine")
+    assert main(["grade", "--course", str(root)]) == 0
+    assert "grades.csv was changed since" in capsys.readouterr().out
+    assert [path.read_text() for path in (root / ".workshop" / "replaced").glob("grades-*.csv")] == ["mine"]
+    assert "ada" in (root / "grades.csv").read_text()

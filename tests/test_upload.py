@@ -106,5 +106,6 @@ def test_one_student_may_have_more_time(course: Path) -> None:
     assert main(["grade", "--course", str(course), "--no-report"]) == 0
     due = [row(course, student)["duedate"] for student in ("1", "2")]
     assert due == ["2017-08-30 17:00:00", "2017-08-28 17:00:00"]
+    assert main(["extend", "1", "mini", "09/10/2017", "--course", str(course)]) == 1  # whose 9 and whose 10?
     assert main(["extend", "1", "mini", "2017-08-01", "--course", str(course)]) == 1
     assert main(["extend", "zoe", "mini", "none", "--course", str(course)]) == 1

@@ -24,7 +24,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -698,14 +698,21 @@ class _Class:
         everyone = self.gradebook.db().query(Student).all()
         people = [student for student in everyone if self._belongs(student.id, shown)]
         table = grades_csv(self.gradebook, self.summary, [student.id for student in people])
-        write_atomically(root / "grades.csv", table.encode("utf-8-sig"))  # by the mark Excel knows that it is UTF-8
-        write_atomically(root / "marks.csv", marks_csv(rows))
+        kept = write_tables(
+            self.course.state,
+            {
+                root / "grades.csv": table.encode("utf-8-sig"),  # by the mark Excel knows that it is UTF-8
+                root / "marks.csv": marks_csv(rows).encode(),
+            },
+        )
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         if report:
             path = root / "class_report.html"
             if _stamp(path, STAMP) != self.summary.stamp():
                 write_atomically(path, self.summary.page())
         say("")
+        for path, aside in kept.items():
+            say(f"{path.name} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
         if len(self.students) <= LONGEST_TABLE:
             for name in graded:
                 say(pages.table(self.assignments[name], [row for row in rows if row.assignment == name]))
@@ -726,6 +733,27 @@ class _Class:
 
 
 MOST_NAMED = 20  # of those whom the roster lacks
+
+
+def write_tables(state: Path, tables: Mapping[Path, bytes]) -> dict[Path, Path]:
+    """Write tables; what somebody has changed in one, or put in its place, is kept aside. Returns what went where."""
+    record, kept = state / "tables.json", {}
+    try:
+        known = dict(json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    for path, content in tables.items():
+        before = path.read_bytes() if path.is_file() else content
+        if before != content and hashlib.sha256(before).hexdigest() not in known.get(path.name, []):
+            aside = state / "replaced" / f"{path.stem}-{datetime.now():%Y-%m-%d-%H%M%S}{path.suffix}"
+            write_atomically(aside, before)
+            kept[path] = aside
+        # Both are known until the new one is there: a run that is killed in between makes nobody's table a stranger's.
+        known[path.name] = [hashlib.sha256(part).hexdigest() for part in (before, content)]
+    write_atomically(record, json.dumps(known))
+    for path, content in tables.items():
+        write_atomically(path, content)
+    return kept
 
 
 WEAKER = {
@@ -1033,35 +1061,44 @@ def feedback_command(options: argparse.Namespace) -> int:
 
 def extend_command(options: argparse.Namespace) -> int:
     """Give one student more time."""
-    from dateutil import parser as dates
     from nbgrader.api import MissingEntry
 
     with _marked_course(options) as (course, gradebook, _):
-        name = _known_assignment(course, options.assignment).name
-        try:
-            gradebook.find_student(options.student)
-            due = gradebook.find_assignment(name).duedate
-        except MissingEntry:
-            raise ClassError(f"{options.student} or {name} is not in the gradebook yet; grade first.") from None
-        if due is None:
-            raise ClassError(
-                f"{name} has no due date: nbgrader db assignment add {name} --duedate='2017-08-28 17:00 AEST'."
-            )
-        extension = None
-        if options.date != "none":
+        name, zone = _known_assignment(course, options.assignment).name, read_zone(course.root)
+        for what, find in ((options.student, gradebook.find_student), (name, gradebook.find_assignment)):
             try:
-                until = dates.parse(options.date)
-            except (ValueError, OverflowError):
-                raise ClassError(f"{options.date!r} is no date; as in '2017-09-04 17:00'.") from None
-            zone = read_zone(course.root)
-            until = (until if until.tzinfo else until.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
-            if until <= due:
-                raise ClassError(f"{name} is due at {due} UTC, which is no earlier; nothing was changed.")
-            extension = until - due
+                found = find(what)
+            except MissingEntry:
+                raise ClassError(f"{what} is not in the gradebook yet; grade first.") from None
+        due = found.duedate
+        if due is None:
+            example = f"2017-08-28 17:00 {datetime(2017, 8, 28, tzinfo=zone):%z}"
+            nbgrader = Path(own_command()).with_name("nbgrader")
+            raise ClassError(f"{name} has no due date: {nbgrader} db assignment add {name} --duedate='{example}'.")
+        extension, said = None, "no longer than others"
+        if options.date != "none":
+            until = _read_date(options.date, zone)
+            said = f"until {until.astimezone(zone):%A %Y-%m-%d %H:%M %Z} ({until:%Y-%m-%d %H:%M} UTC)"
+            extension = until.replace(tzinfo=None) - due
+            if extension <= timedelta(0):
+                raise ClassError(f"{said} is no later than {name} is due for all, {due} UTC; nothing was changed.")
         gradebook.update_or_create_submission(name, options.student, extension=extension)
-    said = f"until {until} UTC" if extension else "no longer than others"
-    say(f"{options.student} may hand in {name} {said}. Run `workshop grade` to count lateness by it.")
+    say(f"{options.student} may hand in {name} {said}. Run `{own_command()} grade` to count lateness by it.")
     return 0
+
+
+def _read_date(text: str, zone: tzinfo) -> datetime:
+    """A date as year-month-day, with or without a time: without one, the end of that day. In UTC.
+
+    No other form is taken: 09/10 is one day in Melbourne and another in New York.
+    """
+    try:
+        when = datetime.fromisoformat(re.sub(r"\s*(UTC|Z)$", "+00:00", text.strip()))
+    except ValueError:
+        raise ClassError(f"{text!r} is no date: year-month-day, as in 2017-09-04 or '2017-09-04 17:00'.") from None
+    if re.fullmatch(r"[\d-]+", text.strip()):
+        when = when.replace(hour=23, minute=59)
+    return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
 
 
 # --- handing out ---

@@ -254,6 +254,8 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
             os.chdir(before)
     if not outcome["success"]:
         reason = "\n".join(filter(None, (said.getvalue(), outcome.get("log"), outcome.get("error"))))
+        if "KeyboardInterrupt" in reason:  # nbgrader takes Ctrl-C for an error of the notebook's
+            raise KeyboardInterrupt
         if "No space left on device" in reason:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), release)
         raise ClassError(f"nbgrader would not take assignment {assignment.name}: {reason.strip()[-2000:]}")
