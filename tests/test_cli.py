@@ -8,9 +8,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from examiner import report
 from examiner.cli import main, no_formula
 from mini_course import answered, hand_in, make_course
 
@@ -148,3 +150,21 @@ def test_help_reads_well() -> None:
     run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
     assert run.returncode == 0
     assert "run again" in " ".join(run.stdout.split()) and "--roster" in run.stdout
+
+
+def test_work_that_can_not_be_written_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = make_course(tmp_path)
+    for student in ("ada", "bob", "eve"):
+        hand_in(root, student, answered(explain=f"I am {student}."))
+    write = report.feedback_html
+
+    def but_bobs(*args: Any, student: str, **options: Any) -> str:
+        if student == "bob":
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return write(*args, student=student, **options)
+
+    monkeypatch.setattr(report, "feedback_html", but_bobs)
+    assert main(["grade", "--course", str(root)]) == 0
+    notes = {row["student_id"]: row["notes"] for row in rows(root / "grades.csv")}
+    assert "could not be written" in notes["bob"] and notes["ada"] == notes["eve"] == ""
+    assert [(root / "feedback" / who / "mini" / "mini.html").exists() for who in notes] == [True, False, True]
