@@ -8,9 +8,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from examiner import report
 from examiner.cli import main, no_formula
 from mini_course import answered, hand_in, make_course
 
@@ -161,3 +163,21 @@ def test_a_table_that_somebody_changed_is_kept_aside(tmp_path: Path, capsys: pyt
     assert "grades.csv was changed since" in capsys.readouterr().out
     assert [path.read_text() for path in (root / ".workshop" / "replaced").glob("grades-*.csv")] == ["mine"]
     assert "ada" in (root / "grades.csv").read_text()
+
+
+def test_work_that_can_not_be_written_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = make_course(tmp_path)
+    for student in ("ada", "bob", "eve"):
+        hand_in(root, student, answered(explain=f"I am {student}."))
+    write = report.feedback_html
+
+    def but_bobs(*args: Any, student: str, **options: Any) -> str:
+        if student == "bob":
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return write(*args, student=student, **options)
+
+    monkeypatch.setattr(report, "feedback_html", but_bobs)
+    assert main(["grade", "--course", str(root)]) == 0
+    notes = {row["student_id"]: row["notes"] for row in rows(root / "grades.csv")}
+    assert "could not be written" in notes["bob"] and notes["ada"] == notes["eve"] == ""
+    assert [(root / "feedback" / who / "mini" / "mini.html").exists() for who in notes] == [True, False, True]

@@ -9,12 +9,14 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
+from nbformat import v4
 
 from examiner import report
 from examiner.class_ import no_submission
 from examiner.grade import Assignment, CellOutput, Mark, Result
 from examiner.gradebook import Marked, marked_notebook
-from examiner.markup import harmless, markdown_to_html, math_to_mathml, plain_name, python_to_html, sanitised
+from examiner.markup import FILTERS, harmless, markdown_to_html, math_to_mathml, plain_name, python_to_html, sanitised
 from examiner.report import Summary, folded, shape_of
 from hostile_page import hostile_notebook, with_outputs
 from mini_course import answered, source_notebook
@@ -258,6 +260,40 @@ def test_a_picture_in_an_answer_is_shown(text: str) -> None:
 def test_a_large_picture_makes_no_text_too_long_to_set() -> None:
     large = PIXEL.replace("=", "") + "A" * 100_000
     assert "<em>well</em>" in markdown_to_html(f"*well* ![](data:image/png;base64,{large})")
+
+
+@pytest.mark.parametrize(
+    "text", ["attachment:a ![](attachment:a) ", "[a]: attachment:a\n\n" + "![a] ", "![](data:image/png;base64,AAAA)"]
+)
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_picture_is_in_a_page_once_however_often_it_is_named(text: str, ours: bool) -> None:
+    first, again = text.rsplit("\n", 1)[:-1], text.rsplit("\n", 1)[-1]
+    many = "\n".join([*first, again * 1000]).replace("base64,AAAA", f"base64,{PIXEL}", 1)
+    page = markdown_to_html(many, ours, {"a": {"image/png": PIXEL}})
+    assert page.count(PIXEL) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("a b(.png", "a b(.png"),
+        ("a b.png", "a%20b.png"),
+        ("é&.png", "é&.png"),
+        ("5%.png", "5%25.png"),
+        ("x" * 9, "x" * 9),
+    ],
+)
+def test_a_picture_is_found_however_its_name_is_written(name: str, address: str) -> None:
+    page = markdown_to_html(f"![p](attachment:{address})", attachments={"x": {}, name: {"image/png": PIXEL}})
+    assert page.count(PIXEL) == 1
+
+
+def test_a_tutors_page_holds_a_picture_once_however_often_it_is_named() -> None:
+    cell = v4.new_markdown_cell("attachment:a ![](attachment:a) " * 100, attachments={"a": {"image/png": PIXEL}})
+    nb = harmless(v4.new_notebook(cells=[cell]))
+    assert PIXEL not in nb.cells[0].source
+    page, _ = HTMLExporter(filters=FILTERS).from_notebook_node(nb)
+    assert page.count(PIXEL) == 1
 
 
 @pytest.mark.parametrize("kind", ["image/svg+xml", "text/html"])

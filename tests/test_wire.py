@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -245,8 +246,8 @@ def spoil(message: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def reply(frames: bytes) -> Any:
-    """What the examiner makes of these bytes as the answer to a call."""
+def reply(frames: bytes, ask: Callable[[Pupil], Any] | None = None) -> Any:
+    """What the examiner makes of these bytes as the answer to a call, or to what it asks."""
 
     kept: list[socket.socket] = []
 
@@ -263,10 +264,17 @@ def reply(frames: bytes) -> Any:
     pupil.begin_test(5, 5)
     pupil.start()
     try:
-        return StandIn(pupil, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
+        return ask(pupil) if ask else StandIn(pupil, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
     finally:
         pupil.stop()
         kept[0].close()
+
+
+@pytest.mark.parametrize("kind", ["KeyError", "ValueError", "OSError"])
+def test_a_value_that_ends_in_an_error_is_a_reply_that_can_not_be_read(kind: str) -> None:
+    message = encode([encode(Iterated([1], revive((kind, "x"))))])
+    with pytest.raises(StudentFailed, match="could not be read"):
+        reply(struct.pack("<I", len(message)) + b"R" + message, lambda pupil: pupil.note(0, ["x"]))
 
 
 def fuzz(count: int, seed: int) -> dict[str, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from nbformat import v4
 
-from examiner.grade import Assignment, Result, grade, restored, without_outputs
+from examiner.grade import Assignment, Result, grade, read_submission, restored, without_outputs
 from mini_course import answered, source_notebook
 
 MINI = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
@@ -51,3 +52,18 @@ def test_outputs_are_left_out_and_nothing_else() -> None:
     cell = {"cell_type": "code", "source": '"outputs": [1]', "outputs": [{"text": ['}"]', {"a": []}]}], "metadata": {}}
     slim = json.loads(without_outputs(json.dumps({"cells": [cell], "outputs": "x"}, indent=1).encode()))
     assert slim == {"cells": [cell | {"outputs": []}], "outputs": "x"}
+
+
+def test_what_a_submission_names_can_be_written() -> None:
+    notebook = answered()
+    notebook.cells[-1]["attachments"] = {"\ud800.png": {"image/png": "iVBORw0KGgo="}}
+    notebook.cells[0].metadata["nbgrader"] = {"grade_id": "\udfff"}
+    for cell in read_submission(json.dumps(notebook).encode())[0]:
+        f"{cell.claims}{cell.source}{list(cell.pictures)}".encode()
+
+
+def test_a_string_that_never_ends_is_read_once() -> None:
+    endless = b'{"cells": [{"outputs": [1]}, "' + b'\\"' * 20_000
+    began = time.process_time()
+    assert [without_outputs(endless + end) for end in (b"", b"\\")] == [endless, endless + b"\\"]
+    assert time.process_time() - began < 2

@@ -607,7 +607,7 @@ class _Class:
 
     def _write(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
         from . import gradebook as books
-        from . import intake, report
+        from . import intake
 
         assignment = self.assignments[name]
         entries, paths, stamps = [], [], []
@@ -624,25 +624,48 @@ class _Class:
         for (job, key, result), path, stamp in zip(batch, paths, stamps, strict=True):
             marked = marks[job.student]
             page, shown = self._feedback(assignment, job.student, key, result, marked)
-            if stamp or shown:
-                nb = books.marked_notebook(assignment, result, stamp, job.student)
-                if stamp:
-                    if stamped := intake.timestamp_text(
-                        self.course.submitted / job.student / name, self.course.submitted
-                    ):
-                        write_atomically(path.with_name("timestamp.txt"), stamped)
-                    write_atomically(path, books.notebook_text(nb))
-                if shown:
-                    html = report.feedback_html(
-                        books.apply_marks(nb, marked),
-                        student=job.student,
-                        assignment=name,
-                        late_penalty=marked.late_penalty,
-                        stamp=shown,
-                    )
-                    write_atomically(page, html)
+            try:
+                self._write_one(assignment, job.student, result, marked, (path, stamp), (page, shown))
+            except OSError:  # a full disk, say: it concerns everyone
+                raise
+            except Exception as error:  # one student's work stops nobody else's
+                page.unlink(missing_ok=True)  # it shows what was before
+                why = f"the marked notebook or the feedback could not be written ({type(error).__name__})"
+                result = replace(result, notes=(*result.notes, why), needs_eye=(*result.needs_eye, why))
             self.summary.add(assignment, job.student, result, marked)
             self.students.add(job.student)
+
+    def _write_one(
+        self,
+        assignment: Assignment,
+        student: str,
+        result: Result,
+        marked: Any,
+        notebook: tuple[Path, str],
+        feedback: tuple[Path, str],
+    ) -> None:
+        """Write a student's marked notebook and feedback, each a path and a stamp; "" where it is as it should be."""
+        from . import gradebook as books
+        from . import intake, report
+
+        (path, stamp), (page, shown) = notebook, feedback
+        if not (stamp or shown):
+            return
+        nb = books.marked_notebook(assignment, result, stamp, student)
+        if stamp:
+            folder = self.course.submitted / student / assignment.name
+            if stamped := intake.timestamp_text(folder, self.course.submitted):
+                write_atomically(path.with_name("timestamp.txt"), stamped)
+            write_atomically(path, books.notebook_text(nb))
+        if shown:
+            html = report.feedback_html(
+                books.apply_marks(nb, marked),
+                student=student,
+                assignment=assignment.name,
+                late_penalty=marked.late_penalty,
+                stamp=shown,
+            )
+            write_atomically(page, html)
 
     def _feedback(
         self, assignment: Assignment, student: str, key: str, result: Result, marked: Any

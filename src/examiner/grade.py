@@ -314,7 +314,10 @@ def _structure(text: str) -> int:
     return count
 
 
-_OUTPUTS = re.compile(rb'"outputs"\s*:\s*\[|"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A string that never ends is one token too: its end, looked for from each quote in it, would take its length squared.
+_OUTPUTS = re.compile(
+    rb'(?P<outputs>"outputs"\s*:\s*\[)|(?P<string>"(?:[^"\\]++|\\.)*+(?:"|(?P<endless>\\?\Z)))|[\[\]{}]', re.DOTALL
+)
 MOST_TOKENS = 8_000_000  # a notebook with more of them is left as it is: to look through them would take long
 
 
@@ -322,17 +325,16 @@ def without_outputs(data: bytes) -> bytes:
     """A notebook's bytes without the saved outputs of its cells, which are not graded and can be most of it."""
     kept, start, depth, inside = [], 0, 0, -1
     for number, token in enumerate(_OUTPUTS.finditer(data)):
-        if number > MOST_TOKENS:
+        if number > MOST_TOKENS or token["endless"] is not None:
             return data
-        first = data[token.start()]
-        if first == ord('"') and data[token.end() - 1] == ord('"'):
+        if token["string"]:
             continue
-        if first in b"]}":
+        if token[0] in (b"]", b"}"):
             depth -= 1
             if depth == inside:  # the end of a list of outputs
                 start, inside = token.start(), -1
         else:
-            if inside < 0 and first == ord('"'):
+            if inside < 0 and token["outputs"]:
                 kept.append(data[start : token.end()])
                 inside = depth
             depth += 1
@@ -385,11 +387,19 @@ def _read_submitted(cell: Any) -> Submitted | None:
     kind = cell.get("cell_type")
     return Submitted(
         kind if kind in ("code", "markdown", "raw") else "raw",
-        source.replace("\r\n", "\n").encode("utf-8", "replace").decode(),
-        claims if isinstance(claims, str) else None,
+        _text(source.replace("\r\n", "\n")),
+        _text(claims)[:LONGEST_NAME] if isinstance(claims, str) else None,
         about.get("points") if isinstance(about, dict) else None,
         _pictures(cell.get("attachments")),
     )
+
+
+LONGEST_NAME = 200  # characters of the name of a cell or a picture
+
+
+def _text(text: str) -> str:
+    """Text that can be written: JSON can hold halves of characters, which no file and no database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 PICTURES = {
@@ -411,7 +421,7 @@ def _pictures(attached: Any) -> dict[str, dict[str, str]]:
             data = re.sub(r"\s+", "", data)
             with contextlib.suppress(ValueError):
                 if len(found) < MOST_PICTURES and base64.b64decode(data, validate=True).startswith(PICTURES[kind]):
-                    found[str(name)] = {kind: data}
+                    found[_text(name)[:LONGEST_NAME]] = {kind: data}
     return found
 
 

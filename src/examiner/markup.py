@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import latex2mathml.converter
 import nh3
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
@@ -97,11 +99,15 @@ def _only_mathml(match: re.Match[str]) -> str:
 
 
 class _Renderer(IPythonRenderer):
-    """nbconvert's own markdown, with its maths drawn, and the pictures that the text itself holds."""
+    """nbconvert's own markdown, with its maths drawn, and each of the text's own pictures once, where it first stands.
+
+    A text can name one picture thousands of times: a page that held it each time would be larger than any memory.
+    """
 
     def __init__(self, pictures: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)
         self.pictures = pictures
+        self.shown: set[str] = set()
 
     def inline_math(self, body: str) -> str:
         return math_to_mathml(body)
@@ -121,12 +127,17 @@ class _Renderer(IPythonRenderer):
         return code_to_html(code) if python else f"<pre>{_cut_and_escaped(code)}</pre>\n"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        url = self.pictures.get(url.removeprefix(_HERE), url) if url.startswith(_HERE) else url
-        if _PICTURE.fullmatch(url):
-            return str(super().image(text, url, title))
-        return f"<em>[picture: {html.escape(text or url)}]</em>"
+        named = html.unescape(url)
+        name = named if named in self.pictures else unquote(named)
+        if name in self.pictures and name not in self.shown:
+            self.shown.add(name)
+            return str(super().image(text, self.pictures[name], title))
+        above = ", shown above" if name in self.shown else ""
+        return f"<em>[picture{above}: {html.escape((text or url)[:LONGEST_ADDRESS])}]</em>"
 
 
+LONGEST_ADDRESS = 200  # characters of a picture's that are told where it is not shown
+_ATTACHED = "attachment:"
 _HERE = "workshop-picture:"
 _INLINE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
 _IMG = re.compile(r"<img\b[^<>]{0,500}?\bsrc=[\"']((?:attachment|workshop-picture):[^\"'<>]{1,200})[\"'][^<>]{0,500}>")
@@ -135,15 +146,19 @@ _IMG = re.compile(r"<img\b[^<>]{0,500}?\bsrc=[\"']((?:attachment|workshop-pictur
 def markdown_to_html(text: str, ours: bool = False, attachments: Any = None) -> str:
     """Markdown with maths as HTML. HTML in it is shown as text, unless the text is `ours`; then it is sanitised.
 
-    Pictures that are attached to it, or stand in it as they are, are shown; their bytes make no text long.
+    Pictures that are attached to it, or stand in it as they are, are shown; their bytes never stand in the text.
     """
     pictures: dict[str, str] = {}
 
-    def kept(url: str) -> str:
-        pictures[str(len(pictures))] = url
-        return f"{_HERE}{len(pictures) - 1}"
+    def kept(match: re.Match[str]) -> str:
+        pictures[name := f"{_HERE}{len(pictures)}"] = match[0]
+        return name
 
-    text = _INLINE.sub(lambda match: kept(match[0]), with_pictures(text, attachments))
+    text = _INLINE.sub(kept, text)
+    for name, kinds in pictures_of(attachments).items():
+        text = text.replace(_ATTACHED + name, _ATTACHED + _ENDS_ADDRESS.sub(lambda match: quote(match[0]), name))
+        ((kind, data),) = kinds.items()
+        pictures[_ATTACHED + name] = f"data:{kind};base64,{data}"
     if not ours:
         text = _IMG.sub(r"![picture](\1)", text)  # as JupyterLab writes a picture whose size was changed
     if len(text) > LONGEST_TEXT and not ours:
@@ -152,13 +167,17 @@ def markdown_to_html(text: str, ours: bool = False, attachments: Any = None) -> 
     return sanitised(str(MarkdownWithMath(renderer=renderer).render(text)))
 
 
-def with_pictures(text: str, attachments: Any) -> str:
-    """Markdown with what is attached to it put into it."""
+_ENDS_ADDRESS = re.compile(r"[\s()]")  # in markdown
+
+
+def pictures_of(attachments: Any) -> dict[str, dict[str, str]]:
+    """The pictures among what is attached to a text: by name, the kind and the data of one."""
+    found: dict[str, dict[str, str]] = {}
     for name, kinds in attachments.items() if isinstance(attachments, Mapping) else ():
         for kind, data in kinds.items() if isinstance(kinds, Mapping) else ():
-            for form in {str(name), quote(str(name))}:
-                text = text.replace(f"attachment:{form}", f"data:{kind};base64,{_joined(data)}")
-    return text
+            if _PICTURE.fullmatch(f"data:{kind};base64,{_joined(data)}"):
+                found[str(name)] = {kind: _joined(data)}
+    return found
 
 
 def _cut_and_escaped(text: str) -> str:
@@ -184,7 +203,14 @@ def code_to_html(source: str, language: str | None = None, metadata: Any = None)
 
 # --- whole notebooks, for nbconvert's pages ---
 
-FILTERS = {"markdown2html": lambda source: markdown_to_html(source), "highlight_code": code_to_html}
+
+@pass_context
+def _cells_markdown(context: Context, source: str) -> str:
+    """The markdown of the cell that a template is at, with what is attached to that."""
+    return markdown_to_html(source, attachments=context.get("cell", {}).get("attachments"))
+
+
+FILTERS = {"markdown2html": _cells_markdown, "highlight_code": code_to_html}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
@@ -201,9 +227,9 @@ def harmless(nb: NotebookNode) -> NotebookNode:
         known = bool(_NAME.fullmatch(name)) and name not in named  # formgrader finds a mark's field by its cell's name
         cell.metadata = NotebookNode({"nbgrader": about} if known else {})
         named.add(name)
-        attached = cell.pop("attachments", None)
-        if cell.cell_type == "markdown":
-            cell.source = with_pictures(cell.source, attached)
+        pictures = pictures_of(cell.pop("attachments", None))
+        if cell.cell_type == "markdown" and pictures:
+            cell.attachments = pictures
         if cell.cell_type not in ("code", "markdown"):
             nb.cells[number] = cell = new_code_cell(cell.source, metadata=cell.metadata)
         cell.id = f"cell-{number}"
