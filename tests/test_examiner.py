@@ -543,6 +543,19 @@ def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, us
     assert result.marks[0].mistake in ("missing", "cell failed")
 
 
+def test_asyncio_runs_in_a_thread_as_often_as_it_is_called() -> None:
+    answer = """
+    import asyncio, threading
+    async def twice(x): return 2 * x
+    def q(x):
+        box = []
+        thread = threading.Thread(target=lambda: box.append(asyncio.run(twice(x))))
+        thread.start(); thread.join()
+        return box[0]
+    """
+    passes(answer, "assert [q(x) for x in range(20)] == [2 * x for x in range(20)]")
+
+
 def test_a_test_finds_each_name_as_it_was_at_its_place() -> None:
     answers = cell("first", "n = 7\ndef first(x): return n * x", solution=True)
     later = cell("second", "n = 1\ndef second(x): return 21 * n", solution=True)
@@ -592,7 +605,6 @@ def test_a_slow_right_answer_beside_eight_busy_loops_gets_full_marks() -> None:
             loop.kill()
             loop.wait()
     assert result.score == 2 and not result.needs_eye and not result.notes
-    assert result.seconds > 4, "the machine was not busy"
 
 
 def test_computing_too_long_is_the_answers_own_fault_and_sleeping_too_long_is_looked_at() -> None:
@@ -658,7 +670,7 @@ def nested():
     "argument",
     [
         "['x'] * 10**6", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "object()", "np.zeros(2, 'M8[s]')",
-        "np.ones(2**20, 'f2')", "np.float16(1)", "1j", "np.ones(2, complex)", "np.array([None, 1.0])",
+        "np.ones(2**20, 'f2')", "np.float16(1)", "np.array([None, 1.0])",
         "np.array(['x'] * 10**5)", "np.ones(2**18)", "np.ones(2**24)", "10**1000", "10**5000", "[2**64] * 10",
         "memoryview(bytes(10**7))", "range(10**9)", "[range(10**5)] * 10", "nested()", "[np.ones(10**4)] * 20",
         "[[] for _ in range(10**5)]", "{i: i for i in range(10**4)}", "{1}", "frozenset([1])", "slice(1)", "...",
@@ -676,7 +688,8 @@ def test_a_lent_function_is_not_called_with_what_no_problem_needs(argument: str)
     [
         "1", "True", "None", "-2.5", "np.float32(2)", "np.int64(3)", "[1, 2.0]", "(1, [2, (3,)])", "range(10**4)",
         "{'V': np.eye(3), 'b': 0.5}", "np.ones((200, 300))", "np.ones(3, 'f4')", "np.ones(3, 'i1')", "np.array([True])",
-        "iter([[0, 1], [2]])", "np.random.default_rng(1)", "np.random.Generator(np.random.MT19937(1))", "abs",
+        "iter([[0, 1], [2]])", "1j", "np.ones(2, complex)",
+        "np.random.default_rng(1)", "np.random.Generator(np.random.MT19937(1))", "abs",
     ],
 )  # fmt: skip
 def test_a_lent_function_takes_what_a_problem_needs(argument: str) -> None:

@@ -6,6 +6,7 @@ need and forks a process for each student. Nothing in here is trusted once a stu
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import contextlib
 import gc
@@ -420,6 +421,24 @@ def _seed(seed: int) -> None:
     np.random.bit_generator.randbits = lambda bits: entropy.getrandbits(bits)  # type: ignore[attr-defined]
 
 
+class _Lasting(asyncio.SelectorEventLoop):
+    """An event loop that can be used again after it was closed: a process that is shut in makes no other."""
+
+    def close(self) -> None:
+        self._asyncgens_shutdown_called = self._executor_shutdown_called = False
+        _loops.append(self)
+
+
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def _make_loops() -> None:
+    """Event loops for `asyncio.run`: they have sockets, and once shut in, a process makes none."""
+    make = asyncio.events.new_event_loop
+    _loops.extend(_Lasting() for _ in range(3))
+    asyncio.new_event_loop = asyncio.events.new_event_loop = lambda: _loops.pop() if _loops else make()
+
+
 # --- The nursery ---------------------------------------------------------------------------------------------------
 
 
@@ -469,7 +488,8 @@ def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> Non
                 del os.environ[name]
         tempfile.tempdir = os.environ["HOME"] = scratch
         _seed(seed)
-        get_asyncio_loop()  # what a cell's `await` runs in; once shut in, a process makes no sockets
+        _make_loops()
+        get_asyncio_loop()  # what a cell's `await` runs in
 
         def serve() -> None:
             with contextlib.suppress(EOFError, OSError):

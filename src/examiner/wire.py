@@ -41,8 +41,8 @@ MAX_NUMBERS = MAX_ASKED // 8  # values in it, when what is shared is written out
 MAX_NAMES = 200  # texts in it: keys, and names of arguments
 
 _ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
-_PLAIN = {np.dtype(code) for code in "?bBhHiIlLqQfdg"}  # half precision and objects take a hundred times as long
-_NO_NUMBERS = b"bEgSZXIc"  # bytes, ..., slices, sets, objects that can't travel, huge integers, complex numbers
+_PLAIN = {np.dtype(code) for code in "?bBhHiIlLqQfdgFD"}  # half precision and objects take a hundred times as long
+_NO_NUMBERS = b"bEgSZXI"  # bytes, ..., slices, sets, objects that can't travel, huge integers
 _GENERATORS = {
     kind.__name__: kind
     for kind in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
@@ -402,7 +402,7 @@ def _short(x: str) -> bytes:
 class Decoder:
     """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description.
 
-    With `numbers`, nothing is taken but real numbers, their arrays, lists, tuples, dicts and iterators, random
+    With `numbers`, nothing is taken but numbers, their arrays, lists, tuples, dicts and iterators, random
     generators and callables, and of these only so many; the message is looked at no further once there is more.
     """
 
@@ -551,7 +551,7 @@ class Decoder:
         values = start + 4 + n_code + 8 * data[start + 3 + n_code]
         dtype, shape, size, writeable = _array_kind(data[start:values])
         if self.numbers and dtype not in _PLAIN:
-            raise NoNumbers(f"takes real numbers of 32 or 64 bits, no array of {dtype}")
+            raise NoNumbers(f"takes numbers of 32 or 64 bits, no array of {dtype}")
         if dtype.kind == "O":
             if size > end - values:
                 raise Malformed("cut short")
@@ -630,7 +630,7 @@ class Decoder:
 
     def _refuse(self, tag: int) -> None:
         if self.numbers and tag in _NO_NUMBERS:
-            raise NoNumbers("takes real numbers, and arrays and lists of them")
+            raise NoNumbers("takes numbers, and arrays and lists of them")
 
     def _rarer(self, tag: int, depth: int) -> Any:
         self._refuse(tag)
@@ -640,7 +640,7 @@ class Decoder:
                 raise Malformed("an unknown dtype")
             dtype = _dtype(code)
             if self.numbers and dtype not in _PLAIN:
-                raise NoNumbers(f"takes real numbers of 32 or 64 bits, not {dtype}")
+                raise NoNumbers(f"takes numbers of 32 or 64 bits, not {dtype}")
             return _checked(np.frombuffer(self._take(dtype.itemsize), dtype=dtype))[0]
         if tag == 67:  # C
             self.adopted = True
