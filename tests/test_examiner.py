@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -368,6 +369,30 @@ def test_randomness_is_the_same_each_time() -> None:
     """
     runs = {examine(answer, "assert True").cells[0].outputs for _ in range(2)}
     assert len(runs) == 1 and runs.pop() != ()
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "os.urandom(8)", "random.SystemRandom().random()", "secrets.token_hex()", "uuid.uuid4()",
+        "random.Random().random()", "(random.seed(), random.random())",
+        "np.random.RandomState().rand()", "(np.random.seed(), np.random.rand())",
+    ],
+)  # fmt: skip
+def test_what_is_drawn_without_a_seed_is_the_same_each_time_and_not_all_one(drawn: str) -> None:
+    answer = f"import os, random, secrets, uuid\nimport numpy as np\nprint([str({drawn}) for _ in range(2)])"
+    runs = [examine(answer, "assert True").cells[0].outputs for _ in range(2)]
+    one, other = ast.literal_eval(runs[0][0][1])
+    assert runs[0] == runs[1] and one != other
+
+
+def test_a_submission_cannot_tell_which_core_or_how_many_there_are() -> None:
+    answer = """
+        import concurrent.futures, os
+        with concurrent.futures.ThreadPoolExecutor() as pool: list(pool.map(abs, range(9)))
+        print(os.sched_getaffinity(0), os.cpu_count())
+    """
+    assert examine(answer, "assert True").cells[0].outputs == (("stdout", "{0} 1\n"),)
 
 
 # What a submission gets

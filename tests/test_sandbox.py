@@ -82,7 +82,7 @@ def _decides(program: bytes, machine: str, number: int, arguments: Sequence[int]
 ALLOW, REFUSE = 0x7FFF0000, 0x50000
 MADE_WELL = {
     "futex": (0, 128), "mmap": (0, 9, 3, 0x22), "madvise": (0, 9, 4), "clone": (0x3D0F00,), "fcntl": (3, 1030),
-    "ioctl": (0, 0x5401), "getsockopt": (3, 1, 3), "sched_getaffinity": (7,), "getpgid": (7,), "kill": (7, 9),
+    "ioctl": (0, 0x5401), "getsockopt": (3, 1, 3), "getpgid": (7,), "kill": (7, 9),
     "tgkill": (7, 8, 9), "prctl": (15,), "prlimit64": (7,), "clock_gettime": (1,), "clock_getres": (1,),
     "clock_nanosleep": (1,),
 }  # fmt: skip
@@ -194,6 +194,59 @@ def test_the_nearest_of_the_shown_and_the_hidden_folders_decides(tmp_path: Path)
 def test_no_process_outlives_its_submission() -> None:
     grade(json.dumps(handed_in("def double(x):\n    while True: pass")).encode(), ASSIGNMENT, KEY, LIMITS)
     assert leftovers() == []
+
+
+TOO_LONG = """
+import os, threading, time
+here = os.getcwd()
+for _ in range(18): os.mkdir('a' * 250); os.chdir('a' * 250)
+"""
+
+
+@linux
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize(
+    "then",
+    [
+        "threading.stack_size(1 << 16)\nfor _ in range(400): threading.Thread(target=time.sleep, args=(9,)).start()",
+        "for i in range(30_000): open(str(i), 'w').close()",
+    ],
+    ids=["threads", "files"],
+)
+def test_no_path_is_too_long_for_what_lies_there_to_be_counted(rung: str, then: str) -> None:
+    if best_rung(readable_paths(), rung)[0] != rung:
+        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    flood = TOO_LONG + then + "\ntime.sleep(1)\nprint('got through')"
+    result = grade(json.dumps(handed_in("", first=flood)).encode(), ASSIGNMENT, KEY, LIMITS, rung)
+    nursery(rung).close()
+    assert "got through" not in str([cell.outputs for cell in result.cells])
+
+
+@pytest.mark.parametrize("then", ["here = 1", "os.chdir(here); open('f', 'w').close(); os.mkdir('x')"])
+def test_little_in_a_long_path_is_not_too_much(then: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", f"{TOO_LONG}{then}"], cwd=tmp_path, check=True)
+    assert not sandbox._takes_too_much(os.getpid(), None, str(tmp_path))
+    sandbox._remove(str(tmp_path))
+    assert not tmp_path.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights are Unix's")
+@pytest.mark.parametrize("mode", [0, 0o300, 0o500], ids=oct)
+def test_a_folder_without_rights_is_too_much_where_it_cannot_be_listed_and_is_removed(mode: int) -> None:
+    program = """
+import os, sys, tempfile
+from examiner import sandbox
+sandbox.linux.drop_capabilities()
+folder = tempfile.mkdtemp()
+os.makedirs(folder + "/a/b")
+open(folder + "/a/b/c", "w").close()
+os.chmod(folder + "/a", int(sys.argv[1]))
+print(sandbox._takes_too_much(os.getpid(), None, folder))
+sandbox._remove(folder)
+print(os.path.exists(folder))
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(mode)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(mode != 0o500), "False"]
 
 
 def test_the_ladder_says_why_a_rung_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
     # who and when it is
     "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getpgrp": (111, None),
     "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177), "getgroups": (115, 158),
-    "getresuid": (118, 148), "getresgid": (120, 150), "uname": (63, 160), "getcpu": (309, 168),
+    "getresuid": (118, 148), "getresgid": (120, 150), "uname": (63, 160),
     "gettimeofday": (96, 169), "time": (201, None), "times": (100, 153), "getrusage": (98, 165),
     "getrandom": (318, 278), "getrlimit": (97, 163),
 }  # fmt: skip
@@ -78,7 +78,6 @@ GUARDED: dict[str, tuple[tuple[int, int], tuple[tuple[int, int, tuple[int, ...]]
     "clock_getres": ((229, 114), ((0, _ALL, _CLOCKS),)),
     "clock_nanosleep": ((230, 115), ((0, _ALL, _CLOCKS),)),
     "getsockopt": ((55, 209), ((1, _ALL, (1,)), (2, _ALL, (3, 4, 38, 39)))),  # a socket's kind, and its error
-    "sched_getaffinity": ((204, 123), ((0, _ALL, (0, OWN)),)),
     "getpgid": ((121, 155), ((0, _ALL, (0, OWN)),)),
     "kill": ((62, 129), ((0, _ALL, (OWN,)),)),
     "tgkill": ((234, 131), ((0, _ALL, (OWN,)),)),

@@ -32,6 +32,7 @@ import select
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -310,8 +311,9 @@ def _holes(closed: Sequence[str], listed: Sequence[str]) -> str:
         "limits its parent": lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE),
         "signals its parent": lambda: os.kill(parent, 0),
         "reads its parent's clock": lambda: time.clock_gettime((~parent << 3) | 2),
+        "asks for its core": lambda: os.sched_getaffinity(0),
         "asks for its parent's core": lambda: os.sched_getaffinity(parent),
-        "chooses its core": lambda: os.sched_setaffinity(0, os.sched_getaffinity(0)),
+        "chooses its core": lambda: os.sched_setaffinity(0, range(1024)),
         "opens a socket": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1),
         "has datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
         "makes lines of its own": lambda: socket.socketpair(),
@@ -506,10 +508,11 @@ def _ask(control: socket.socket, request: dict[str, Any], sockets: list[socket.s
 
 def _remove(folder: str) -> None:
     """Remove a folder that a student's process may have filled with anything."""
-    try:
+    with contextlib.suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # folders in folders, by the thousand
-        subprocess.run(["rm", "-rf", folder], check=False)
+    if os.path.lexists(folder):  # folders in folders, by the thousand, or such as may not be listed or changed
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, folder], check=False, stderr=subprocess.DEVNULL)
 
 
 def _has_hung_up(line: socket.socket) -> bool:
@@ -662,19 +665,46 @@ def _keep(request: Any, handed: list[int], rung: str, view: Mapping[str, bool], 
 
 
 def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
-    """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all."""
+    """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all.
+
+    What can't be counted is too much: nobody is to escape one count by what spoils the other, or the same one.
+    """
     try:
-        size = 0
-        for at, folders, files in os.walk(scratch):  # an empty file takes room too
-            size += sum(max(os.lstat(os.path.join(at, name)).st_size, 4096) for name in [*folders, *files])
-        status = os.open(f"{pid}/status", os.O_RDONLY, dir_fd=processes)
-        with open(status) as file:
-            threads = next(int(line.split()[1]) for line in file if line.startswith("Threads:"))
-    except RecursionError:  # folders in folders, by the thousand
+        return _threads(pid, processes) > MOST_THREADS or _room_taken(scratch, None) > SCRATCH_BYTES
+    except (OSError, RecursionError):  # folders that may not be listed, or in folders by the thousand
         return True
-    except (OSError, StopIteration, TypeError):
-        return False
-    return size > SCRATCH_BYTES or threads > MOST_THREADS
+
+
+def _threads(pid: int, processes: int | None) -> int:
+    """How many threads a process has, none once it has ended."""
+    if processes is None:
+        return 0
+    try:
+        with open(os.open(f"{pid}/status", os.O_RDONLY, dir_fd=processes)) as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("Threads:")), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _room_taken(folder: str, parent: int | None) -> int:
+    """The bytes that all in a folder takes, an empty file a page; an OSError where something can't be counted.
+
+    From folder to folder by descriptors: the whole of a path may be longer than the system takes.
+    """
+    size = 0
+    try:
+        here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    except FileNotFoundError:  # gone meanwhile, as a file may be below
+        return 0
+    try:
+        for name in os.listdir(here):
+            with contextlib.suppress(FileNotFoundError):
+                about = os.lstat(name, dir_fd=here)
+                size += max(about.st_size, 4096)
+                size += _room_taken(name, here) if stat.S_ISDIR(about.st_mode) else 0
+    finally:
+        os.close(here)
+    return size
 
 
 def _end_orphans() -> None:

@@ -414,11 +414,31 @@ def make_shell() -> Any:
 
 
 def _seed(seed: int) -> None:
-    """Make everything random begin the same way, an unseeded `default_rng()` too."""
-    random.seed(seed)
+    """Make everything random begin the same way, what has no seed too, and all machines have one core.
+
+    A submission is to get the same marks wherever and whenever it is graded.
+    """
     np.random.seed(seed % (1 << 32))
-    entropy = random.Random(seed)
+    entropy, begin = random.Random(seed), random.Random.seed
+
+    def seeded(self: random.Random, a: Any = None, version: int = 2) -> None:
+        begin(self, entropy.getrandbits(256) if a is None else a, version)
+
+    random.Random.seed = seeded  # type: ignore[method-assign]
+    random.seed = random._inst.seed
+    random.seed(seed)
     np.random.bit_generator.randbits = lambda bits: entropy.getrandbits(bits)  # type: ignore[attr-defined]
+    stand_ins: dict[str, Callable[..., Any]] = {
+        "urandom": lambda size: entropy.randbytes(size),
+        "getrandom": lambda size, flags=0: entropy.randbytes(size),
+        "sched_getaffinity": lambda pid: {0},
+        "cpu_count": lambda: 1,
+        "process_cpu_count": lambda: 1,
+    }
+    for name, stand_in in stand_ins.items():
+        if hasattr(os, name):
+            setattr(os, name, stand_in)
+    random._urandom = os.urandom  # type: ignore[attr-defined]  # what `secrets` and SystemRandom draw from
 
 
 class _Lasting(asyncio.SelectorEventLoop):

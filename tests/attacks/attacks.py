@@ -698,6 +698,7 @@ time.sleep(1.9)
         "makes folders that can't be opened",
         "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)",
     ),
+    code("makes folders that can't be listed", "import os\nos.mkdir('a', 0o300)\nopen('a/b', 'w').close()"),
     code(
         "traces and profiles",
         "import sys\nsys.settrace(lambda *a: (_ for _ in ()).throw(ValueError('traced')))\nsys.setprofile(print)",
@@ -951,8 +952,11 @@ SHARED = [
         "sends by a named queue", "works(libc.mq_open(b'/double', 0o102, 0o666, None)) and libc.mq_unlink(b'/double')"
     ),
     shares("makes a named semaphore", "open('/dev/shm/double', 'w'); os.remove('/dev/shm/double')"),
-    shares("chooses its core", "os.sched_setaffinity(0, os.sched_getaffinity(0))"),
-    shares("asks for another's core", "os.sched_getaffinity(other)", "os.sched_getscheduler(other)"),
+    shares("chooses its core", "os.sched_setaffinity(0, range(1024))"),
+    shares("asks for its core", "works(libc.sched_getaffinity(0, 4096, room))", "call(309, 168, room, None, None)"),
+    shares(
+        "asks for another's core", "works(libc.sched_getaffinity(other, 4096, room))", "os.sched_getscheduler(other)"
+    ),
     shares(
         "gives way to others",
         "os.setpriority(os.PRIO_PROCESS, 0, 5)",
