@@ -175,6 +175,7 @@ def test_a_change_while_playing_takes_effect_and_play_goes_on(page: Page) -> Non
 
 def test_the_data_set_can_be_chosen(page: Page) -> None:
     panel = page.locator(NETWORK)
+    panel.locator("canvas").first.scroll_into_view_if_needed()  # a demo draws where it is seen
     before = pictures(panel)
     panel.get_by_label("Data").select_option("moons")
     page.wait_for_function(f"document.querySelector('{NETWORK}').shown?.dataset === 'moons'")
