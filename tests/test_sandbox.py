@@ -209,7 +209,7 @@ for _ in range(18): os.mkdir('a' * 250); os.chdir('a' * 250)
     "then",
     [
         "threading.stack_size(1 << 16)\nfor _ in range(400): threading.Thread(target=time.sleep, args=(9,)).start()",
-        "for i in range(30_000): open(str(i), 'w').close()",
+        "for i in range(10): open(str(i), 'wb').write(bytes(15 << 20))",
     ],
     ids=["threads", "files"],
 )
