@@ -63,7 +63,7 @@ lab: for-lab ## open JupyterLab on the course
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url= $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 release: for-grading ## make release/, what students get, from source/
-	@$(BIN)/python -m examiner.release
+	@$(BIN)/python -m examiner.course.release
 
 # --- the slides ---
 
@@ -86,6 +86,7 @@ bench-live: for-tests ## measure the live demo in Chromium beside interact. ARGS
 check: for-tests ## lint, format, types, notebooks' form, release/ and the lock are fresh
 	@echo "Linting and formatting"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@echo "Checking types"; $(BIN)/mypy
+	@echo "Checking which floor imports which"; $(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 # Tests have a home and a scratch folder of their own, which are gone afterwards.
 TEST = @room=$$(mktemp -d) && mkdir $$room/home && { HOME=$$room/home TMPDIR=$$room $(BIN)/python -m pytest
