@@ -63,7 +63,7 @@ lab: for-lab ## open JupyterLab on the course
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url= $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 release: for-grading ## make release/, what students get, from source/
-	@$(BIN)/python -m examiner.release
+	@$(BIN)/python -m examiner.course.release
 
 # --- the slides ---
 

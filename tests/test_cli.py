@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from examiner import report
-from examiner.cli import main, no_formula
+from examiner.cli.command import main
+from examiner.pages import feedback
+from examiner.pages.feedback import feedback_html
+from examiner.pages.tables import no_formula
 from mini_course import answered, hand_in, make_course
 
 COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
@@ -147,7 +149,7 @@ def test_a_broken_file_of_the_course_is_named_in_plain_words(
 
 
 def test_help_reads_well() -> None:
-    run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-m", "examiner", "grade", "--help"], capture_output=True, text=True)
     assert run.returncode == 0
     assert "run again" in " ".join(run.stdout.split()) and "--roster" in run.stdout
 
@@ -169,14 +171,14 @@ def test_work_that_can_not_be_written_stops_nobody_else(tmp_path: Path, monkeypa
     root = make_course(tmp_path)
     for student in ("ada", "bob", "eve"):
         hand_in(root, student, answered(explain=f"I am {student}."))
-    write = report.feedback_html
+    write = feedback_html
 
     def but_bobs(*args: Any, student: str, **options: Any) -> str:
         if student == "bob":
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
         return write(*args, student=student, **options)
 
-    monkeypatch.setattr(report, "feedback_html", but_bobs)
+    monkeypatch.setattr(feedback, "feedback_html", but_bobs)
     assert main(["grade", "--course", str(root)]) == 0
     notes = {row["student_id"]: row["notes"] for row in rows(root / "grades.csv")}
     assert "could not be written" in notes["bob"] and notes["ada"] == notes["eve"] == ""

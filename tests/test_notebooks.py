@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from examiner import release
-from examiner.grade import Assignment
+from examiner.course import release
+from examiner.grading.assignment import Assignment
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("logistic_regression", "mlp_sgd")

@@ -1,5 +1,5 @@
 """The autograder: runs student code in a sandbox, marks it in another process, and writes nbgrader's gradebook."""
 
-from examiner import parsing
+from examiner.isolation import parsing
 
 parsing.one_at_a_time()

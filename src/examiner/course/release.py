@@ -1,0 +1,154 @@
+"""Make release/, what students get, from source/: `python -m examiner.release`. With --check, say what is stale."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import json
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution
+from traitlets.config import Config
+
+import workshop
+from examiner.course.course import open_course, quiet_nbgrader
+from examiner.grading.assignment import name_tasks
+
+KEPT_METADATA = ("deletable", "editable", "jupyter", "nbgrader", "tags")
+"""What a committed cell's metadata may hold; everything else is some editor's own."""
+
+
+class NameTheTask(NbGraderPreprocessor):
+    """Make each stub's NotImplementedError say what is to be written. Runs after nbgrader's ClearSolutions."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if cell.cell_type == "code" and is_solution(cell):
+            cell.source = name_tasks(cell.source, cell.metadata.nbgrader.grade_id)
+        return cell, resources
+
+
+class TidyTests(NbGraderPreprocessor):
+    """Close the gaps where hidden tests were cut out, and fold the tests: a notebook then reads answer, result, answer.
+
+    Runs after nbgrader's ClearHiddenTests.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if cell.cell_type == "code" and is_grade(cell):
+            cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).strip("\n")
+            cell.metadata["jupyter"] = {"source_hidden": True}
+        return cell, resources
+
+
+class GoOn(NbGraderPreprocessor):
+    """Let *Run All* go on past an answer that is missing: tag all code but the set-up, without which nothing works.
+
+    A cell that fails has failed all the same, for the student who looks at it and for nbgrader.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and (is_grade(cell) or is_solution(cell) or "ungraded" in tags):
+            cell.metadata["tags"] = sorted({*tags, "raises-exception"})
+        return cell, resources
+
+
+class AddHelpers(NbGraderPreprocessor):
+    """Put the helper package beside the notebook, so that the folder a student gets is complete."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        outputs = resources.setdefault("outputs", {})
+        for path in helper_files():
+            outputs[f"workshop/{path.name}"] = path.read_bytes()
+        return nb, resources
+
+
+def helper_files() -> list[Path]:
+    """The files of the helper package."""
+    folder = Path(workshop.__file__).parent
+    return sorted(path for path in folder.iterdir() if path.suffix in (".py", ".js", ".css"))
+
+
+def normal_form(notebook: str) -> str:
+    """A notebook's text in the one form in which it is committed: no outputs, sorted keys, one space of indent."""
+    nb: dict[str, Any] = json.loads(notebook)
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in KEPT_METADATA}
+        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        cell["source"] = source.splitlines(keepends=True)
+    nb["metadata"] = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def make_release(root: Path, target: Path) -> None:
+    """Write what students get, of every assignment in `root`, into the folder `target`."""
+    course = open_course(root)
+    with tempfile.TemporaryDirectory() as scratch, quiet_nbgrader(course.app) as said:
+        settings = Config(course.app.config)
+        settings.CourseDirectory.root = str(root.resolve())
+        settings.CourseDirectory.release_directory = str(target.resolve())
+        settings.CourseDirectory.db_url = f"sqlite:///{scratch}/gradebook.db"
+        app = type(course.app)(log_level=course.app.log_level, config=settings)
+        app.coursedir = type(course.app.coursedir)(parent=app)
+        for name in course.assignments():
+            outcome = NbGraderAPI(app.coursedir, parent=app).generate_assignment(name, force=True)
+            if not outcome["success"]:
+                raise SystemExit(f"nbgrader could not release {name}:\n{outcome.get('log') or said.getvalue()}")
+    for notebook in target.glob("*/*.ipynb"):
+        notebook.write_text(normal_form(notebook.read_text("utf-8")), "utf-8")
+
+
+def stale(made: Path, committed: Path) -> list[str]:
+    """The files by which two release folders differ, as paths below them."""
+    names = {str(p.relative_to(folder)) for folder in (made, committed) for p in folder.rglob("*") if p.is_file()}
+    names = {name for name in names if "__pycache__" not in name and ".ipynb_checkpoints" not in name}
+    return sorted(
+        name
+        for name in names
+        if not (made / name).is_file()
+        or not (committed / name).is_file()
+        or not filecmp.cmp(made / name, committed / name, shallow=False)
+    )
+
+
+def main() -> int:
+    """Make release/, or check it. Exit code 1: it is stale."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--check", action="store_true", help="say which files of release/ are stale, and change none")
+    check = options.parse_args().check
+    root = Path.cwd()
+    with tempfile.TemporaryDirectory() as made:
+        make_release(root, Path(made))
+        changed = stale(Path(made), root / "release")
+        if not check and changed:
+            shutil.rmtree(root / "release", ignore_errors=True)
+            shutil.copytree(made, root / "release")
+    for name in changed:
+        print(f"release/{name}: {'stale, run `make release`' if check else 'written'}")
+    if not changed:
+        print("release/ is fresh.")
+    return 1 if check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
