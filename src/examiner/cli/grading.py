@@ -37,7 +37,6 @@ BATCH = 16  # submissions written to the gradebook in one transaction
 LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
 
 
-# --- grading ---
 def grade_command(options: argparse.Namespace) -> int:
     """Grade the class from what was handed in to marks, feedback and report."""
     started = time.monotonic()

@@ -12,7 +12,6 @@ from typing import Any
 from examiner.cli.terminal import say
 
 
-# --- handing out ---
 def bundle_command(options: argparse.Namespace) -> int:
     """Make the folder and the zip that students get."""
     from examiner.course import handout, output

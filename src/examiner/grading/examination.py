@@ -25,7 +25,6 @@ from examiner.isolation.sandbox import limit_memory
 from workshop import gradcheck
 
 
-# --- The examiner's process ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Test:
     """A test cell, ready to run."""

@@ -22,7 +22,6 @@ from examiner.grading.supervisor import examined
 from examiner.isolation.forkserver import Forkserver
 from examiner.isolation.sandbox import exposed
 
-# --- Grading -------------------------------------------------------------------------------------------------------
 PROGRAM = "examiner.grading.waiting"  # what the processes that wait ready run
 _forkservers: dict[tuple[int, str, tuple[str, ...]], Forkserver] = {}
 _forkserver_lock = threading.Lock()

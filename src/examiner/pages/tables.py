@@ -16,7 +16,6 @@ from typing import Any
 from examiner.isolation.files import write_atomically
 from examiner.pages.feedback import STAMP, read_stamp
 
-# --- ids and names ---
 FORMULA = "=+-@"  # what begins so, a spreadsheet computes
 
 
