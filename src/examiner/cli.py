@@ -104,7 +104,7 @@ def _free(place: Path) -> int:
 
 
 def _about_disk(error: OSError) -> str:
-    place = str(error.filename or "")
+    place = str(error.filename2 or error.filename or "")  # the second is where a file of ours was to be moved to
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         place = (
             place if os.path.lexists(place) else os.path.dirname(place)
@@ -545,12 +545,16 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
 
 @contextmanager
 def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Progress]:
-    """A bar that names what is being graded, with the time left."""
+    """A bar that names what is being graded, with the time left; where there is no terminal a line now and then."""
     workers = (
         f"the cluster at {options.scheduler}"
         if options.scheduler
         else f"{options.workers or available_cores()} at once"
     )
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        say(f"Grading {len(jobs)} notebooks, {workers}.", sys.stderr)
+        yield _counted(len(jobs))
+        return
     bar = tqdm(total=len(jobs), desc=f"Grading, {workers}", unit="nb", mininterval=0.3, dynamic_ncols=True)
     running: dict[Job, None] = {}
 
@@ -561,12 +565,23 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Prog
             running.pop(job, None)
             bar.update()
         now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
-        bar.set_postfix_str(now, refresh=event == "start" and sys.stderr.isatty())
+        bar.set_postfix_str(now, refresh=event == "start")
         if bar.n == len(jobs):
             bar.close()
 
     with bar:
         yield progress
+
+
+def _counted(total: int) -> Progress:
+    """Progress as lines in a log, ten of them at most."""
+    done, step = itertools.count(1), max(10, -(-total // 10))
+
+    def progress(event: str, job: Job) -> None:
+        if event != "start" and ((now := next(done)) % step == 0 or now == total):
+            say(f"Graded {now} of {total}.", sys.stderr)
+
+    return progress
 
 
 class _Class:
