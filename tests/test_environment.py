@@ -88,6 +88,19 @@ def test_what_somebody_else_made_is_left_alone(course: Path, tmp_path: Path, kin
     assert {path: about.st_mtime_ns for path, about in after.items()} == {p: a.st_mtime_ns for p, a in before.items()}
 
 
+def test_one_whose_making_was_stopped_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*command: object) -> str:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(environment, "run", stopped)
+        environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
+    assert why(tmp_path) == "making it was stopped half-way"
+    environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
+    assert why(tmp_path) == "" and list((tmp_path / ".venv" / "bin").glob("pip*"))
+
+
 def test_what_a_run_leaves_that_is_stopped_as_it_begins_is_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / f"{environment.STATE}.part").touch()

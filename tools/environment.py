@@ -104,6 +104,8 @@ def why_anew(venv, root, wanted):
     state = read_state(venv)
     if state.get("course") != os.path.realpath(root):
         return "it was made for the folder %s" % state.get("course")
+    if "python" not in state:
+        return "making it was stopped half-way"
     found = version_of(python_in(venv))
     if found != state.get("python"):
         return "it has no Python %s that runs" % state.get("python")
@@ -209,11 +211,12 @@ def make_venv(venv, root, wanted):
     version = "%d.%d" % sys.version_info[:2]
     print("Making the environment .venv for Python %s" % version, flush=True)
     os.makedirs(venv, exist_ok=True)
-    state = {"course": os.path.realpath(root), "python": version, "groups": []}
+    state = {"course": os.path.realpath(root), "groups": []}
     write_state(venv, state)  # before all else, so that what a stopped run leaves is known as ours
     failed = run([sys.executable, "-m", "venv", venv], venv)
     if failed:
         raise Trouble(why_no_venv(failed, venv))
+    write_state(venv, dict(state, python=version))
 
 
 def check_whose(venv):
