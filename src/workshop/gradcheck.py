@@ -226,12 +226,12 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     """
     absent = [name for name in given if name not in namespace]
     kept = {name: namespace[name] for name in given if name in namespace}
-    own = {id(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
+    own = {_known_by(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
     with contextlib.ExitStack() as undo:
         for value, replace in list(_places([namespace, called], namespace)) if own else []:
-            instead = own.get(id(value), value)
-            if type(value) is tuple and any(id(part) in own for part in value[:MOST_HELD]):
-                instead = tuple(own.get(id(part), part) for part in value)
+            instead = own.get(_known_by(value), value)
+            if type(value) is tuple and any(_known_by(part) in own for part in value[:MOST_HELD]):
+                instead = tuple(own.get(_known_by(part), part) for part in value)
             if instead is not value:
                 undo.callback(replace, value)
                 replace(instead)
@@ -248,6 +248,13 @@ def _made_here(thing: Any, namespace: dict[str, Any]) -> bool:
     """Whether it is a function of the namespace's own: another module's may be meant where else it stands."""
     made = type(thing) in (functools.partial, np.vectorize, MethodType)
     return callable(thing) and (made or getattr(thing, "__module__", None) == namespace.get("__name__"))
+
+
+def _known_by(thing: Any) -> Any:
+    """What tells a thing from all others: a function by its code and what it closes over, so that a copy is known."""
+    if type(thing) is FunctionType:
+        return thing.__code__, *map(id, thing.__closure__ or ())
+    return id(thing)
 
 
 MOST_HELD = 1000  # values of a container in which an answer is looked for
