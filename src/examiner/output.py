@@ -25,9 +25,9 @@ def target_folder(given: Path, command: str, course: Path, kept: Iterable[Path] 
     if given.is_symlink() and not given.exists():
         raise ClassError(f"{given} is a link that leads nowhere. Name a folder with --to.")
     target = Path(os.path.realpath(given))
-    for folder in map(os.path.realpath, kept):
-        if target == Path(folder) or Path(folder) in target.parents:
-            raise ClassError(f"{given} lies in {folder}, which is the course's own. Name another folder with --to.")
+    for own in map(os.path.realpath, kept):
+        if target == Path(own) or Path(own) in target.parents:
+            raise ClassError(f"{given} lies in {own}, which is the course's own. Name another folder with --to.")
     build = Path(os.path.realpath(course)) / "build"
     if target == build:
         raise ClassError(f"{given} is where each command has a folder of its own. Name a folder in it with --to.")
