@@ -140,7 +140,7 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                         exec(cell.release_source, {**before, **marker.right, **answers})
                     if seen.seen:
                         values, _ = _known.projections(seen.seen)
-                        row = [sentences.setdefault(finding.sentence, len(sentences))]
+                        row: list[float] = [sentences.setdefault(finding.sentence, len(sentences))]
                         row += [float(f"{value:.8g}") for value in values]
                         rows = tests.setdefault(seen.test, [])
                         if all(row[1:] != known[1:] for known in rows):
