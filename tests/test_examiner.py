@@ -511,8 +511,9 @@ def test_a_right_earlier_answer_stands_in_unless_the_cell_writes_it_anew(
         "def make(f):\n    return lambda x: f(x)\nsecond = make(first)",
         "from functools import partial\nsecond = partial(lambda f, x: f(x), first)",
         "class Kept:\n    f = staticmethod(first)\n    def go(self, x): return self.f(x)\nsecond = Kept().go",
+        "clone = type(first)(first.__code__, dict(globals()))\ndef second(x): return clone(x)",
     ],
-    ids=["another name", "default", "closure", "partial", "class"],
+    ids=["another name", "default", "closure", "partial", "class", "clone"],
 )
 def test_a_right_earlier_answer_stands_in_wherever_the_own_one_is_kept(second: str) -> None:
     result = two(WRONG, second)
@@ -566,6 +567,20 @@ def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, us
     result = two(broken, uses)
     assert [mark.score for mark in result.marks] == [0, 1], result.marks
     assert result.marks[0].mistake in ("missing", "cell failed")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "q.__signature__ = inspect.Signature([inspect.Parameter('n', inspect.Parameter.POSITIONAL_ONLY, default=5)])",
+        "q.__wrapped__ = lambda n=5: n",
+        "q = functools.partial(q)\nq.__signature__ = inspect.signature(lambda n=5: n)",
+        "class Q:\n    def __call__(self, n=3): return n\nQ.__signature__ = inspect.signature(lambda n=5: n)\nq = Q()",
+    ],
+)
+def test_a_default_is_what_the_code_takes_and_not_what_it_says(said: str) -> None:
+    answer = f"import functools, inspect\ndef q(n=3): return n\n{said}"
+    passes(answer, "from workshop.gradcheck import default\nassert default(q, 'n') == 3")
 
 
 def test_asyncio_runs_in_a_thread_as_often_as_it_is_called() -> None:

@@ -204,6 +204,12 @@ def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result
     )
 
 
+def unjudged_result(assignment: Assignment, why: str) -> Result:
+    """The result of a submission whose marks a person must give, for a reason that is no student's fault."""
+    result = failed_result(b"", assignment, why)
+    return replace(result, marks=tuple(replace(mark, score=None) for mark in result.marks))
+
+
 def no_submission(assignment: Assignment) -> Result:
     """The result of a student who handed in no notebook for this assignment: zero for every question."""
     result = failed_result(b"", assignment, "No notebook was handed in.")

@@ -30,7 +30,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .class_ import ClassError, Job, Journal, Progress, available_cores, course_secret, grade_class, write_atomically
+from .class_ import (
+    ClassError,
+    Job,
+    Journal,
+    Progress,
+    available_cores,
+    course_secret,
+    grade_class,
+    unjudged_result,
+    write_atomically,
+)
 from .grade import Assignment, Limits, Result, nursery
 from .messages import printable
 from .roster import FORMULA, People, check_roster, read_roster, session_of, valid_id
@@ -606,6 +616,27 @@ class _Class:
                 self._write(name, waiting)
 
     def _write(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
+        from sqlalchemy.exc import OperationalError
+
+        from .gradebook import Marked
+
+        try:
+            self._save(name, batch)
+        except (OSError, OperationalError):  # a full disk, a locked gradebook: it concerns everyone
+            raise
+        except Exception as error:  # one student's work stops nobody else's
+            if len(batch) > 1:
+                for one in batch:
+                    self._write(name, [one])
+                return
+            ((job, key, result),) = batch
+            if not key:  # nor does the gradebook take that: the report tells of it
+                self._add(name, job, result, Marked(job.student))
+                return
+            why = f"The marks could not be written into the gradebook ({type(error).__name__})."
+            self._write(name, [(job, "", unjudged_result(self.assignments[name], why))])
+
+    def _save(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
         from . import gradebook as books
         from . import intake
 
@@ -632,8 +663,11 @@ class _Class:
                 page.unlink(missing_ok=True)  # it shows what was before
                 why = f"the marked notebook or the feedback could not be written ({type(error).__name__})"
                 result = replace(result, notes=(*result.notes, why), needs_eye=(*result.needs_eye, why))
-            self.summary.add(assignment, job.student, result, marked)
-            self.students.add(job.student)
+            self._add(name, job, result, marked)
+
+    def _add(self, name: str, job: Job, result: Result, marked: Any) -> None:
+        self.summary.add(self.assignments[name], job.student, result, marked)
+        self.students.add(job.student)
 
     def _write_one(
         self,

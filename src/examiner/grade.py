@@ -692,6 +692,9 @@ BROKE = "the test ended twice before it came to a verdict"
 NOT_TRIED = "it was not tried: the time for the notebook was up, or its process had ended too often"
 
 
+_COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *complex\b")
+
+
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
@@ -702,6 +705,8 @@ class _Examination:
             exec(learn(source).code, self.tools)
         told = [_cut(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
+        code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
+        self.complex_numbers = bool(_COMPLEX.search(re.sub(r"#.*", "", code)))
         self.pupil = stand_ins.Pupil(start, self.line_text, self.words)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
@@ -880,7 +885,7 @@ class _Examination:
             return _explained(error, hidden)
         except BaseException as error:
             return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, gradcheck.for_a_person(self.pupil.asked)
+        return None, None, gradcheck.for_a_person(self.pupil.asked, self.complex_numbers)
 
 
 _TEST = "<test>"

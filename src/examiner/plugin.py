@@ -30,7 +30,7 @@ from nbgrader.utils import rmtree
 from sqlalchemy.exc import OperationalError
 from traitlets import Unicode
 
-from examiner.class_ import Graded, Job, Journal, course_secret, failed_result, grade_class, grader_failed
+from examiner.class_ import Graded, Job, Journal, course_secret, grade_class, grader_failed, unjudged_result
 from examiner.files import not_plain
 from examiner.grade import Assignment, GraderFailed, Limits, Result, restored
 from examiner.gradebook import Entry, marked_notebook, private_folders, save
@@ -167,8 +167,7 @@ class Grade(_OfSubmission):
             result = _told(job, self._graded(course, job, assignment))
             self._save(course, job, assignment, result, resources)
         except Exception as error:
-            failed = failed_result(b"", assignment, self._reason(student, error))
-            result = replace(failed, marks=tuple(replace(mark, score=None) for mark in failed.marks))
+            result = unjudged_result(assignment, self._reason(student, error))
             try:
                 self._save(course, job, assignment, result, resources)
             except Exception as again:  # the notebook tells at least

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import functools
 import gc
 import importlib
 import inspect
@@ -23,6 +24,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -284,7 +286,7 @@ class Student:
 def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
     """A function's plain parameters: the name; where there is a default, that too, None for what is no plain number."""
     try:
-        parameters = list(inspect.signature(value).parameters.values())
+        parameters = list(inspect.signature(_bare(value)).parameters.values())
     except (TypeError, ValueError):
         return ()
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
@@ -294,6 +296,22 @@ def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
         () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
     ]
     return tuple((p.name, *default) for p, default in zip(parameters, defaults, strict=True))
+
+
+def _bare(function: Any) -> Any:
+    """A callable as its code is, without what it says of itself: `__signature__`, `__wrapped__`."""
+    if type(function) is FunctionType:
+        code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
+        bare = FunctionType(code, {}, function.__name__, defaults, closure)
+        bare.__kwdefaults__ = function.__kwdefaults__
+        return bare
+    if type(function) is functools.partial:
+        return functools.partial(_bare(function.func), *function.args, **function.keywords)
+    if type(function) is MethodType:
+        return MethodType(_bare(function.__func__), function.__self__)
+    if isinstance(getattr(type(function), "__call__", None), FunctionType):  # noqa: B004
+        return MethodType(_bare(type(function).__call__), function)
+    raise TypeError("no function of Python's own kind")
 
 
 def cell_number(filename: Any) -> int | None:

@@ -106,6 +106,18 @@ def show_a_person(why: str) -> None:
         _for_a_person.append(why)
 
 
+def by_formula(got: Any, exact: Any, rtol: float = 1e-3) -> None:
+    """Have a person look at right numbers that are differences of values, by whatever scheme and step.
+
+    To be asked where a formula gives ``exact`` to ``rtol``, in single precision too, and differences can't: where the
+    slopes are next to nothing beside the values, and drown in their rounding.
+    """
+    array, exact = as_array("it", got), np.asarray(exact, dtype=np.float64)
+    right = array.shape == exact.shape and _agree(array, exact).all()
+    if right and np.max(np.abs(array - exact)) > rtol * np.max(np.abs(exact)):
+        show_a_person("its digits are those of differences of values, not of a formula")
+
+
 def begin(own: Iterable[str] = ()) -> None:
     """Forget what the test before has set. ``own``: earlier answers that the cell of the next answer writes anew."""
     global OWN, marker
@@ -114,11 +126,17 @@ def begin(own: Iterable[str] = ()) -> None:
         noted.clear()
 
 
-def for_a_person(called: Set[str] = frozenset()) -> str:
-    """Why a person should look at the answer just tested, which has called the right answers in ``called``."""
-    asked = sorted(_derivative_of & called)
-    calls = f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?"
-    return "; ".join([*_for_a_person, *([calls] if asked else [])])
+def for_a_person(called: Set[str] = frozenset(), complex_numbers: bool = False) -> str:
+    """Why a person should look at the answer just tested.
+
+    ``called``: the right answers that it has called. ``complex_numbers``: whether its notebook computes with them.
+    """
+    why, asked = list(_for_a_person), sorted(_derivative_of & called)
+    if asked:
+        why.append(f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?")
+    if _derivative_of and complex_numbers:  # a step along the imaginary axis leaves no trace in the digits
+        why.append("the notebook computes with complex numbers: is it the derivative, or a complex step?")
+    return "; ".join(why)
 
 
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
@@ -391,12 +409,12 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     """
     absent = [name for name in given if name not in namespace]
     kept = {name: namespace[name] for name in given if name in namespace}
-    own = {id(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
+    own = {_known_by(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
     with contextlib.ExitStack() as undo:
         for value, replace in list(_places([namespace, called], namespace)) if own else []:
-            instead = own.get(id(value), value)
-            if type(value) is tuple and any(id(part) in own for part in value[:MOST_HELD]):
-                instead = tuple(own.get(id(part), part) for part in value)
+            instead = own.get(_known_by(value), value)
+            if type(value) is tuple and any(_known_by(part) in own for part in value[:MOST_HELD]):
+                instead = tuple(own.get(_known_by(part), part) for part in value)
             if instead is not value:
                 undo.callback(replace, value)
                 replace(instead)
@@ -413,6 +431,13 @@ def _made_here(thing: Any, namespace: dict[str, Any]) -> bool:
     """Whether it is a function of the namespace's own: another module's may be meant where else it stands."""
     made = type(thing) in (functools.partial, np.vectorize, MethodType)
     return callable(thing) and (made or getattr(thing, "__module__", None) == namespace.get("__name__"))
+
+
+def _known_by(thing: Any) -> Any:
+    """What tells a thing from all others: a function by its code and what it closes over, so that a copy is known."""
+    if type(thing) is FunctionType:
+        return thing.__code__, *map(id, thing.__closure__ or ())
+    return id(thing)
 
 
 MOST_HELD = 1000  # values of a container in which an answer is looked for
@@ -622,7 +647,7 @@ def compare(
     wrong = ~_agree(array, want)
     if not wrong.any():
         if exact is not None and _by_differences(array, np.asarray(exact, dtype=np.float64)):
-            show_a_person("its last digits are those of finite differences, not of a formula")
+            show_a_person("its digits are those of differences of values, not of a formula")
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
@@ -642,11 +667,15 @@ def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
 
 
 def _by_differences(got: Floats, exact: Floats) -> bool:
-    """Whether right values are off by more than a formula's rounding; single precision is a reason of its own."""
-    off = float(np.max(np.abs(got - exact), initial=0.0))
-    return off > 3e-13 * max(1.0, float(np.max(np.abs(exact), initial=0.0))) and not np.array_equal(
-        got, got.astype(np.float32)
-    )
+    """Whether right values have the digits of differences of values, of any order, and not those of a formula.
+
+    A formula is off by some units in the last place, or by those of single precision. Differences are off by the
+    rounding of the values, over the step: more than the former, less than the latter; and where the slopes are next to
+    nothing beside the values, nothing in them is right.
+    """
+    off, size = (float(np.max(np.abs(a), initial=0.0)) for a in (got - exact, exact))
+    single = np.array_equal(got, got.astype(np.float32))
+    return off > 1e-4 * size or (2e-14 < off / max(1.0, size) < 1e-10 and not single)
 
 
 def _looked_at(name: str, got: Floats, want: Floats, facts: Facts, several: bool) -> Seen:
