@@ -80,11 +80,11 @@ def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
 
 
 def last_digits(got: Any, exact: Any) -> None:
-    """Have a person look at right values whose last digits are those of finite differences, not of a formula's."""
+    """Have a person look at right values whose digits are those of differences of values, not of a formula."""
     array, exact = gradcheck.as_array("it", got), np.asarray(exact, dtype=np.float64)
-    counts = array.shape == exact.shape and not isinstance(gradcheck._watch, _Match)
-    if counts and gradcheck._agree(array, exact).all() and gradcheck._by_differences(array, exact):
-        gradcheck.show_a_person("its last digits are those of finite differences, not of a formula")
+    right = array.shape == exact.shape and gradcheck._agree(array, exact).all()
+    if right and gradcheck._by_differences(array, exact):
+        gradcheck.show_a_person("its digits are those of differences of values, not of a formula")
 
 
 def _first_line(wrong: gradcheck.WrongAnswer) -> str:

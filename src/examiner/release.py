@@ -146,7 +146,7 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                         if all(row[1:] != known[1:] for known in rows):
                             rows.append(row)
     gradcheck.marker = None
-    return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False, indent=0) + "\n"
+    return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
 
 
 def make_release(root: Path, target: Path) -> None:

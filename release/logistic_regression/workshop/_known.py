@@ -21,7 +21,6 @@ from workshop._diagnosis import NOTHING, Finding
 
 FILE = Path(__file__).with_name("known_mistakes.json")
 PROJECTIONS = 3
-NOT_FINITE = dict(nan=123.0, posinf=1700.0, neginf=-2300.0)
 
 
 def projections(seen: Sequence[Any]) -> tuple[NDArray[np.float64], float]:
@@ -37,7 +36,7 @@ def _numbers(thing: Any) -> Iterator[float]:
         yield zlib.crc32(str(thing.wrong).split("\n")[0].strip().encode()) / 2**28
         return
     yield from thing.got.shape
-    yield from np.nan_to_num(thing.got, **NOT_FINITE).ravel()
+    yield from np.nan_to_num(thing.got, nan=123.0, posinf=1700.0, neginf=-2300.0).ravel()
     yield from np.ravel(thing.want)
 
 
