@@ -603,6 +603,28 @@ def test_a_test_finds_each_name_as_it_was_at_its_place() -> None:
     assert [m.score for m in grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK).marks] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("kept", "used", "later"),
+    [
+        ("kept = [7]", "kept[0] * x", "kept.insert(0, 1)"),
+        ("kept = {'n': [7]}", "kept['n'][0] * x", "kept['n'].clear()"),
+        ("import numpy as np\nkept = np.array(7)", "kept * x", "kept += 1"),
+        ("import numpy as np\nkept = np.random.default_rng(1)\nn = kept.random()\nkept = np.random.default_rng(1)",
+         "7 * x * (kept.random() == n)", "kept.random()"),
+        ("class Kept: n = 7", "Kept.n * x", "Kept.n = 1"),
+        ("class Kept: pass\nkept = Kept()\nkept.n = 7", "kept.n * x", "kept.n = 1"),
+        ("def kept(n=[7]): return n[0]", "kept() * x", "kept.__defaults__[0][0] = 1"),
+    ],
+    ids=["list", "dict", "array", "generator", "class", "object", "default"],
+)  # fmt: skip
+def test_a_test_finds_what_its_names_hold_as_it_was_at_its_place(kept: str, used: str, later: str) -> None:
+    answers = cell("first", f"{kept}\ndef first(x): return {used}", solution=True)
+    second = cell("second", f"{later}\ndef second(x): return 7 * x", solution=True)
+    notebook = json.dumps({"cells": [answers, its_test("first"), second, its_test("second")]}).encode()
+    marks = grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK).marks
+    assert [mark.score for mark in marks] == [1, 1], marks
+
+
 def test_a_value_is_of_the_first_process_whatever_ends_it() -> None:
     result = examine(
         "import os, time\nborn = time.monotonic_ns()\ndef q(): return born\ndef end(): os._exit(1)",

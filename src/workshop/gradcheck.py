@@ -411,7 +411,7 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     kept = {name: namespace[name] for name in given if name in namespace}
     own = {_known_by(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
     with contextlib.ExitStack() as undo:
-        for value, replace in list(_places([namespace, called], namespace)) if own else []:
+        for value, replace in list(places([namespace, called], namespace)) if own else []:
             instead = own.get(_known_by(value), value)
             if type(value) is tuple and any(_known_by(part) in own for part in value[:MOST_HELD]):
                 instead = tuple(own.get(_known_by(part), part) for part in value)
@@ -443,7 +443,7 @@ def _known_by(thing: Any) -> Any:
 MOST_HELD = 1000  # values of a container in which an answer is looked for
 
 
-def _places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+def places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, Callable[[Any], None]]]:
     """Every value that is kept where another can be put, in what the roots reach, and what puts another there."""
     seen: dict[int, Any] = {}
     while roots and len(seen) < 10_000:
