@@ -105,6 +105,12 @@ def test_who_handed_in_no_notebook_is_in_the_marks_and_the_report(tmp_path: Path
     assert "essay.pdf" not in (root / "class_report.html").read_text(encoding="utf-8")
 
 
+def test_a_log_gets_lines_and_no_bar(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grade", "--course", str(course)]) == 0
+    begun, *_, last = capsys.readouterr().err.splitlines()
+    assert begun.startswith("Grading 2 notebooks, ") and last == "Graded 2 of 2."
+
+
 def test_a_stranger_to_the_roster_stops_it_unless_allowed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(course, "eve", answered())
     command = ["grade", "--course", str(course), "--roster", str(course / "roster.csv")]

@@ -114,7 +114,7 @@ def _free(place: Path) -> int:
 
 
 def _about_disk(error: OSError) -> str:
-    place = str(error.filename or "")
+    place = str(error.filename2 or error.filename or "")  # the second is where a file of ours was to be moved to
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         place = (
             place if os.path.lexists(place) else os.path.dirname(place)
@@ -475,6 +475,8 @@ def _take_in(
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
     exchange = _exchange(course) if "exchange" in options.origin else None
     origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
+    for origin in origins:
+        _must_be_others(origin, course)
     taken = intake.take_in(
         origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict, exchange
     )
@@ -492,6 +494,18 @@ def _take_in(
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
+
+
+def _must_be_others(origin: Path, course: Any) -> None:
+    """Raise ClassError where submissions are to come from the course itself, or from a folder that holds it."""
+    place = Path(os.path.realpath(origin))
+    steps = (course.source, course.submitted, course.autograded, course.feedback, course.root / "release", course.state)
+    own = [Path(os.path.realpath(step)) for step in steps]
+    if place in (course.root, *course.root.parents) or any(step in (place, *place.parents) for step in own):
+        raise ClassError(
+            f"{origin} is the course itself, or a part of it, or holds it: submissions come from elsewhere. What is in "
+            "submitted/ is graded without --from. Nothing was changed."
+        )
 
 
 def _exchange(course: Any) -> Any:
@@ -555,12 +569,16 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
 
 @contextmanager
 def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Progress]:
-    """A bar that names what is being graded, with the time left."""
+    """A bar that names what is being graded, with the time left; where there is no terminal a line now and then."""
     workers = (
         f"the cluster at {options.scheduler}"
         if options.scheduler
         else f"{options.workers or available_cores()} at once"
     )
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        say(f"Grading {len(jobs)} notebooks, {workers}.", sys.stderr)
+        yield _counted(len(jobs))
+        return
     bar = tqdm(total=len(jobs), desc=f"Grading, {workers}", unit="nb", mininterval=0.3, dynamic_ncols=True)
     running: dict[Job, None] = {}
 
@@ -571,12 +589,23 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Prog
             running.pop(job, None)
             bar.update()
         now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
-        bar.set_postfix_str(now, refresh=event == "start" and sys.stderr.isatty())
+        bar.set_postfix_str(now, refresh=event == "start")
         if bar.n == len(jobs):
             bar.close()
 
     with bar:
         yield progress
+
+
+def _counted(total: int) -> Progress:
+    """Progress as lines in a log, ten of them at most."""
+    done, step = itertools.count(1), max(10, -(-total // 10))
+
+    def progress(event: str, job: Job) -> None:
+        if event != "start" and ((now := next(done)) % step == 0 or now == total):
+            say(f"Graded {now} of {total}.", sys.stderr)
+
+    return progress
 
 
 class _Class:
@@ -794,19 +823,20 @@ MOST_NAMED = 20  # of those whom the roster lacks
 
 def write_tables(state: Path, tables: Mapping[Path, bytes]) -> dict[Path, Path]:
     """Write tables; what somebody has changed in one, or put in its place, is kept aside. Returns what went where."""
-    record, kept = state / "tables.json", {}
+    record, kept = state / "tables.json", dict[Path, Path]()
     try:
         known = dict(json.loads(record.read_text()))
     except (OSError, ValueError, TypeError):
         known = {}
     for path, content in tables.items():
+        name = os.path.relpath(path, state.parent)
         before = path.read_bytes() if path.is_file() else content
-        if before != content and hashlib.sha256(before).hexdigest() not in known.get(path.name, []):
+        if before != content and hashlib.sha256(before).hexdigest() not in known.get(name, []):
             aside = state / "replaced" / f"{path.stem}-{datetime.now():%Y-%m-%d-%H%M%S}{path.suffix}"
             write_atomically(aside, before)
             kept[path] = aside
         # Both are known until the new one is there: a run that is killed in between makes nobody's table a stranger's.
-        known[path.name] = [hashlib.sha256(part).hexdigest() for part in (before, content)]
+        known[name] = [hashlib.sha256(part).hexdigest() for part in (before, content)]
     write_atomically(record, json.dumps(known))
     for path, content in tables.items():
         write_atomically(path, content)
@@ -1003,6 +1033,7 @@ def students_command(options: argparse.Namespace) -> int:
     if len(options.who) != needed:
         raise ClassError(f"`workshop students {options.action}` takes {needed} ids, as in the list of students.")
     course = books.open_course(options.course, options.db_url)
+    course.assignments()  # where there are none it is no course, and nothing is written
     books.check_database(course.db_url)
     path, given_last = course.state / "people.json", course.state / "roster.csv"
     with one_run(course.state, course.autograded, course.feedback), _gradebook(course) as gradebook:
@@ -1045,6 +1076,7 @@ def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, Peop
     from . import gradebook as books
 
     course = books.open_course(options.course, options.db_url)
+    course.assignments()  # where there are none it is no course, and nothing is written
     books.check_database(course.db_url)
     given_last = course.state / "roster.csv"
     roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
@@ -1059,11 +1091,19 @@ def _known_assignment(course: Any, name: str) -> Assignment:
     return every[name]
 
 
-def _new_file(given: Path | None, usual: Path) -> Path:
-    """The file to write: the usual one, which is ours, or another that must be new."""
+def _must_be_new(given: Path | None) -> None:
+    """Raise ClassError where the file that somebody named is there; the usual one is kept aside if it isn't ours."""
     if given is not None and os.path.lexists(given):
         raise ClassError(f"There is a {given} already; name a new file with --to.")
-    return given or usual
+    for folder in given.parents if given is not None else ():
+        if folder.exists() and not folder.is_dir():
+            raise ClassError(f"{folder} is a file, and {given} can't lie in it; name a new file with --to.")
+
+
+def _write_file(course: Any, target: Path, content: bytes) -> None:
+    """Write a file; what somebody has changed in it, or put in its place, is kept aside, and that is said."""
+    for path, aside in write_tables(course.state, {target: content}).items():
+        say(f"{path} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
 
 
 def export_command(options: argparse.Namespace) -> int:
@@ -1071,19 +1111,21 @@ def export_command(options: argparse.Namespace) -> int:
     from . import gradebook as books
     from . import upload
 
+    _must_be_new(options.to)
     with _marked_course(options) as (course, gradebook, people):
         assignment = _known_assignment(course, options.assignment)
         table = options.like or course.state / "roster.csv"
-        if not table.exists():
-            raise ClassError("Give the system's own table with --like: its gradebook's export, or a grading worksheet.")
+        if not table.is_file():
+            wanted = "Give the system's own table with --like: its gradebook's export, or a grading worksheet."
+            raise ClassError(f"{table} is no file. {wanted}")
         marked = books.read_marks(gradebook, assignment.name)
         for student in marked:
             people.seen.setdefault(student, [])
         most = sum(cell.points for cell in assignment.graded)
         marks = {student: one.score for student, one in marked.items()}
         content, column, missing = upload.fill_in(table, people, marks, assignment.name, most, options.column)
-        target = _new_file(options.to, course.root / "build" / f"{assignment.name}_marks.csv")
-    write_atomically(target, content)
+    target = options.to or course.root / "build" / f"{assignment.name}_marks.csv"
+    _write_file(course, target, content)
     say(f"Wrote {target}: {len(marks) - len(missing)} marks in the column {column!r}.")
     if missing:
         say(f"  look at this: the table lacks {', '.join(missing[:MOST_NAMED])}{' …' if missing[MOST_NAMED:] else ''}.")
@@ -1096,6 +1138,7 @@ def feedback_command(options: argparse.Namespace) -> int:
     """Write a zip of the feedback of some, or by a system's names."""
     from . import upload
 
+    _must_be_new(options.to)
     with _marked_course(options) as (course, _, people):
         assignments = [_known_assignment(course, name).name for name in options.assignments] or list(
             course.assignments()
@@ -1107,11 +1150,11 @@ def feedback_command(options: argparse.Namespace) -> int:
         if options.session is not None:
             session = session_of(options.session, read_sessions(course.root))
             wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
-        target = _new_file(options.to, course.root / "build" / "feedback.zip")
-        count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
+        content, count = upload.zip_feedback(course.feedback, people, wanted, assignments, options.system)
     if not count:
-        target.unlink()
         raise ClassError("There is no such feedback; nothing was written.")
+    target = options.to or course.root / "build" / "feedback.zip"
+    _write_file(course, target, content)
     say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
     return 0
 
@@ -1213,7 +1256,7 @@ def _handing_out(options: argparse.Namespace) -> tuple[Any, Path, AbstractContex
     given = options.to if options.to is not None else course.root / options.usual
     folders = ("source", "release", "submitted", "autograded", "feedback", ".workshop", ".git", "slides", "docs")
     own = [course.source, course.submitted, course.autograded, course.feedback, *(course.root / f for f in folders)]
-    return course, output.target_folder(given, options.command, own), _new_folder()
+    return course, output.target_folder(given, options.command, course.root, own), _new_folder()
 
 
 @contextmanager

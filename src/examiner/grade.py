@@ -41,7 +41,7 @@ class Cell:
     """A cell of the source notebook."""
 
     grade_id: str  # "" for a text cell that nbgrader does not know
-    kind: str  # "setup", "solution", "test", "ungraded", "written" or "text"
+    kind: str  # "setup", "solution", "test", "tools" (what hidden tests share), "ungraded", "written" or "text"
     question: str  # what a test belongs to; for the other kinds the grade_id itself
     points: float
     source: str  # with answers and hidden tests: never shown to a student
@@ -185,6 +185,8 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
+    elif BEGIN_HIDDEN in source:
+        kind = "tools"
     else:
         kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
     grade_id = meta.get("grade_id", "")
@@ -497,7 +499,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, not
         if submitted.claims in numbers:
             number = numbers[submitted.claims]
             cell = assignment.cells[number]
-            locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
+            locked = cell.kind in ("test", "setup", "tools", "ungraded") and submitted.cell_type == "code"
             changed = locked and submitted.source != cell.release_source
             if changed and answers & defined(index):
                 notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
@@ -522,7 +524,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, not
         match[chosen] = number
         if len(indices) > 1:
             notes.append(f"the cell {cell.grade_id} was there {len(indices)} times")
-            if cell.kind in ("test", "setup", "ungraded"):
+            if cell.kind in ("test", "setup", "tools", "ungraded"):
                 match |= {i: _COPY for i in indices if i != chosen}
     return match
 
@@ -651,7 +653,7 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    steps, examination = job["steps"], _Examination(job["steps"], limits, start)
+    steps, examination = job["steps"], _Examination(job["steps"], job["tools"], limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
@@ -696,8 +698,11 @@ _COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *c
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+    def __init__(self, steps: list[dict[str, Any]], tools: list[str], limits: Limits, start: Any) -> None:
         self.steps, self.limits = steps, limits
+        self.tools: dict[str, Any] = {"__name__": "__main__"}  # what the notebook's hidden tests share
+        for source in tools:
+            exec(learn(source).code, self.tools)
         told = [_cut(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
         code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
@@ -730,7 +735,11 @@ class _Examination:
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
         for number, step in enumerate(self.steps[:first]):
             if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
-                self.ran[number] = source if step["kind"] == "run" else names_of(source)
+                self.ran[number] = source if step["kind"] == "run" else self._names(step)
+
+    def _names(self, step: dict[str, Any]) -> list[str]:
+        """What a test takes from the student."""
+        return [name for name in names_of(step["source"]) if name not in self.tools]
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -794,12 +803,12 @@ class _Examination:
         place = step["kind"] == "test"
         if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = names_of(step["source"]) if place else step["source"]
+        self.ran[number] = self._names(step) if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
                 if place:
-                    self._take(number, names_of(step["source"]))
+                    self._take(number, self._names(step))
                     return {"outputs": [], "error": ""}
                 room, asked = min(self.limits.output, self.room), step.get("asked", ())
                 outputs, error = self.pupil.run(number, step["source"], seconds, room, asked)
@@ -862,7 +871,7 @@ class _Examination:
             hidden = test.hidden
             with _own_work(self.own_work(step)):
                 self.pupil.enter(number)
-                exec(test.code, {"__name__": "__main__", **self.found[number]})
+                exec(test.code, {**self.found[number], **self.tools})
             self.pupil.end_test()
         except _TooLong:
             self.pupil.stop()  # it may have been in the middle of a message
@@ -1020,6 +1029,7 @@ def grade(
     anew, tied = _ties(placed, assignment)
     job = {
         "steps": list(_steps(placed, assignment, anew, stand)),
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
         "limits": asdict(limits),
         "seed": seed,
     }
@@ -1170,7 +1180,7 @@ def _examined(
     deadline: float,
 ) -> str:
     """Let one examiner work, and note what it tells: "" when it has ended, "busy" or "late" where it was ended."""
-    tests = [step["source"] for step in job["steps"] if step["kind"] == "test"]
+    tests = [*job["tools"], *(step["source"] for step in job["steps"] if step["kind"] == "test")]
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
     scratches: list[str] = []
     examiner, until = watch.Process(), math.inf
@@ -1299,7 +1309,7 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
     grade_id = cell.grade_id or None if cell else None
     if cell and cell.kind == "test":
         return CellOutput(grade_id, "code", cell.release_source, (), messages.get(cell.grade_id, ""))
-    if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
+    if cell and (cell.kind in ("setup", "tools", "ungraded") or submitted is None):
         source = cell.release_source
     else:
         source = submitted.source if submitted else ""
