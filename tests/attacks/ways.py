@@ -36,6 +36,7 @@ from attacks.stage import (
 from examiner.sandbox import RUNGS, best_rung, readable_paths
 from test_cluster import Cluster
 
+PATH = [path for path in [os.environ.get("PYTHONPATH")] if path]
 ROOT = Path(__file__).parents[2]
 BRIEF = f"import examiner.grade as grade\ngrade.Limits.__init__.__defaults__ = {astuple(LIMITS)}\n"
 
@@ -69,12 +70,12 @@ class Course:
 
     def command(self, *words: str) -> None:
         """Run a command of the course's folder as a tutor does."""
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "brief"), "NO_COLOR": "1"}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.root / "brief"), *PATH])}
         done = subprocess.run(
             [sys.executable, "-m", *words], cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(words)} failed: {(done.stderr or done.stdout)[-500:]}")
+            raise RuntimeError(f"{' '.join(words)} failed: {(done.stderr or done.stdout)[-2000:]}")
 
     def scores(self) -> dict[str, dict[str, float]]:
         """By student, what each test gave; only assignments that have been graded."""
