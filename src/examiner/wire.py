@@ -106,6 +106,9 @@ class Iterated:
         raise StopIteration
 
 
+Iterated.__name__ = Iterated.__qualname__ = "generator"  # what errors call it, in the student's code
+
+
 class Encoder:
     """Makes one message. `export` gives a callable its number (owner, id); `known` are objects the receiver has."""
 
