@@ -15,8 +15,8 @@ A bank is `tests/banks/<assignment>/<question>.toml`: `answer` is a right answer
     eye     what the reason must match for which a person is to look at the answer; without it there must be no reason
     hard    why the answer is wrong only in a corner case;  note  anything else
 
-A fifth of the wrong answers, by their names, is held out: no known mistake is to be written for one of them, and how many
-of these are named is told apart.
+A fifth of the wrong answers, by their names, is held out: no known mistake is to be written for one of them; how
+many of these are named is told apart.
 """
 
 from __future__ import annotations
