@@ -68,7 +68,7 @@ lab: for-lab ## open JupyterLab on the course
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url= $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 release: for-grading ## make release/, what students get, from source/
-	@$(BIN)/python -m examiner.release
+	@$(BIN)/python -m examiner.course.release
 
 # --- the slides ---
 
@@ -91,6 +91,7 @@ bench-live: for-tests ## measure the live demo in Chromium beside interact. ARGS
 check: for-tests ## lint, format, types, notebooks' form, release/ and the lock are fresh
 	@echo "Linting and formatting"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@echo "Checking types"; $(BIN)/mypy
+	@echo "Checking which floor imports which"; $(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 # Tests have a home and a scratch folder of their own, which are gone afterwards.
 TEST = @room=$$(mktemp -d) && mkdir $$room/home && { HOME=$$room/home TMPDIR=$$room $(BIN)/python -m pytest
@@ -116,8 +117,8 @@ test-slow: for-tests ## the longer campaigns: fifty killed runs, the static site
 test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an ordinary user (root, an hour). ARGS="trixie tutor"
 	@tools/test_everywhere.sh $(ARGS)
 
-attacks: for-tests ## play every hostile submission against the grader and print the table
-	@$(BIN)/python tests/attacks/stage.py
+attacks: for-tests ## play every hostile submission, alone and as a class by each way of grading, and print the tables (an hour)
+	@$(BIN)/python tests/attacks/stage.py && $(BIN)/python tests/attacks/ways.py
 
 with-strace:
 	@command -v strace >/dev/null || { echo "This needs strace: apt-get install strace" >&2; exit 1; }

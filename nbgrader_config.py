@@ -15,7 +15,7 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 
-from examiner.guard import guard
+from examiner.course.guard import guard
 
 c = get_config()  # noqa: F821
 
@@ -29,16 +29,16 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", ".pyte
 c.GenerateAssignment.preprocessors = [
     LockCells,
     ClearSolutions,
-    "examiner.release.NameTheTask",
+    "examiner.course.release.NameTheTask",
     ClearOutput,
     CheckCellMetadata,
     ComputeChecksums,
     SaveCells,
     ClearHiddenTests,
     ClearMarkScheme,
-    "examiner.release.TidyTests",
-    "examiner.release.GoOn",
-    "examiner.release.AddHelpers",
+    "examiner.course.release.TidyTests",
+    "examiner.course.release.GoOn",
+    "examiner.course.release.AddHelpers",
     ComputeChecksums,
     CheckCellMetadata,
 ]
@@ -47,14 +47,14 @@ c.GenerateAssignment.preprocessors = [
 c.ClearHiddenTests.enforce_metadata = False
 
 # Feedback shows its maths without a network, and no hidden test.
-c.GenerateFeedback.preprocessors = ["examiner.gradebook.GetMarks"]
-c.GenerateFeedback.exporter_class = "examiner.report.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["examiner.course.gradebook.GetMarks"]
+c.GenerateFeedback.exporter_class = "examiner.pages.feedback.FeedbackExporter"
 
 # `nbgrader autograde`, formgrader's button and nbgrader's API mark with the examiner.
-c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
 
 # Links among a submission's files are not followed, and in formgrader nothing of a student's is markup or runs.
-c.ExchangeFactory.collect = "examiner.guard.Collect"
+c.ExchangeFactory.collect = "examiner.course.guard.Collect"
 guard()

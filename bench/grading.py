@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examiner.grade import Assignment, grade
-from examiner.sandbox import ENVIRONMENT
-from examiner.student import _prepare
+from examiner.grading.assignment import Assignment
+from examiner.grading.grade import grade
+from examiner.isolation.sandbox import ENVIRONMENT
+from examiner.isolation.student import prepared_shell
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("logistic_regression", "mlp_sgd")
@@ -35,9 +36,9 @@ STOCK = """
 c.Autograde = type(c)()  # nbgrader's own
 """
 EXAMINER = """
-c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
 """
 
 
@@ -143,7 +144,7 @@ def cells_alone(count: int, kinds: list[str]) -> Cost:
         [compile(cell.source, cell.grade_id, "exec") for cell in one.cells if cell.kind in kinds]
         for one in assignments().values()
     ]
-    _prepare()
+    prepared_shell()
     tasks = [cells[i % len(cells)] for i in range(count * len(cells))]
 
     def work() -> None:

@@ -37,12 +37,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from examiner import grade as examiner
+from examiner.grading.assignment import Assignment, Limits, released
+from examiner.grading.grade import grade
+from examiner.grading.result import Mark
 
 ROOT = Path(__file__).resolve().parent.parent
 BANKS = ROOT / "tests" / "banks"
 SECRET = b"the banks' own secret"
-LIMITS = examiner.Limits(cell_seconds=10, call_seconds=4, test_seconds=10, total_seconds=60)
+LIMITS = Limits(cell_seconds=10, call_seconds=4, test_seconds=10, total_seconds=60)
 
 FACTS = {
     "wrong shape", "wrong type", "returns None", "not written", "missing key", "wrong number of values",
@@ -188,7 +190,7 @@ def submission(source_ipynb: bytes, cells: dict[str, str], nonce: str = "") -> b
             ]
             text = left.pop(meta["grade_id"], "\n".join(lines))
         else:
-            text = "An answer in words." if meta.get("solution") else examiner.released(text)
+            text = "An answer in words." if meta.get("solution") else released(text)
         cell["source"] = text
     if left:
         raise ValueError(f"no such cells: {sorted(left)}")
@@ -197,7 +199,7 @@ def submission(source_ipynb: bytes, cells: dict[str, str], nonce: str = "") -> b
     return json.dumps(notebook, ensure_ascii=False).encode()
 
 
-def judge(case: Case, marks: Iterable[examiner.Mark], eyes: Iterable[str] = ()) -> Verdict:
+def judge(case: Case, marks: Iterable[Mark], eyes: Iterable[str] = ()) -> Verdict:
     """Compare the marks of a case, and the reasons for a person to look at it, with what they should be."""
     verdict = Verdict(case)
     eyes = list(eyes)
@@ -234,16 +236,16 @@ def judge(case: Case, marks: Iterable[examiner.Mark], eyes: Iterable[str] = ()) 
     return verdict
 
 
-def _matches(pattern: str, mark: examiner.Mark) -> bool:
+def _matches(pattern: str, mark: Mark) -> bool:
     return re.search(pattern, f"{mark.message}\n{mark.mistake or ''}", re.IGNORECASE | re.DOTALL) is not None
 
 
 def grade_case(case: Case, secret: bytes = SECRET) -> Verdict:
     """Grade one case through the real path."""
     original = source(case.assignment)
-    assignment = examiner.Assignment.from_notebook(original, case.assignment)
+    assignment = Assignment.from_notebook(original, case.assignment)
     start = time.perf_counter()
-    result = examiner.grade(submission(original, case.cells), assignment, secret, LIMITS)
+    result = grade(submission(original, case.cells), assignment, secret, LIMITS)
     verdict = judge(case, result.marks, result.needs_eye)
     verdict.seconds = time.perf_counter() - start
     return verdict
@@ -357,8 +359,8 @@ def stable(times: int, workers: int = 2) -> list[str]:
 
 def _marks_with(case: Case, secret: bytes) -> tuple[tuple[str, float | None], ...]:
     original = source(case.assignment)
-    assignment = examiner.Assignment.from_notebook(original, case.assignment)
-    result = examiner.grade(submission(original, case.cells), assignment, secret, LIMITS)
+    assignment = Assignment.from_notebook(original, case.assignment)
+    result = grade(submission(original, case.cells), assignment, secret, LIMITS)
     return tuple((mark.grade_id, mark.score) for mark in result.marks)
 
 

@@ -122,7 +122,7 @@ def _told(plain: str, mutated: str) -> str:
 
 def answers() -> Iterator[tuple[str, str, str]]:
     """The reference answer to each question: assignment, question, code."""
-    from examiner.grade import Assignment
+    from examiner.grading.assignment import Assignment
 
     for assignment in ("logistic_regression", "mlp_sgd"):
         for cell in Assignment.from_notebook(adequacy.source(assignment), assignment).cells:

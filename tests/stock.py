@@ -23,8 +23,9 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 from adequacy import BANKS, LIMITS, ROOT, SECRET, Case, cases, source, submission
-from examiner import grade as examiner
-from examiner.gradebook import read_marks
+from examiner.course.gradebook import read_marks
+from examiner.grading.assignment import Assignment
+from examiner.grading.grade import grade
 
 DIFFERS = BANKS / "stock_differs.toml"
 SETTINGS = f"""
@@ -65,8 +66,8 @@ def _nbgrader(home: Path, *command: str) -> None:
 
 def by_examiner(case: Case) -> Scores:
     """The marks of an answer's notebook by the examiner."""
-    assignment = examiner.Assignment.from_notebook(source(case.assignment), case.assignment)
-    result = examiner.grade(submission(source(case.assignment), case.cells), assignment, SECRET, LIMITS)
+    assignment = Assignment.from_notebook(source(case.assignment), case.assignment)
+    result = grade(submission(source(case.assignment), case.cells), assignment, SECRET, LIMITS)
     return {mark.grade_id: mark.score for mark in result.marks if mark.score is not None}
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 import adequacy
 import mutants
-from examiner import grade as examiner
+from examiner.grading.assignment import Assignment
+from examiner.grading.grade import grade
 
 ALL = list(adequacy.cases())
 QUESTIONS = sorted({(case.assignment, case.question) for case in ALL})
@@ -67,7 +68,7 @@ def test_the_problems_depend_on_the_secret_and_are_recorded_and_the_marks_do_not
     )
     original = adequacy.source(case.assignment)
     handed_in = adequacy.submission(original, case.cells)
-    results = [examiner.grade(handed_in, assignment(case.assignment), secret) for secret in (b"one", b"two", b"one")]
+    results = [grade(handed_in, assignment(case.assignment), secret) for secret in (b"one", b"two", b"one")]
     assert results[0].seed == results[2].seed != results[1].seed
     assert len({tuple(mark.score for mark in result.marks) for result in results}) == 1
     assert [mark.message for mark in results[0].marks] == [mark.message for mark in results[2].marks]
@@ -81,5 +82,5 @@ def test_mutation_changes_one_thing_at_a_time() -> None:
     assert len(set(changed)) == len(changed)
 
 
-def assignment(name: str) -> examiner.Assignment:
-    return examiner.Assignment.from_notebook(adequacy.source(name), name)
+def assignment(name: str) -> Assignment:
+    return Assignment.from_notebook(adequacy.source(name), name)

@@ -19,19 +19,29 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from examiner import class_, cli, gradebook, linux
-from examiner.class_ import Journal
-from examiner.grade import Assignment, GraderFailed, Limits, Result, nursery
+from examiner.batch import local, run
+from examiner.batch.job import Job, no_submission
+from examiner.batch.journal import Journal, course_secret
+from examiner.batch.run import grade_class
+from examiner.cli.command import main
+from examiner.cli.grading import one_run
+from examiner.course import gradebook as books
+from examiner.course.database import newest_schema
+from examiner.course.gradebook import read_marks
+from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.grade import forkserver
+from examiner.grading.result import GraderFailed, Result
+from examiner.isolation import linux
 from mini_course import TEST_SHIFT_LEFT, answered, hand_in, make_course, source_notebook
 
 
 def grade(root: Path, *more: str) -> int:
-    return cli.main(["grade", "--course", str(root), *more])
+    return main(["grade", "--course", str(root), *more])
 
 
 def scores(root: Path) -> dict[str, dict[str, float]]:
     with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
-        return {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
+        return {name: marked.scores for name, marked in read_marks(book, "mini").items()}
 
 
 def rows(root: Path, name: str) -> list[dict[str, str]]:
@@ -81,7 +91,7 @@ def test_a_second_run_grades_nothing_and_changes_no_file(course: Path, monkeypat
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
     before = everything()
-    monkeypatch.setattr(class_, "_Local", None)  # to start one would fail
+    monkeypatch.setattr(run, "Local", None)  # to start one would fail
     assert grade(course) == 0
     assert everything() == before
 
@@ -133,7 +143,7 @@ def test_what_the_grader_fails_on_is_said_and_graded_in_the_next_run(
     def fails(*_: object) -> Result:
         raise GraderFailed("no student's process came up")
 
-    monkeypatch.setattr(class_, "grade", fails)
+    monkeypatch.setattr(local, "grade", fails)
     assert grade(root) == 1
     assert "failed on 1 of these" in says(capsys)
     monkeypatch.undo()
@@ -186,7 +196,7 @@ def test_a_changed_test_is_run_again_with_what_it_touches(tmp_path: Path, test: 
     root = make_course(tmp_path)
     submission = hand_in(root, "ada", answered()).read_bytes()
     assert grade(root) == 0
-    journal = Journal(root / ".workshop" / "journal", class_.course_secret(root / ".workshop"), Limits())
+    journal = Journal(root / ".workshop" / "journal", course_secret(root / ".workshop"), Limits())
 
     def assignment() -> Assignment:
         return Assignment.from_notebook(nbformat.writes(source).encode(), "mini")
@@ -223,7 +233,7 @@ def test_the_journal_knows_submission_assignment_grader_and_secret(tmp_path: Pat
 def test_what_is_damaged_in_the_journal_counts_as_not_there(tmp_path: Path) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
     journal = Journal(tmp_path, b"secret", Limits())
-    result = class_.no_submission(assignment)
+    result = no_submission(assignment)
     journal.put(b"a", assignment, result)
     assert journal.get(b"a", assignment) == (result, [])
     (path,) = tmp_path.rglob("*.json")
@@ -310,15 +320,15 @@ def test_fifty_killed_runs_go_on_and_end_the_same(tmp_path: Path) -> None:
 def test_grading_processes_that_are_killed_cost_no_mark(tmp_path: Path, victim: int) -> None:
     assignment = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
     jobs = [
-        class_.Job(f"s{i}", "mini", hand_in(tmp_path, f"s{i}", json.dumps(answered(explain=f"Answer {i}."))))
+        Job(f"s{i}", "mini", hand_in(tmp_path, f"s{i}", json.dumps(answered(explain=f"Answer {i}."))))
         for i in range(12)
     ]
     journal = Journal(tmp_path / "journal", b"s", Limits())
     found: dict[str, Result] = {}
-    for job, _, result in class_.grade_class(jobs, {"mini": assignment}, b"s", journal, workers=2):
+    for job, _, result in grade_class(jobs, {"mini": assignment}, b"s", journal, workers=2):
         found[job.student] = result
         if len(found) == 2:
-            os.kill(nursery().pids[victim], signal.SIGKILL)
+            os.kill(forkserver().pids[victim], signal.SIGKILL)
     assert {name: result.score for name, result in found.items()} == {job.student: 4 for job in jobs}
     assert not any(result.needs_eye for result in found.values())
 
@@ -328,11 +338,11 @@ def test_grading_processes_that_are_killed_cost_no_mark(tmp_path: Path, victim: 
 # What fills the disk is a file that is taken away again: to change a mounted disk's size works on few systems alike.
 ON_A_SMALL_DISK = """mount -t tmpfs -o size=64m none room && mkdir room/disk && cp -r fresh/. room/disk
 head -c $(((65536 - $1) * 1024)) /dev/zero > room/filler
-"$2" -m examiner.cli grade --course room/disk --no-report
+"$2" -m examiner grade --course room/disk --no-report
 echo $? > status
 cp -r room/disk/. left
 rm room/filler
-"$2" -m examiner.cli grade --course room/disk --no-report && cp -r room/disk/. again"""
+"$2" -m examiner grade --course room/disk --no-report && cp -r room/disk/. again"""
 
 
 def kilobytes(root: Path) -> int:
@@ -417,7 +427,7 @@ def test_an_old_gradebook_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFi
 
 def as_ordinary_user(*command: str) -> subprocess.CompletedProcess[str]:
     """Run the command without root's power to write everywhere."""
-    program = [sys.executable, "-m", "examiner.cli", *command]
+    program = [sys.executable, "-m", "examiner", *command]
     return subprocess.run(program, capture_output=True, text=True, preexec_fn=linux.drop_capabilities)
 
 
@@ -448,12 +458,10 @@ def test_a_gradebook_that_was_cut_short_is_completed(tmp_path: Path) -> None:
     root = make_course(tmp_path)
     hand_in(root, "ada", answered())
     url = f"sqlite:///{root}/gradebook.db"
-    gradebook.tables.Student.__table__.create(gradebook.sa.create_engine(url))
+    books.tables.Student.__table__.create(books.sa.create_engine(url))
     assert grade(root) == 0
     with Gradebook(url, "comp90051") as book:
-        assert book.db.execute(gradebook.sa.text("SELECT version_num FROM alembic_version")).all() == [
-            (gradebook.newest_schema(),)
-        ]
+        assert book.db.execute(books.sa.text("SELECT version_num FROM alembic_version")).all() == [(newest_schema(),)]
 
 
 def test_a_wrong_assignment_is_said(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -483,8 +491,8 @@ def test_cells_taken_away_from_a_graded_assignment_are_explained(
 
 
 def test_two_runs_at_once_are_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with cli.one_run(course / ".workshop"):
-        code = f"from examiner import cli; raise SystemExit(cli.main(['grade', '--course', {str(course)!r}]))"
+    with one_run(course / ".workshop"):
+        code = f"from examiner.cli.command import main; raise SystemExit(main(['grade', '--course', {str(course)!r}]))"
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
     assert "Another `workshop grade` is at work" in run.stderr

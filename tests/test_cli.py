@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from examiner import gradebook, report
-from examiner.cli import main, no_formula
+from examiner.cli.command import main
+from examiner.course import gradebook
+from examiner.pages import feedback
+from examiner.pages.tables import no_formula
 from mini_course import answered, hand_in, make_course
 
 COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
@@ -154,7 +156,7 @@ def test_a_broken_file_of_the_course_is_named_in_plain_words(
 
 
 def test_help_reads_well() -> None:
-    run = subprocess.run([sys.executable, "-m", "examiner.cli", "grade", "--help"], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-m", "examiner", "grade", "--help"], capture_output=True, text=True)
     assert run.returncode == 0
     assert "run again" in " ".join(run.stdout.split()) and "--roster" in run.stdout
 
@@ -175,7 +177,7 @@ def test_a_table_that_somebody_changed_is_kept_aside(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("module", "name", "whose", "marked"),
     [
-        (report, "feedback_html", lambda *args, student, **options: [student], "4.0"),
+        (feedback, "feedback_html", lambda *args, student, **options: [student], "4.0"),
         (gradebook, "save", lambda db, a, entries, *more: [e.student for e in entries if e.result.score], "0.0"),
     ],
     ids=["feedback", "marks"],

@@ -10,14 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
 
-from examiner import class_, cli, gradebook
-from examiner.class_ import ClassError, Job, Journal, grade_class
-from examiner.grade import Assignment, Limits
+from examiner.batch import run
+from examiner.batch.job import ClassError, Job
+from examiner.batch.journal import Journal
+from examiner.batch.run import grade_class
+from examiner.cli.command import main
+from examiner.course.gradebook import read_marks
+from examiner.grading.assignment import Assignment, Limits
 from mini_course import answered, hand_in, make_course, source_notebook
 
 ASSIGNMENT = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")
@@ -31,7 +36,7 @@ def submissions(root: Path, count: int) -> list[Job]:
     return jobs
 
 
-def marks(found: list[tuple[Job, str, class_.Result]]) -> dict[str, list[tuple[str, float | None]]]:
+def marks(found: list[tuple[Job, str, run.Result]]) -> dict[str, list[tuple[str, float | None]]]:
     assert len({job.student for job, _, _ in found}) == len(found)  # each exactly once
     return {job.student: [(mark.grade_id, mark.score) for mark in result.marks] for job, _, result in found}
 
@@ -95,10 +100,11 @@ def test_a_cluster_gives_the_same_marks_though_a_worker_is_killed(cluster: Clust
     cluster.wait_for(2)
     journal = Journal(tmp_path / "journal", b"s", Limits())
     found = []
-    for one in grade_class(jobs, {"mini": ASSIGNMENT}, b"s", journal, scheduler=cluster.address):
-        found.append(one)
-        if len(found) == 3:
-            os.killpg(victim.pid, signal.SIGKILL)
+    with closing(grade_class(jobs, {"mini": ASSIGNMENT}, b"s", journal, scheduler=cluster.address)) as grading:
+        for one in grading:
+            found.append(one)
+            if len(found) == 3:
+                os.killpg(victim.pid, signal.SIGKILL)
     assert marks(found) == expected
     assert len(list((tmp_path / "journal").rglob("*.json"))) == len(jobs)
 
@@ -106,7 +112,9 @@ def test_a_cluster_gives_the_same_marks_though_a_worker_is_killed(cluster: Clust
 def test_a_worker_with_another_grader_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (other / "sitecustomize.py").write_text("import examiner.class_ as c\nc.grader_digest = lambda: 'another grader'\n")
+    (other / "sitecustomize.py").write_text(
+        "import examiner.batch.cluster as c\nc.grader_digest = lambda: 'another grader'\n"
+    )
     cluster.worker(PYTHONPATH=str(other))
     cluster.wait_for(1)
     jobs = submissions(tmp_path, 1)
@@ -165,16 +173,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_gradebook_may_be_postgresql(postgres: str, tmp_path: Path) -> None:
     root = make_course(tmp_path)
     submissions(root, 6)
-    assert cli.main(["grade", "--course", str(root), "--db-url", postgres]) == 0
+    assert main(["grade", "--course", str(root), "--db-url", postgres]) == 0
     with Gradebook(postgres, "comp90051") as book:
         book.find_grade("explain", "mini", "mini", "s001").manual_score = 1.5
         book.db.commit()
-    assert cli.main(["grade", "--course", str(root), "--db-url", postgres]) == 0
-    assert cli.main(["grade", "--course", str(root)]) == 0  # the same class in SQLite
+    assert main(["grade", "--course", str(root), "--db-url", postgres]) == 0
+    assert main(["grade", "--course", str(root)]) == 0  # the same class in SQLite
     with Gradebook(postgres, "comp90051") as book:
-        theirs = {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
+        theirs = {name: marked.scores for name, marked in read_marks(book, "mini").items()}
     with Gradebook(f"sqlite:///{root}/gradebook.db", "comp90051") as book:
-        ours = {name: marked.scores for name, marked in gradebook.read_marks(book, "mini").items()}
+        ours = {name: marked.scores for name, marked in read_marks(book, "mini").items()}
     ours["s001"]["explain"] = 1.5
     assert theirs == ours
 
@@ -183,6 +191,6 @@ def test_a_database_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.
     root = make_course(tmp_path)
     submissions(root, 1)
     url = "postgresql+psycopg://tutor:secret@127.0.0.1:9/grades"
-    assert cli.main(["grade", "--course", str(root), "--db-url", url]) == 1
+    assert main(["grade", "--course", str(root), "--db-url", url]) == 1
     said = capsys.readouterr().err
     assert "can't be opened" in said and "secret" not in said

@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from attacks.stage import ASSIGNMENT, HONEST, KEY, handed_in
-from examiner.grade import Assignment, Limits, Result, Unreadable, grade, place, question_of, read_submission, released
+from examiner.grading.assignment import Assignment, Limits, question_of, released
+from examiner.grading.grade import grade
+from examiner.grading.placing import place
+from examiner.grading.result import Result
+from examiner.grading.submission import Unreadable, read_submission
 
 QUICK = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=30)
 

@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from playwright.sync_api import Page
 
 from browser import chromium
-from examiner import cli
+from examiner.cli.command import main
 from hostile_page import GRADED, NAME, hostile_notebook, with_outputs
 from mini_course import answered, hand_in, make_course
 
@@ -34,7 +34,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     export = root / "moodle.zip"
     with zipfile.ZipFile(export, "w") as archive:
         archive.writestr(f"{NAME}_77_assignsubmission_file_/mini.ipynb", json.dumps(hostile_notebook()))
-    assert cli.main(["grade", "--course", str(root), "--from", str(export)]) == 0
+    assert main(["grade", "--course", str(root), "--from", str(export)]) == 0
     marked = root / "autograded" / "77" / "mini" / "mini.ipynb"
     marked.write_text(json.dumps(with_outputs(json.loads(marked.read_text()))))
     return root
@@ -104,7 +104,7 @@ def test_marks_given_by_hand_stay_through_a_regrade(page: Page, server: tuple[st
             page.fill(field, text)
             page.press(field, "Tab")
     hand_in(course, "ada", answered(explain=EXPLAINED + " And so on."))
-    assert cli.main(["grade", "--course", str(course)]) == 0
+    assert main(["grade", "--course", str(course)]) == 0
     with Gradebook(f"sqlite:///{course}/gradebook.db", "comp90051") as book:
         assert book.find_grade("explain", "mini", "mini", "ada").manual_score == 1.5
         assert book.find_comment("explain", "mini", "mini", "ada").manual_comment == "Say it in words, too."

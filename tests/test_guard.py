@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from examiner.guard import Collect
+from examiner.course.guard import Collect
 from mini_course import answered, hand_in, make_course
 from test_plugin import SETTINGS, nbgrader, scores
 

@@ -17,11 +17,11 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import chromium
-from examiner import handout
-from examiner.class_ import ClassError
-from examiner.cli import main
-from examiner.grade import Assignment
-from examiner.output import MARKER
+from examiner.batch.job import ClassError
+from examiner.cli.command import main
+from examiner.course import handout
+from examiner.course.output import MARKER
+from examiner.grading.assignment import Assignment
 
 ROOT = Path(__file__).resolve().parent.parent
 

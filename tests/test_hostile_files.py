@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from examiner import intake
-from examiner.class_ import ClassError, Job
-from examiner.files import NotPlain, read_regular
-from examiner.grade import Assignment
+from examiner.batch.job import ClassError, Job
+from examiner.course.archives import Taken
+from examiner.course.intake import Exchange, find_jobs, take_in
+from examiner.course.timestamps import read_timestamp
+from examiner.grading.assignment import Assignment
+from examiner.isolation.files import NotPlain, read_regular
 from mini_course import answered, hand_in, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
@@ -44,10 +46,10 @@ def packed(members: Members) -> bytes:
     return made.getvalue()
 
 
-def take(tmp_path: Path, members: Members) -> tuple[intake.Taken, dict[str, str]]:
+def take(tmp_path: Path, members: Members) -> tuple[Taken, dict[str, str]]:
     """What came of a zip, and who has which notebook then."""
     (tmp_path / "export.zip").write_bytes(packed(members))
-    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     return taken, notebooks(tmp_path / "submitted")
 
 
@@ -141,11 +143,11 @@ def test_no_timestamp_that_a_student_uploads_is_believed(tmp_path: Path, where: 
             path = tmp_path / "class" / str(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(str(content))
-        intake.take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+        take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     else:
         take(tmp_path, members)
     assert (tmp_path / "submitted" / "eve" / "mini" / "mini.ipynb").read_text() == EVES
-    assert intake.read_timestamp(tmp_path / "submitted" / "eve" / "mini") is None
+    assert read_timestamp(tmp_path / "submitted" / "eve" / "mini") is None
 
 
 # --- folders ---
@@ -184,7 +186,7 @@ def test_no_link_in_a_folder_is_taken_in(tmp_path: Path, link: Callable[[Path, P
         if student != "eve":
             (tmp_path / "class" / student / "mini.ipynb").write_text(HONEST)
     link(tmp_path / "class" / "eve", tmp_path / "class" / "bob")
-    taken = intake.take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert sorted(notebooks(tmp_path / "submitted")) == ["ada", "bob", "cy"]
     assert any("link" in problem and "eve" in problem for problem in taken.problems)
 
@@ -197,7 +199,7 @@ def test_no_link_in_submitted_is_graded(tmp_path: Path, link: Callable[[Path, Pa
     eve = tmp_path / "submitted" / "eve" / "mini"
     eve.mkdir(parents=True)
     link(eve, bob)
-    jobs, notes = intake.find_jobs(tmp_path / "submitted", MINI)
+    jobs, notes = find_jobs(tmp_path / "submitted", MINI)
     assert [(job.student, job.path is None) for job in jobs] == [("bob", False), ("eve", True)]
     assert notes["eve", "mini"]
 
@@ -209,7 +211,7 @@ def test_a_folder_that_is_a_link_to_anothers_is_graded_as_nothing(tmp_path: Path
     link = tmp_path / "submitted" / place
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path / "submitted" / ("bob" if place == "eve" else "bob/mini"))
-    jobs, notes = intake.find_jobs(tmp_path / "submitted", MINI)
+    jobs, notes = find_jobs(tmp_path / "submitted", MINI)
     assert [(job.student, job.path is None) for job in jobs] == [("bob", False), ("eve", True)]
     assert "link" in notes["eve", "mini"][0]
 
@@ -258,9 +260,9 @@ def exchanged(root: Path, student: str, when: datetime, owner: int | None = None
     return folder
 
 
-def from_exchange(root: Path, check_owner: bool = True) -> intake.Taken:
-    exchange = intake.Exchange(root / "inbound", check_owner)
-    return intake.take_in([root / "inbound"], root / "submitted", root / "replaced", MINI, exchange=exchange)
+def from_exchange(root: Path, check_owner: bool = True) -> Taken:
+    exchange = Exchange(root / "inbound", check_owner)
+    return take_in([root / "inbound"], root / "submitted", root / "replaced", MINI, exchange=exchange)
 
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
@@ -271,7 +273,7 @@ def test_the_time_in_the_exchange_is_the_folders_and_one_that_the_disk_contradic
     exchanged(tmp_path, "ada", NOW)
     exchanged(tmp_path, "eve", NOW - timedelta(days=3))
     taken = from_exchange(tmp_path)
-    assert intake.read_timestamp(tmp_path / "submitted" / "ada" / "mini") == NOW
+    assert read_timestamp(tmp_path / "submitted" / "ada" / "mini") == NOW
     assert ("ada", "mini") not in taken.notes
     assert "exchange's disk" in " ".join(taken.notes["eve", "mini"])
 

@@ -13,11 +13,16 @@ from typing import Any
 import pytest
 from dateutil import tz
 
-from examiner import intake
-from examiner.class_ import ClassError, write_atomically
-from examiner.grade import Assignment
-from examiner.owners import Hints
-from examiner.roster import Enrolled, People, check_roster, read_roster
+from examiner.batch.job import ClassError
+from examiner.course import archives, intake
+from examiner.course.archives import Taken
+from examiner.course.intake import find_jobs, take_in
+from examiner.course.recognition import assignment_by_cells
+from examiner.course.roster import Enrolled, People, check_roster, read_roster
+from examiner.course.systems import Hints
+from examiner.course.timestamps import read_timestamp
+from examiner.grading.assignment import Assignment
+from examiner.isolation.files import write_atomically
 from mini_course import answered, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
@@ -32,9 +37,9 @@ def zipped(path: Path, files: dict[str, str | bytes]) -> Path:
     return path
 
 
-def take(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[intake.Taken, Path]:
+def take(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[Taken, Path]:
     source = zipped(tmp_path / "export.zip", files)
-    return intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
+    return take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI), tmp_path / "submitted"
 
 
 @pytest.mark.parametrize(
@@ -70,14 +75,14 @@ def test_of_several_attempts_the_newest_counts(tmp_path: Path) -> None:
     taken, submitted = take(tmp_path, {second: OTHER, first: ANSWER})
     assert (submitted / "ada" / "mini" / "mini.ipynb").read_text() == OTHER
     assert first in taken.notes["ada", "mini"][0]
-    assert intake.read_timestamp(submitted / "ada" / "mini").isoformat() == "2017-08-29T09:00:00"  # type: ignore[union-attr]
+    assert read_timestamp(submitted / "ada" / "mini").isoformat() == "2017-08-29T09:00:00"  # type: ignore[union-attr]
 
 
 def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         for content in (ANSWER, json.dumps(answered(double="return x"))):
             archive.writestr("a_1_2_mini.ipynb", content)
-    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert "Several notebooks came" in taken.notes["1", "mini"][0]
 
 
@@ -94,7 +99,7 @@ def test_names_are_read_as_utf_8_where_the_zip_does_not_say_so(tmp_path: Path) -
     zipped(tmp_path / "export.zip", {"ZZ X_7_assignsubmission_file_/mini.ipynb": ANSWER})
     content = (tmp_path / "export.zip").read_bytes().replace(b"ZZ", "ë".encode())
     (tmp_path / "export.zip").write_bytes(content)
-    taken = intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.names == {"7": "ë X"}
 
 
@@ -102,7 +107,7 @@ def test_a_folder_named_in_another_encoding_is_taken_in(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/class/M\xfcller"
     os.makedirs(folder)
     Path(os.fsdecode(folder), "mini.ipynb").write_text(ANSWER)
-    taken = intake.take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+    taken = take_in([tmp_path / "class"], tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert taken.students == {"Müller"}
 
 
@@ -136,7 +141,7 @@ def test_a_zip_in_the_zip_of_a_student_is_opened_but_no_bomb(tmp_path: Path, mon
     outer = zipped(tmp_path / "out.zip", {"in.zip": deep}).read_bytes()
     _, submitted = take(tmp_path, {"ada/out.zip": outer, "bob/mini.ipynb": ANSWER})
     assert (submitted / "ada" / "mini" / "mini.ipynb").exists()
-    monkeypatch.setattr(intake, "MOST_MEMBERS_INNER", 1)
+    monkeypatch.setattr(archives, "MOST_MEMBERS_INNER", 1)
     taken, _ = take(tmp_path, {"ada/out.zip": outer, "bob/mini.ipynb": ANSWER})
     assert "far too large" in taken.ungraded["ada"][0]
 
@@ -161,7 +166,7 @@ def test_the_worked_notebook_counts_and_not_the_fresh_copy_beside_it(tmp_path: P
 def test_a_stranger_to_the_roster_leaves_all_as_it_was(tmp_path: Path) -> None:
     export = zipped(tmp_path / "export.zip", {"ada/mini.ipynb": ANSWER, "eve/mini.ipynb": ANSWER})
     with pytest.raises(ClassError, match="Not on the roster, but handed in: eve"):
-        intake.take_in([export], tmp_path / "submitted", tmp_path, MINI, People({"ada": Enrolled("ada")}), strict=True)
+        take_in([export], tmp_path / "submitted", tmp_path, MINI, People({"ada": Enrolled("ada")}), strict=True)
     assert not list((tmp_path / "submitted").iterdir())
 
 
@@ -200,7 +205,7 @@ def test_a_disk_that_fills_up_leaves_all_as_it_was(tmp_path: Path, monkeypatch: 
 def test_what_is_no_zip_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(ClassError, match=r"neither a folder nor a zip|can't be read"):
-        intake.take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
+        take_in([tmp_path / "export.zip"], tmp_path / "submitted", tmp_path / "replaced", MINI)
 
 
 def test_a_resubmission_replaces_and_the_earlier_one_is_kept(tmp_path: Path) -> None:
@@ -217,8 +222,7 @@ def test_a_notebook_that_lost_its_ids_is_known_by_its_text() -> None:
     bare = answered()
     for cell in bare.cells:
         cell.metadata = {}
-    found = intake.Found("ada", "Untitled7.ipynb", json.dumps(bare).encode())
-    assert intake.which_assignment(found, MINI) == "mini"
+    assert assignment_by_cells(json.dumps(bare).encode(), MINI) == "mini"
 
 
 def test_no_student_vanishes(tmp_path: Path) -> None:
@@ -226,7 +230,7 @@ def test_no_student_vanishes(tmp_path: Path) -> None:
         path = tmp_path / "submitted" / name
         path.parent.mkdir(parents=True)
         path.write_text(ANSWER)
-    jobs, notes = intake.find_jobs(tmp_path / "submitted", MINI)
+    jobs, notes = find_jobs(tmp_path / "submitted", MINI)
     assert [(job.student, job.path is None) for job in jobs] == [("a", False), ("b", False), ("c", True)]
     assert "renamed.ipynb" in notes["b", "mini"][0]
 
@@ -234,7 +238,7 @@ def test_no_student_vanishes(tmp_path: Path) -> None:
 def test_a_folder_whose_name_cannot_be_read_is_refused(tmp_path: Path) -> None:
     os.makedirs(os.fsencode(tmp_path) + b"/submitted/M\xfcller/mini")
     with pytest.raises(ClassError, match="Rename the folder"):
-        intake.find_jobs(tmp_path / "submitted", MINI)
+        find_jobs(tmp_path / "submitted", MINI)
 
 
 def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
@@ -310,10 +314,10 @@ def export(path: Path, files: dict[str, str | bytes], **dates: tuple[int, int, i
     return path
 
 
-def take_one(tmp_path: Path, people: People, files: dict[str, str | bytes], **dates: Any) -> intake.Taken:
+def take_one(tmp_path: Path, people: People, files: dict[str, str | bytes], **dates: Any) -> Taken:
     source = export(tmp_path / "export.zip", files, **dates)
     people.problems.clear()
-    return intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, people)
+    return take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, people)
 
 
 def students(tmp_path: Path) -> set[str]:
@@ -422,7 +426,7 @@ def test_two_sources_are_both_taken_and_the_newer_counts(tmp_path: Path) -> None
         export(tmp_path / "1.zip", {NEW: OTHER}),
         export(tmp_path / "2.zip", {OLD: ANSWER, OLD.replace("ada", "bob"): ANSWER}),
     ]
-    intake.take_in(sources, tmp_path / "submitted", tmp_path / "replaced", MINI)
+    take_in(sources, tmp_path / "submitted", tmp_path / "replaced", MINI)
     assert students(tmp_path) == {"ada", "bob"}
     assert (tmp_path / "submitted" / "ada" / "mini" / "mini.ipynb").read_text() == OTHER
 
@@ -430,8 +434,8 @@ def test_two_sources_are_both_taken_and_the_newer_counts(tmp_path: Path) -> None
 def test_a_time_without_a_zone_is_the_courses(tmp_path: Path) -> None:
     zone = tz.gettz("Australia/Melbourne")
     source = export(tmp_path / "export.zip", {"W5_ada_attempt_2017-08-28-16-00-00_mini.ipynb": ANSWER})
-    intake.take_in([source], tmp_path / "submitted", tmp_path, MINI, hints=Hints(zone=zone))
-    assert str(intake.read_timestamp(tmp_path / "submitted" / "ada" / "mini")) == "2017-08-28 06:00:00"
+    take_in([source], tmp_path / "submitted", tmp_path, MINI, hints=Hints(zone=zone))
+    assert str(read_timestamp(tmp_path / "submitted" / "ada" / "mini")) == "2017-08-28 06:00:00"
 
 
 def test_names_with_backslashes_are_paths(tmp_path: Path) -> None:
@@ -463,7 +467,7 @@ def test_what_lies_beside_a_notebook_is_named(tmp_path: Path) -> None:
         "bob/mini.ipynb": ANSWER,
     }
     source = export(tmp_path / "export.zip", files)
-    taken = intake.take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, given={"gradcheck.py"})
+    taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, given={"gradcheck.py"})
     assert taken.notes == {("ada", "mini"): ["Handed in as well, and not used: ada/helper.py."]}
 
 
@@ -479,7 +483,7 @@ def test_canvass_own_gradebook_is_a_roster(tmp_path: Path) -> None:
 def test_names_in_the_letters_of_chinese_windows_are_read_and_told(tmp_path: Path) -> None:
     made = export(tmp_path / "made.zip", {"XXXX/mini.ipynb": ANSWER, "bob/mini.ipynb": ANSWER}).read_bytes()
     (tmp_path / "class.zip").write_bytes(made.replace(b"XXXX", "\u674e\u96f7".encode("gbk")))
-    taken = intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
+    taken = take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
     assert students(tmp_path) == {"\u674e\u96f7", "bob"} and "does not say in which letters" in taken.problems[0]
 
 
@@ -488,4 +492,4 @@ def test_a_class_zip_with_a_password_is_refused_in_plain_words(tmp_path: Path) -
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "class.zip").write_bytes(bytes(locked))
     with pytest.raises(ClassError, match="needs a password"):
-        intake.take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
+        take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import sample_class
 from browser import Window, chromium, jupyterlab
-from examiner import cli
+from examiner.cli.command import main
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "logistic_regression"
@@ -139,7 +139,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if sample_class.grade_id(cell) == "explain_learning_rate":
             cell["source"] = WRITTEN
     handed_in.write_text(json.dumps(notebook))
-    assert cli.main(["grade", "--course", str(root), "--no-report"]) == 0
+    assert main(["grade", "--course", str(root), "--no-report"]) == 0
     return root
 
 

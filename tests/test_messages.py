@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from examiner.messages import printable, standard
+from examiner.isolation.messages import printable, standard
 
 X = np.ones((3, 2))
 

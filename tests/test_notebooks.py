@@ -14,9 +14,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from examiner import release
-from examiner.grade import Assignment
-from examiner.stand_ins import free_names
+from examiner.course import release
+from examiner.grading.assignment import Assignment
+from examiner.grading.source import free_names
 from workshop import gradcheck
 
 ROOT = Path(__file__).parent.parent

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from examiner import output
-from examiner.class_ import ClassError
-from examiner.cli import main
+from examiner.batch.job import ClassError
+from examiner.cli.command import main
+from examiner.course import output
 from mini_course import answered, hand_in, make_course
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from examiner.class_ import ClassError
-from examiner.owners import Hints, Piece, owners_of
+from examiner.batch.job import ClassError
+from examiner.course.owners import owners_of
+from examiner.course.systems import Hints, Piece
 
 NAMES = ("ada", "bob", "cat", "dan", "eve", "fay")
 TWO = ("mlp_sgd", "logistic_regression")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from examiner.grade import _top_level_names
+from examiner.grading.source import top_level_names
 
 SOURCE = "\n".join(f"def f{i}(x):\n    return [x + {i}, (x, x * x), dict(a=x)]" for i in range(60))
 TEXT = repr([(number, "text", {number: [number]}) for number in range(400)])
@@ -29,7 +29,7 @@ def busy_collector() -> Iterator[None]:
 
 def test_400_parses_in_threads_all_succeed(busy_collector: None) -> None:
     def parses(number: int) -> int:
-        return len(_top_level_names(SOURCE)) if number % 4 else len(ast.literal_eval(TEXT))
+        return len(top_level_names(SOURCE)) if number % 4 else len(ast.literal_eval(TEXT))
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(parses, range(400))) == {60, 400}

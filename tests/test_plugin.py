@@ -20,9 +20,9 @@ from traitlets.config import Config
 from mini_course import CONFIG, answered, hand_in, make_course
 
 GRADING = """
-c.Autograde.exporter_class = "examiner.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
 """
 SETTINGS = CONFIG.read_text() + GRADING
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -12,12 +12,23 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat import v4
 
-from examiner import report
-from examiner.class_ import no_submission
-from examiner.grade import Assignment, CellOutput, Mark, Result
-from examiner.gradebook import Marked, marked_notebook
-from examiner.markup import FILTERS, harmless, markdown_to_html, math_to_mathml, plain_name, python_to_html, sanitised
-from examiner.report import Summary, folded, shape_of
+from examiner.batch.job import no_submission
+from examiner.course.gradebook import Marked
+from examiner.course.notebook import marked_notebook
+from examiner.grading.assignment import Assignment
+from examiner.grading.result import CellOutput, Mark, Result
+from examiner.pages.class_report import Summary, shape_of
+from examiner.pages.feedback import TEMPLATES, feedback_html, look
+from examiner.pages.markup import (
+    FILTERS,
+    harmless,
+    markdown_to_html,
+    math_to_mathml,
+    plain_name,
+    python_to_html,
+    sanitised,
+)
+from examiner.pages.questions import folded
 from hostile_page import hostile_notebook, with_outputs
 from mini_course import answered, source_notebook
 
@@ -138,7 +149,7 @@ def test_feedback_has_marks_words_and_own_work_but_no_hidden_test() -> None:
         if "nbgrader" in cell.metadata and cell.metadata.nbgrader.get("grade"):
             score = marked("ada", graded).scores[cell.metadata.nbgrader.grade_id]
             cell.metadata.nbgrader["score"] = score
-    page = report.feedback_html(nb, student="ada", assignment="mini")
+    page = feedback_html(nb, student="ada", assignment="mini")
     assert "double(2) is not 4." in page
     assert "SECRET_OF_THE_TEST" not in page and "BEGIN HIDDEN" not in page
     assert "One mark for the" not in page  # the marking guide
@@ -226,8 +237,8 @@ def test_many_like_notes_are_told_once() -> None:
 
 
 def test_the_look_changes_with_the_templates() -> None:
-    assert len(report.look()) == 64
-    assert (Path(report.TEMPLATES) / "style.css").exists()
+    assert len(look()) == 64
+    assert (Path(TEMPLATES) / "style.css").exists()
 
 
 def test_a_notebook_that_cannot_be_read_is_not_counted_as_unanswered() -> None:
@@ -308,5 +319,5 @@ def test_a_comment_given_by_hand_is_markdown_with_maths() -> None:
     for cell in nb.cells:
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "explain":
             cell.metadata.nbgrader["comment"] = "**Good**, but $\\eta < 2/L$ <script>x</script>"
-    page = report.feedback_html(nb, student="ada", assignment="mini")
+    page = feedback_html(nb, student="ada", assignment="mini")
     assert "<strong>Good</strong>" in page and "<mi>η</mi>" in page and "<script>x" not in page

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import sample_class
-from examiner import cli, handout
-from examiner.grade import BEGIN_HIDDEN, Assignment
+from examiner.cli.command import main
+from examiner.course import handout
+from examiner.grading.assignment import BEGIN_HIDDEN, Assignment
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = {"logistic_regression": 20.0, "mlp_sgd": 30.0}
@@ -36,7 +37,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     sample_class.make(root)
-    assert cli.main(["grade", "--course", str(root)]) == 0
+    assert main(["grade", "--course", str(root)]) == 0
     return root
 
 

@@ -1,4 +1,4 @@
-"""Each rung of the sandbox holds, the ladder says why a better rung is missing, and without any the grader refuses."""
+"""Each isolation level holds, the ladder says why a better one is missing, and without any the grader refuses."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ import pytest
 
 from attacks.attacks import GROUPS
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Stage, handed_in, leftovers, play
-from examiner import linux as linux_calls
-from examiner import sandbox
-from examiner.grade import grade, nursery
-from examiner.linux import ALLOWED, GUARDED, filter_program
-from examiner.sandbox import NONE, RUNGS, NoSandbox, best_rung, own_core, plan, readable_paths
+from examiner.grading.grade import PROGRAM, forkserver, grade
+from examiner.isolation import linux as linux_calls
+from examiner.isolation import sandbox
+from examiner.isolation.forkserver import Forkserver, _remove, _takes_too_much, own_core
+from examiner.isolation.linux import ALLOWED, GUARDED, filter_program
+from examiner.isolation.sandbox import LEVELS, NONE, NoSandbox, best_level, plan, readable_paths
 from trace_calls import ORDINARY, PATIENT
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the levels are Linux's")
 TELLING = [
     "reads the source", "reads its memory and its parents'", "kills its parents", "connects to this machine",
     "connects by UDP", "writes outside", "writes through a link", "starts a detached process", "fork bomb",
@@ -37,29 +38,29 @@ TELLING = [
 
 
 @linux
-@pytest.mark.parametrize("rung", RUNGS)
-def test_a_rung_holds_against_the_telling_attacks(rung: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    if best_rung(readable_paths(), rung)[0] != rung:
-        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_rung_holds_against_the_telling_attacks(level: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    if best_level(readable_paths(), level)[0] != level:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
     stage = Stage(tmp_path_factory.mktemp("stage"))
     attacks = {attack.name: attack for group in GROUPS.values() for attack in group}
-    faults = {name: play(attacks[name], stage, rung).faults for name in TELLING}
+    faults = {name: play(attacks[name], stage, level).faults for name in TELLING}
     assert not any(faults.values()), faults
-    assert grade(HONEST, ASSIGNMENT, KEY, LIMITS, rung).sandbox == rung
-    nursery(rung).close()
+    assert grade(HONEST, ASSIGNMENT, KEY, LIMITS, level).sandbox == level
+    forkserver(level).close()
 
 
 @linux
-@pytest.mark.parametrize("rung", RUNGS)
-def test_what_ordinary_cells_do_is_allowed(rung: str) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_ordinary_cells_do_is_allowed(level: str) -> None:
     """Pictures, files, threads, clocks, waiting: nothing that a student may well do is refused."""
-    if best_rung(readable_paths(), rung)[0] != rung:
-        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+    if best_level(readable_paths(), level)[0] != level:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
     notebook = json.dumps(handed_in("def double(x): return 2 * x", first=ORDINARY))
-    result = grade(notebook.encode(), ASSIGNMENT, KEY, PATIENT, rung)
+    result = grade(notebook.encode(), ASSIGNMENT, KEY, PATIENT, level)
     assert [cell.error for cell in result.cells if cell.error] == []
     assert "all of it ran" in str([cell.outputs for cell in result.cells])
-    nursery(rung).close()
+    forkserver(level).close()
 
 
 def _decides(program: bytes, machine: str, number: int, arguments: Sequence[int] = ()) -> int:
@@ -143,23 +144,23 @@ READS = (
 
 
 @linux
-@pytest.mark.parametrize("rung", [*RUNGS, NONE])
-def test_a_course_below_the_interpreters_lib_is_hidden(rung: str, below_lib: Path) -> None:
-    if rung != NONE and best_rung(readable_paths(), rung)[0] != rung:
-        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+@pytest.mark.parametrize("level", [*LEVELS, NONE])
+def test_a_course_below_the_interpreters_lib_is_hidden(level: str, below_lib: Path) -> None:
+    if level != NONE and best_level(readable_paths(), level)[0] != level:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
     reads = json.dumps(handed_in("def double(x): return 2 * x", first=READS.format(str(below_lib)))).encode()
-    result = grade(reads, ASSIGNMENT, KEY, LIMITS, rung, (str(below_lib),))
+    result = grade(reads, ASSIGNMENT, KEY, LIMITS, level, (str(below_lib),))
     assert result.score == 7
-    assert ("THE ANSWERS" in result.to_json() + str(result.cells)) == (rung == NONE)
-    nursery(rung, (str(below_lib),)).close()
+    assert ("THE ANSWERS" in result.to_json() + str(result.cells)) == (level == NONE)
+    forkserver(level, (str(below_lib),)).close()
 
 
 @linux
-@pytest.mark.parametrize("rung", RUNGS)
-def test_a_service_that_grades_in_the_root_folder_has_a_sandbox_too(rung: str) -> None:
-    if not best_rung(readable_paths(), rung)[0]:
-        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
-    assert best_rung(readable_paths(), rung, ["/"]) == (rung, "")
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_service_that_grades_in_the_root_folder_has_a_sandbox_too(level: str) -> None:
+    if not best_level(readable_paths(), level)[0]:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
+    assert best_level(readable_paths(), level, ["/"]) == (level, "")
 
 
 @linux
@@ -169,11 +170,11 @@ def test_where_a_course_cannot_be_hidden_the_grader_refuses_and_says_which() -> 
     with tempfile.TemporaryDirectory(dir=packages) as course:
         Path(course, "secret.txt").write_text("THE ANSWERS")
         with pytest.raises(NoSandbox, match=r"can't list .*site-packages|can't be shut in"):
-            sandbox.Nursery("landlock", [course])
-        if best_rung(readable_paths(), "namespaces")[0]:
-            assert best_rung(readable_paths(), "namespaces", [course])[0] == "namespaces"
+            Forkserver(PROGRAM, "landlock", [course])
+        if best_level(readable_paths(), "namespaces")[0]:
+            assert best_level(readable_paths(), "namespaces", [course])[0] == "namespaces"
     with pytest.raises(NoSandbox, match=rf"{re.escape(os.path.realpath(packages))} holds files of Python's"):
-        sandbox.Nursery("auto", [packages])
+        Forkserver(PROGRAM, "auto", [packages])
 
 
 def test_the_nearest_of_the_shown_and_the_hidden_folders_decides(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ for _ in range(18): os.mkdir('a' * 250); os.chdir('a' * 250)
 
 
 @linux
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     "then",
     [
@@ -213,20 +214,20 @@ for _ in range(18): os.mkdir('a' * 250); os.chdir('a' * 250)
     ],
     ids=["threads", "files"],
 )
-def test_no_path_is_too_long_for_what_lies_there_to_be_counted(rung: str, then: str) -> None:
-    if best_rung(readable_paths(), rung)[0] != rung:
-        pytest.skip(f"not on this machine: {best_rung(readable_paths(), rung)[1]}")
+def test_no_path_is_too_long_for_what_lies_there_to_be_counted(level: str, then: str) -> None:
+    if best_level(readable_paths(), level)[0] != level:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
     flood = TOO_LONG + then + "\ntime.sleep(1)\nprint('got through')"
-    result = grade(json.dumps(handed_in("", first=flood)).encode(), ASSIGNMENT, KEY, LIMITS, rung)
-    nursery(rung).close()
+    result = grade(json.dumps(handed_in("", first=flood)).encode(), ASSIGNMENT, KEY, LIMITS, level)
+    forkserver(level).close()
     assert "got through" not in str([cell.outputs for cell in result.cells])
 
 
 @pytest.mark.parametrize("then", ["here = 1", "os.chdir(here); open('f', 'w').close(); os.mkdir('x')"])
 def test_little_in_a_long_path_is_not_too_much(then: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", f"{TOO_LONG}{then}"], cwd=tmp_path, check=True)
-    assert not sandbox._takes_too_much(os.getpid(), None, str(tmp_path))
-    sandbox._remove(str(tmp_path))
+    assert not _takes_too_much(os.getpid(), None, str(tmp_path))
+    _remove(str(tmp_path))
     assert not tmp_path.exists()
 
 
@@ -235,14 +236,15 @@ def test_little_in_a_long_path_is_not_too_much(then: str, tmp_path: Path) -> Non
 def test_a_folder_without_rights_is_too_much_where_it_cannot_be_listed_and_is_removed(mode: int) -> None:
     program = """
 import os, sys, tempfile
-from examiner import sandbox
-sandbox.linux.drop_capabilities()
+from examiner.isolation.forkserver import _remove, _takes_too_much
+from examiner.isolation.linux import drop_capabilities
+drop_capabilities()
 folder = tempfile.mkdtemp()
 os.makedirs(folder + "/a/b")
 open(folder + "/a/b/c", "w").close()
 os.chmod(folder + "/a", int(sys.argv[1]))
-print(sandbox._takes_too_much(os.getpid(), None, folder))
-sandbox._remove(folder)
+print(_takes_too_much(os.getpid(), None, folder))
+_remove(folder)
 print(os.path.exists(folder))
 """
     done = subprocess.run([sys.executable, "-c", program, str(mode)], capture_output=True, text=True, check=True)
@@ -250,17 +252,17 @@ print(os.path.exists(folder))
 
 
 def test_the_ladder_says_why_a_rung_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_proves", lambda rung, *_: "no Landlock here" if "landlock" in rung else "")
-    rung, reasons = best_rung([])
-    assert (rung, "namespaces+landlock: no Landlock here" in reasons) == ("namespaces", sys.platform == "linux")
+    monkeypatch.setattr(sandbox, "_proves", lambda level, *_: "no Landlock here" if "landlock" in level else "")
+    level, reasons = best_level([])
+    assert (level, "namespaces+landlock: no Landlock here" in reasons) == ("namespaces", sys.platform == "linux")
 
 
 def test_without_a_sandbox_the_grader_refuses_and_names_the_option() -> None:
-    """A machine without any rung, played by a nursery that finds none."""
+    """A machine without any level, played by a forkserver that finds none."""
     program = """
-        import examiner.sandbox as s
-        s.best_rung = lambda *_: ("", "this kernel has nothing")
-        from examiner.student import _main
+        from examiner.isolation import forkserver as s
+        s.best_level = lambda *_: ("", "this kernel has nothing")
+        from examiner.grading.waiting import _main
         import sys
         _main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
     """
@@ -272,17 +274,17 @@ def test_without_a_sandbox_the_grader_refuses_and_names_the_option() -> None:
         return real([command[0], "-P", "-s", "-c", textwrap.dedent(program), *command[5:]], **more)  # type: ignore[call-overload]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sandbox.subprocess, "Popen", without)
+        patch.setattr(subprocess, "Popen", without)
         with pytest.raises(NoSandbox, match=r'this kernel has nothing.*sandbox="none"'):
-            sandbox.Nursery("auto")
+            Forkserver(PROGRAM, "auto")
 
 
 def test_asked_for_by_name_none_grades_without_a_sandbox() -> None:
     result = grade(HONEST, ASSIGNMENT, KEY, LIMITS, NONE)
     assert (result.score, result.sandbox) == (7, NONE)
-    nursery(NONE).close()
+    forkserver(NONE).close()
     with pytest.raises(ValueError, match="no sandbox is called"):
-        sandbox.Nursery("soft")
+        Forkserver(PROGRAM, "soft")
 
 
 @linux
@@ -290,7 +292,7 @@ def test_asked_for_by_name_none_grades_without_a_sandbox() -> None:
 def test_an_ordinary_user_gets_a_sandbox_too() -> None:
     """No capabilities, another user: in a user namespace, as a tutor's laptop or a hub has it."""
     program = (
-        "from examiner.linux import drop_capabilities; drop_capabilities(); "
+        "from examiner.isolation.linux import drop_capabilities; drop_capabilities(); "
         "import sys; sys.path.insert(0, 'tests'); from attacks.stage import *; "
         "r = grade(HONEST, ASSIGNMENT, KEY, LIMITS); print(r.score, r.sandbox, os.getuid())"
     )
@@ -299,8 +301,8 @@ def test_an_ordinary_user_gets_a_sandbox_too() -> None:
         done = subprocess.run([*user, sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     except FileNotFoundError:
         pytest.skip("no unshare here")
-    score, rung, uid = done.stdout.split() if done.stdout else ("", done.stderr, "")
-    assert (score, uid) == ("7.0", "1234") and rung in RUNGS
+    score, level, uid = done.stdout.split() if done.stdout else ("", done.stderr, "")
+    assert (score, uid) == ("7.0", "1234") and level in LEVELS
 
 
 def test_no_two_submissions_are_given_the_same_core() -> None:
@@ -320,7 +322,7 @@ def test_limits_leave_numpy_alone() -> None:
 def test_grading_processes_whose_owner_is_gone_end_quietly_and_remove_no_folder_of_another(tmp_path: Path) -> None:
     ends = [*socket.socketpair(), *socket.socketpair()]
     descriptors = [ends[1].fileno(), ends[3].fileno()]
-    command = [sys.executable, "-P", "-s", "-m", "examiner.student", *map(str, descriptors), "auto"]
+    command = [sys.executable, "-P", "-s", "-m", "examiner.grading.waiting", *map(str, descriptors), "auto"]
     process = subprocess.Popen(command, pass_fds=descriptors, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     for end in ends:
         end.close()

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from examiner.cli import main
+from examiner.cli.command import main
 from mini_course import answered, hand_in, make_course, source_notebook
 from test_cli import rows
 

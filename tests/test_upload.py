@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from examiner.class_ import ClassError
-from examiner.cli import main
-from examiner.roster import Enrolled, People
-from examiner.upload import fill_in
+from examiner.batch.job import ClassError
+from examiner.cli.command import main
+from examiner.course.roster import Enrolled, People
+from examiner.course.upload import fill_in
 from mini_course import answered, make_course
 from test_students import row
 

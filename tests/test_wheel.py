@@ -16,9 +16,9 @@ from mini_course import answered, hand_in, make_course
 ROOT = Path(__file__).resolve().parent.parent
 PLAIN = "c = get_config()\nc.CourseDirectory.course_id = 'other'\n"
 BY_NBGRADER = PLAIN + (
-    'c.Autograde.exporter_class = "examiner.plugin.LenientExporter"\n'
-    'c.Autograde.sanitize_preprocessors = ["examiner.plugin.Restore"]\n'
-    'c.Autograde.autograde_preprocessors = ["examiner.plugin.Grade"]\n'
+    'c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"\n'
+    'c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]\n'
+    'c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade"]\n'
 )
 
 

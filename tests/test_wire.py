@@ -17,9 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examiner.stand_ins import Pupil, StandIn, StudentFailed
-from examiner.student import revive
-from examiner.wire import Decoder, Encoder, Iterated, Malformed, Opaque, WireError, decode, encode, unfolded
+from examiner.isolation.decoding import Decoder
+from examiner.isolation.encoding import Encoder
+from examiner.isolation.proxies import Proxy, StudentFailed, StudentProcess
+from examiner.isolation.student import revive
+from examiner.isolation.values import Iterated, Malformed, Opaque, WireError, unfolded
+from examiner.isolation.wire import decode, encode
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, slice, range)
 NUMPY = (np.ndarray, np.generic, np.random.Generator)
@@ -246,7 +249,7 @@ def spoil(message: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def reply(frames: bytes, ask: Callable[[Pupil], Any] | None = None) -> Any:
+def reply(frames: bytes, ask: Callable[[StudentProcess], Any] | None = None) -> Any:
     """What the examiner makes of these bytes as the answer to a call, or to what it asks."""
 
     kept: list[socket.socket] = []
@@ -260,13 +263,13 @@ def reply(frames: bytes, ask: Callable[[Pupil], Any] | None = None) -> Any:
         collar.close()
         return mine, leash
 
-    pupil = Pupil(start, lambda *_: "")
-    pupil.begin_test(5, 5)
-    pupil.start()
+    student = StudentProcess(start, lambda *_: "")
+    student.begin_test(5, 5)
+    student.start()
     try:
-        return ask(pupil) if ask else StandIn(pupil, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
+        return ask(student) if ask else Proxy(student, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
     finally:
-        pupil.stop()
+        student.stop()
         kept[0].close()
 
 
@@ -274,7 +277,7 @@ def reply(frames: bytes, ask: Callable[[Pupil], Any] | None = None) -> Any:
 def test_a_value_that_ends_in_an_error_is_a_reply_that_can_not_be_read(kind: str) -> None:
     message = encode([encode(Iterated([1], revive((kind, "x"))))])
     with pytest.raises(StudentFailed, match="could not be read"):
-        reply(struct.pack("<I", len(message)) + b"R" + message, lambda pupil: pupil.note(0, ["x"]))
+        reply(struct.pack("<I", len(message)) + b"R" + message, lambda student: student.note(0, ["x"]))
 
 
 def fuzz(count: int, seed: int) -> dict[str, int]:
@@ -313,7 +316,7 @@ def assert_plain(value: Any) -> None:
             continue
         seen.add(id(x))
         assert (
-            type(x) in PLAIN or isinstance(x, NUMPY) or type(x) in (Opaque, Iterated, StandIn) or x is ... or x is abs
+            type(x) in PLAIN or isinstance(x, NUMPY) or type(x) in (Opaque, Iterated, Proxy) or x is ... or x is abs
         ), type(x)
         if isinstance(x, dict):
             todo += [*x, *x.values()]

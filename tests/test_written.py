@@ -8,7 +8,10 @@ import time
 import pytest
 from nbformat import v4
 
-from examiner.grade import Assignment, Result, grade, read_submission, restored, without_outputs
+from examiner.grading.assignment import Assignment
+from examiner.grading.grade import grade, restored
+from examiner.grading.result import Result
+from examiner.grading.submission import read_submission, without_outputs
 from mini_course import answered, source_notebook
 
 MINI = Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import adequacy
 from attacks.stage import ASSIGNMENT, KEY, handed_in
-from examiner.grade import Limits, close_nurseries, grade
-from examiner.linux import ALLOWED, GUARDED
+from examiner.grading.assignment import Limits
+from examiner.grading.grade import close_forkservers, grade
+from examiner.isolation.linux import ALLOWED, GUARDED
 
 ORDINARY = """
 import asyncio, csv, glob, gzip, os, pathlib, pickle, queue, random, secrets, shutil, sqlite3
@@ -77,7 +78,7 @@ def work(every: int) -> None:
         notebook["cells"] += [{**cell, "metadata": {}, "id": f"own{i}"} for i, cell in enumerate(shown)]
         assignment = adequacy.examiner.Assignment.from_notebook(adequacy.source(name), name)
         grade(json.dumps(notebook).encode(), assignment, KEY)
-    close_nurseries()
+    close_forkservers()
 
 
 def made(folder: Path) -> dict[str, Counter[tuple[str, str]]]:

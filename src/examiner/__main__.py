@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Run the command; returns its exit status."""
     try:
-        from examiner.cli import main as command
+        from examiner.cli.command import main as command
 
         return command()
     except KeyboardInterrupt:

@@ -58,7 +58,7 @@ def shift(x, by):
     return x + by
 """
 
-FORGES = "import examiner.student as s\nfrom examiner import wire\n"
+FORGES = "import examiner.isolation.student as s\nfrom examiner.isolation import wire\n"
 
 KINDS = """
 import builtins
@@ -294,8 +294,8 @@ print([libc.ptrace(16, pid, 0, 0) for pid in range(1, 500)], libc.syscall(310, o
     code(
         "imports the examiner",
         """
-import examiner.grade, examiner.stand_ins
-print(vars(examiner.grade), examiner.grade._nurseries)
+import examiner.grading.grade, examiner.isolation.proxies
+print(vars(examiner.grading.grade), examiner.grading.grade._forkservers)
 """,
     ),
 ]
@@ -382,22 +382,25 @@ threading.Thread(target=flood, daemon=True).start()
         "sends a generator's state that points out of memory",
         """
 import numpy as np
-from examiner import wire
+from examiner.isolation.encoding import Encoder
+from examiner.isolation.encoding import _frozen
+from examiner.isolation.values import Iterated
+from examiner.isolation.wire import encode
 def double(x):
     rng = np.random.Generator(np.random.MT19937(0))
-    wire._frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
+    _frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
     return rng
 """,
     ),
     code(
         "changes the wire on its own side",
-        "from examiner import wire\nwire.encode = lambda *a, **k: b'\\0' * 99",
+        "from examiner.isolation import wire\nwire.encode = lambda *a, **k: b'\\0' * 99",
         spares=False,
     ),
     code(
         "calls functions that were not lent",
         """
-from examiner.student import Lent
+from examiner.isolation.student import Lent
 def double(x):
     import gc
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
@@ -420,25 +423,25 @@ def double(x):
         "replies with dicts of colliding keys",
         """
 import struct
-from examiner import wire
+from examiner.isolation import wire
 pack = struct.Struct('<I').pack
 keys = [((2**61 - 1) * i).to_bytes(12, 'little') for i in range(1, 20_001)]
 table = b'd' + pack(len(keys)) + b''.join(b'I\\x0c\\x00' + key + b'N' for key in keys)
 def double(x):
-    wire.Encoder.message = lambda *a: struct.pack('<III', 0, 0, 8) + (pack(len(table)) + table) * 8 + b'N'
+    Encoder.message = lambda *a: struct.pack('<III', 0, 0, 8) + (pack(len(table)) + table) * 8 + b'N'
 """,
         within=10,
     ),
     code(
         "replies with a million random generators",
-        FORGES + MILLIONS + "def double(x): wire.Encoder.message = lambda self, *a: of(b'R\\x07MT19937', self.known)",
+        FORGES + MILLIONS + "def double(x): Encoder.message = lambda self, *a: of(b'R\\x07MT19937', self.known)",
         within=10,
     ),
     code(
         "answers for its names with a million random generators",
         FORGES
         + MILLIONS
-        + "s.Student._look_up = lambda self, names, seconds: wire.encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
+        + "s.Student._look_up = lambda self, names, seconds: encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
         spares=False,
         within=10,
     ),
@@ -446,7 +449,7 @@ def double(x):
         "answers for its names with a million arrays",
         FORGES
         + MILLIONS
-        + "s.Student._look_up = lambda self, *a: wire.encode([of(b'a\\x03|b1w\\x01' + bytes(8)), b'', b''][: len(a[0])])",
+        + "s.Student._look_up = lambda self, *a: encode([of(b'a\\x03|b1w\\x01' + bytes(8)), b'', b''][: len(a[0])])",
         spares=False,
         within=10,
     ),
@@ -455,7 +458,7 @@ def double(x):
         FORGES
         + MILLIONS
         + "body = b'a\\x03|S0w\\x02' + struct.pack('<qq', 1 << 26, 20)\n"
-        + "def double(x): wire.Encoder.message = lambda self, *a: of(body, self.known, 1)",
+        + "def double(x): Encoder.message = lambda self, *a: of(body, self.known, 1)",
         within=10,
     ),
     code("replies with another array each time it is read", READ_TWICE),
@@ -505,12 +508,12 @@ threading.Thread(target=student.lock.acquire, daemon=True).start()
     ),
     code(
         "answers a cell with an iterator that raises",
-        FORGES + "s.Student._run = lambda *a: ((), wire.Iterated([], AttributeError('x')))",
+        FORGES + "s.Student._run = lambda *a: ((), Iterated([], AttributeError('x')))",
         spares=False,
     ),
     code(
         "answers a cell with an error in place of a result",
-        FORGES + "s.Student._run = lambda self, *a: self._send(b'E', wire.encode(('OSError', 'x', (), -1)))",
+        FORGES + "s.Student._run = lambda self, *a: self._send(b'E', encode(('OSError', 'x', (), -1)))",
         spares=False,
     ),
     code(
@@ -534,25 +537,25 @@ def double(x):
         made = b''.join(struct.pack('<I', len(entry)) + entry for entry in fresh)
         return struct.pack('<III', self.known, 0, len(fresh)) + made + head
     fresh = []
-    wire.Encoder.message = message
+    Encoder.message = message
 """,
         within=10,
     ),
     code(
         "answers for its names with an iterator that raises",
         FORGES
-        + "bad = wire.Iterated([], AttributeError('x'))\n"
-        + "s.Student._look_up = lambda self, names, seconds: wire.encode([wire.encode(bad)] * len(names))",
+        + "bad = Iterated([], AttributeError('x'))\n"
+        + "s.Student._look_up = lambda self, names, seconds: encode([encode(bad)] * len(names))",
         spares=False,
     ),
     code(
         "answers before it is asked",
         """
 import gc
-from examiner import wire
+from examiner.isolation import wire
 def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
-    for _ in range(9): student._send(b'R', wire.encode(4))
+    for _ in range(9): student._send(b'R', encode(4))
     return 4
 """,
     ),
@@ -562,7 +565,7 @@ def double(x):
         + """
 honest = s.Student._answer
 def answer(self, kind, message):
-    if kind == b'p': self._send(b'R', wire.encode(b'0' * 16))
+    if kind == b'p': self._send(b'R', encode(b'0' * 16))
     else: honest(self, kind, message)
 s.Student._answer = answer
 """,
@@ -572,12 +575,12 @@ s.Student._answer = answer
         "answers a later call from a thread",
         """
 import gc, threading, time
-from examiner import wire
+from examiner.isolation import wire
 def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
     def later():
         time.sleep(0.002)
-        for value in (4, np.array([543.656, -3.0])): student._send(b'R', wire.encode(value))
+        for value in (4, np.array([543.656, -3.0])): student._send(b'R', encode(value))
     threading.Thread(target=later, daemon=True).start()
     return 3 * x
 """,

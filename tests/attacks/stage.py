@@ -24,10 +24,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from attacks.attacks import FRAUDS, GROUPS, Attack, Fraud
-from examiner.cli import marks_csv
-from examiner.grade import Assignment, Limits, Result, grade, nursery
-from examiner.gradebook import Marked, marked_notebook, notebook_text
-from examiner.report import Summary, feedback_html, table
+from examiner.course.gradebook import Marked
+from examiner.course.notebook import marked_notebook, notebook_text
+from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.grade import forkserver, grade
+from examiner.grading.result import Result
+from examiner.pages.class_report import Summary
+from examiner.pages.feedback import feedback_html
+from examiner.pages.tables import marks_csv
+from examiner.pages.terminal import table
 
 SECRET_NAME, SECRET_NUMBER = "SECRET_OF_THE_TEST", "271.828"
 SECRET_LETTERS = "".join("abcdefghijklmnop"[b >> 4] + "abcdefghijklmnop"[b & 15] for b in struct.pack("<d", 271.828))
@@ -177,10 +182,10 @@ class Stage:
         made = attack.notebook(notebook) if attack.notebook else notebook
         return made if isinstance(made, bytes) else json.dumps(made).encode()
 
-    def prints(self) -> str:
-        """A hash of everything in the course's folder and the places an attack aims at."""
+    def prints(self, part: str = "") -> str:
+        """A hash of everything in the course's folder and the places an attack aims at, or in a part of them."""
         digest = hashlib.sha256()
-        for path in sorted(self.home.rglob("*")):
+        for path in sorted((self.home / part).rglob("*")):
             about = path.lstat()
             digest.update(f"{path} {about.st_mode} {about.st_mtime_ns}".encode())
             digest.update(path.read_bytes() if path.is_file() else b"")
@@ -247,7 +252,7 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
     if grade(HONEST, ASSIGNMENT, KEY, LIMITS, sandbox).score != 7:
         faults.append("harmed the next submission")
         with suppress(Exception):
-            nursery(sandbox).close()
+            forkserver(sandbox).close()
     # An honest submission takes half a second at most; where it takes longer the machine is busy, and all takes longer.
     if seconds > attack.within * max(1.0, 2 * (time.monotonic() - began)):
         faults.append("took too long")
@@ -258,7 +263,7 @@ def play(attack: Attack, stage: Stage, sandbox: str = "auto") -> Outcome:
 
 def _scratches(sandbox: str) -> set[Path]:
     """The scratch folders that are there."""
-    return set(Path(nursery(sandbox)._home).glob("student-*"))
+    return set(Path(forkserver(sandbox)._home).glob("student-*"))
 
 
 class Neighbour:
@@ -320,16 +325,21 @@ def graded(name: str, answers: dict[str, str], limits: Limits | None = None) -> 
     return grade(json.dumps(notebook).encode(), assignment, KEY, limits)
 
 
-def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
-    """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
+def fraudulent(fraud: Fraud) -> bytes:
+    """The bytes that a fraud hands in."""
     assignment, notebook = _answered(fraud.assignment, fraud.answers)
     moved = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == fraud.last]
     own = [{"cell_type": "code", "metadata": {}, "source": source} for source in fraud.cells(assignment)]
     if own:  # they are looked at where cells have lost their ids
         notebook["cells"] = [{**c, "metadata": {}} for c in notebook["cells"][:8]]
     notebook["cells"] = [*[c for c in notebook["cells"] if c not in moved], *moved, *own]
+    return json.dumps(notebook).encode()
+
+
+def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
+    """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
     began = time.monotonic()
-    result = grade(json.dumps(notebook).encode(), assignment, KEY)
+    result = grade(fraudulent(fraud), _answered(fraud.assignment, {})[0], KEY)
     seconds = time.monotonic() - began
     passed = [m.grade_id for m in result.marks if m.score and m.grade_id.startswith(fraud.fails)]
     lost = [m.grade_id for m in result.marks if fraud.keeps and m.grade_id.startswith(fraud.keeps) and not m.score]
@@ -338,9 +348,9 @@ def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
 
 
 def leftovers(sandbox: str = "auto") -> list[int]:
-    """The processes under the nursery, but for the one that forks examiners, once they have had a moment to end."""
+    """The processes under the forkserver, but for the one that forks examiners, once they have had a moment to end."""
     family: list[int] = []
-    students, examiners = nursery(sandbox).pids
+    students, examiners = forkserver(sandbox).pids
     for _ in range(60):
         family = [pid for pid in _descendants(students) if pid != examiners]
         if not family:
@@ -388,7 +398,7 @@ def main(only: str = "", sandbox: str = "auto") -> int:
                 print(f"  {fraud.name:<52} {verdict:<10} {seconds:5.1f} s", flush=True)
         names = Counter(attack.name for attacks in [*GROUPS.values(), FRAUDS] for attack in attacks)
         assert max(names.values()) == 1, "two attacks of one name"
-        print(f"\n{played} attacks, {successes} successes. Student code ran in {nursery(sandbox).rung}.")
+        print(f"\n{played} attacks, {successes} successes. Student code ran in {forkserver(sandbox).level}.")
     return 1 if successes else 0
 
 

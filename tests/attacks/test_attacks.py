@@ -23,15 +23,22 @@ import pytest
 
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, SHARED, WIRE, Attack, Fraud
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, graded, handed_in, play, play_fraud
-from examiner import wire
-from examiner.grade import Submitted, Unreadable, grade, place, read_submission, restored
-from examiner.gradebook import Marked, marked_notebook
-from examiner.intake import Taken, find_jobs, read_source, take_in
-from examiner.owners import Hints, Piece, owners_of
-from examiner.plugin import LenientExporter
-from examiner.report import Summary, by_session_picture
-from examiner.roster import valid_id
-from examiner.sandbox import NONE, best_rung, readable_paths
+from examiner.course.archives import Taken, read_source
+from examiner.course.gradebook import Marked
+from examiner.course.intake import find_jobs, take_in
+from examiner.course.notebook import marked_notebook
+from examiner.course.owners import owners_of
+from examiner.course.plugin import LenientExporter
+from examiner.course.roster import valid_id
+from examiner.course.systems import Hints, Piece
+from examiner.grading.grade import grade, restored
+from examiner.grading.placing import place
+from examiner.grading.submission import Submitted, Unreadable, read_submission
+from examiner.isolation.sandbox import NONE, best_level, readable_paths
+from examiner.isolation.values import Malformed
+from examiner.isolation.wire import decode, encode
+from examiner.pages.class_report import Summary
+from examiner.pages.pictures import by_session_picture
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
@@ -45,8 +52,8 @@ TIME = ("took too long", "held the report up")  # it depends on what else the ma
 
 
 @functools.cache
-def _holds(rung: str) -> bool:
-    return bool(best_rung(readable_paths(), rung)[0])
+def _holds(level: str) -> bool:
+    return bool(best_level(readable_paths(), level)[0])
 
 
 def _faults(outcome: Outcome) -> list[str]:
@@ -72,11 +79,11 @@ def test_repels(attack: Attack, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in [*REACH, *SHARED, *FOLDERS]])
-@pytest.mark.parametrize("rung", ["landlock", "namespaces"])
-def test_each_rung_repels(attack: Attack, rung: str, stage: Stage) -> None:
-    if not _holds(rung):
-        pytest.skip(f"this machine has no {rung}")
-    assert _faults(play(attack, stage, rung)) == []
+@pytest.mark.parametrize("level", ["landlock", "namespaces"])
+def test_each_rung_repels(attack: Attack, level: str, stage: Stage) -> None:
+    if not _holds(level):
+        pytest.skip(f"this machine has no {level}")
+    assert _faults(play(attack, stage, level)) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="an ordinary user may not do all of these")
@@ -182,14 +189,14 @@ def test_no_json_takes_much_memory_before_it_is_refused(value: str) -> None:
 def test_a_generator_whose_numbers_never_vary_is_none() -> None:
     rng = np.random.default_rng(0)
     rng.bit_generator.state = {**rng.bit_generator.state, "state": {"state": 0, "inc": 0}}
-    with pytest.raises(wire.Malformed):
-        wire.decode(wire.encode(rng))
+    with pytest.raises(Malformed):
+        decode(encode(rng))
 
 
 @pytest.mark.parametrize("claims", [None, "setup", "test_double"])
 def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    monkeypatch.setattr("examiner.grade._top_level_names", lambda source: read.append(len(source)) or ())
+    monkeypatch.setattr("examiner.grading.placing.top_level_names", lambda source: read.append(len(source)) or ())
     place([Submitted("code", "a;" * 49_000, claims)] * 200, ASSIGNMENT)
     assert 0 < sum(read) <= 1_000_000
 

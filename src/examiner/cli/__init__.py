@@ -1,0 +1,1 @@
+"""The command `workshop`: reads options, calls the floors below, prints."""

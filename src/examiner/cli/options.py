@@ -1,0 +1,173 @@
+"""The options of `workshop`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from examiner.cli.administration import (
+    STUDENTS_NEEDED,
+    export_command,
+    extend_command,
+    feedback_command,
+    students_command,
+)
+from examiner.cli.grading import grade_command
+from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
+from examiner.isolation.sandbox import LEVELS, NONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade the submissions: marks, feedback, grades.csv, class report",
+        description="Grade what is in submitted/ (or what --from brings in). Writes autograded/, feedback/, "
+        "gradebook.db, grades.csv, marks.csv, feedback.zip and class_report.html. Safe to stop at any moment and to "
+        "run again: what was graded and has not changed is not graded again, and marks given by hand stay.",
+    )
+    grade.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all in source/)")
+    grade.add_argument(
+        "--from",
+        dest="origin",
+        metavar="PATH",
+        action="append",
+        help="first take in submissions from a zip (of a learning-management system, or folders by student), a folder, "
+        "or the word `exchange` for nbgrader's exchange; may be given several times",
+    )
+    grade.add_argument(
+        "--level", type=int, metavar="N", help="which level of the names in --from is the student's: 1 is the outermost"
+    )
+    grade.add_argument("--student", metavar="ID", help="all that --from brings in is by this student")
+    grade.add_argument(
+        "--people", type=Path, metavar="CSV", help="who is who: came_as, student_id; remembered for later runs"
+    )
+    grade.add_argument("--roster", type=Path, metavar="CSV", help="class list: student_id, session, and names")
+    grade.add_argument(
+        "--unknown-students", action="store_true", help="grade also those who are not on the roster, without a session"
+    )
+    grade.add_argument("--workers", type=int, metavar="N", help="submissions at once (default: one for each core)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the Dask cluster at tcp://HOST:PORT")
+    grade.add_argument(
+        "--sandbox",
+        default="auto",
+        choices=["auto", *LEVELS, NONE],
+        metavar="RUNG",
+        help="how student code is confined: auto takes the best this machine offers and refuses where there is none; "
+        "none accepts the risk of running it unconfined",
+    )
+    grade.add_argument("--no-report", action="store_true", help="leave out the class report")
+    grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
+    _common(grade)
+    grade.set_defaults(run=grade_command)
+
+    students = commands.add_parser(
+        "students",
+        help="who is in the course; put two that are one together, rename one, take one out",
+        description="Without more, list who is in the course and under which names their work came. `merge ONE OTHER` "
+        "puts ONE's work and marks to OTHER's, `rename ONE OTHER` gives another id, `remove ONE` takes one out, and "
+        "`undo` takes the last of these back. Marks given by hand go along.",
+    )
+    students.add_argument("action", nargs="?", default="list", choices=["list", *STUDENTS_NEEDED, "undo"])
+    students.add_argument("who", nargs="*", metavar="ID")
+    students.add_argument("--yes", action="store_true", help="do not ask")
+    students.add_argument(
+        "--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py"
+    )
+    _common(students)
+    students.set_defaults(run=students_command)
+
+    export = commands.add_parser(
+        "export",
+        help="the marks of an assignment in your learning-management system's own table, to import as it is",
+        description="Fill the marks of an assignment into the table that Canvas, Moodle or Blackboard exports (its "
+        "gradebook, or Moodle's grading worksheet), so that it can be imported as it is. Without --like, "
+        "the roster that was given last is filled in.",
+    )
+    export.add_argument("assignment", metavar="ASSIGNMENT")
+    export.add_argument("--like", type=Path, metavar="CSV", help="the system's own table")
+    export.add_argument("--column", default="", metavar="NAME", help="which of its columns (default: by its name)")
+    export.add_argument(
+        "--to", type=Path, metavar="FILE", help="where to write it (default: ASSIGNMENT_marks.csv here)"
+    )
+    _of_marks(export)
+    export.set_defaults(run=export_command)
+
+    feedback = commands.add_parser(
+        "feedback",
+        help="a zip with the feedback of some students, or by the names that Moodle and Canvas want",
+        description="Write a zip of the feedback that `workshop grade` made: of all, some students, or a session. "
+        "With --for its names are those that the system gave the students' work, so that it can be uploaded as it is.",
+    )
+    feedback.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all)")
+    feedback.add_argument("--students", metavar="IDS", help="only these, with commas between")
+    feedback.add_argument("--session", metavar="NAME", help="only this session: its number or its name")
+    feedback.add_argument("--for", dest="system", default="", choices=["moodle", "canvas"], help="by whose names")
+    feedback.add_argument("--to", type=Path, metavar="FILE", help="where to write it (default: build/feedback.zip)")
+    _of_marks(feedback)
+    feedback.set_defaults(run=feedback_command)
+
+    extend = commands.add_parser(
+        "extend",
+        help="give one student more time for an assignment",
+        description="Set until when one student may hand in without being late, as `2017-09-04 17:00`, in the course's "
+        "timezone; the word `none` takes it back. The next `workshop grade` counts lateness by it.",
+    )
+    extend.add_argument("student", metavar="ID")
+    extend.add_argument("assignment", metavar="ASSIGNMENT")
+    extend.add_argument("date", metavar="DATE")
+    _of_marks(extend)
+    extend.set_defaults(run=extend_command)
+
+    bundle = commands.add_parser(
+        "student-bundle",
+        help="a folder and a zip to hand out: no answers in it",
+        description="Write a folder and its zip with the notebooks of release/, the helper package, the environment, "
+        "the slides and a README for students. Refused if a line of an answer or a hidden test is in it.",
+    )
+    _where_to(bundle, "student-bundle")
+    _common(bundle)
+    bundle.set_defaults(run=bundle_command)
+
+    lite = commands.add_parser(
+        "lite",
+        help="the bundle's notebooks as a static JupyterLite site (optional)",
+        description="Build a static site of the bundle's notebooks for any web server: JupyterLite runs Python in the "
+        "browser.",
+    )
+    _where_to(lite, "lite")
+    _common(lite)
+    lite.set_defaults(run=lite_command)
+
+    solutions = commands.add_parser(
+        "solutions",
+        help="the notebooks with answers, executed, as notebooks and HTML",
+        description="Run the notebooks of source/ and write them with answers and outputs, as notebooks and as HTML.",
+    )
+    _where_to(solutions, "solutions")
+    _common(solutions)
+    solutions.set_defaults(run=solutions_command)
+    return top
+
+
+def _of_marks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
+    _common(command)
+
+
+def _where_to(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where to write it: a folder that is new, empty, or made by this command (default: build/{name} in the "
+        "course)",
+    )
+    command.set_defaults(command=name, usual=f"build/{name}")
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--course", type=Path, default=Path("."), metavar="FOLDER", help="the course (default: here)")

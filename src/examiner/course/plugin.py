@@ -1,0 +1,267 @@
+"""The examiner inside nbgrader: its commands, formgrader's button and its API grade with `grade.grade`.
+
+In nbgrader_config.py:
+
+    c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+    c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+    c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import nbformat.v4
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import rmtree
+from sqlalchemy.exc import OperationalError
+from traitlets import Unicode
+
+from examiner.batch.job import Job
+from examiner.batch.journal import Journal, course_secret
+from examiner.batch.run import Graded, grade_class, grader_failed, unjudged_result
+from examiner.course.course import private_folders
+from examiner.course.gradebook import Entry, save
+from examiner.course.notebook import marked_notebook
+from examiner.course.timestamps import read_timestamp
+from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.grade import restored
+from examiner.grading.result import GraderFailed, Result
+from examiner.isolation.files import not_plain
+
+
+class LenientExporter(NotebookExporter):
+    """Takes any file for a notebook: what is none gets its author a mark of zero and a reason.
+
+    It does not read the file: `Restore` and `Grade` do, and nbformat would take minutes over one made to that end.
+    """
+
+    jobs: tuple[Job, ...] = ()  # what `nbgrader autograde` is going to grade
+    force = False  # whether it is told to grade anew what is graded already
+    ahead: dict[str, _Ahead]  # by the source notebook's digest
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ahead = {}
+        if isinstance(self.parent, Autograde):
+            _forget_unfinished(self.parent)
+            self.jobs, self.force = tuple(_to_be_graded(self.parent)), self.parent.force
+
+    def from_filename(self, filename: str, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        """What the preprocessors make of the notebook at `filename`."""
+        resources, path = self._init_resources(resources), Path(filename)
+        resources["metadata"].update({"name": path.stem, "path": str(path.parent)})
+        return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
+
+
+def _submissions(converter: Autograde) -> Iterator[tuple[Job, Path]]:
+    """The notebooks that nbgrader has found, in its order, and where each will lie when it is marked."""
+    pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+    for folder in sorted(converter.assignments):
+        if found := re.match(pattern, folder):
+            marked = Path(converter._format_dest(found["assignment"], found["student"]))
+            for notebook in map(Path, sorted(converter.assignments[folder])):
+                job = Job(found["student"], found["assignment"], notebook.absolute(), Path(converter.coursedir.root))
+                yield job, marked / notebook.name
+
+
+def _notebook(job: Job) -> tuple[str, str]:
+    assert job.path is not None
+    return job.assignment, job.path.name
+
+
+def _forget_unfinished(converter: Autograde) -> None:
+    """Remove what a killed run left in autograded/, which nbgrader would take for graded."""
+    for _, marked in _submissions(converter):
+        if marked.parent.is_dir() and not _is_finished(marked):
+            converter.log.warning("%s was left unfinished; it is graded again", marked.parent)
+            rmtree(str(marked.parent))
+
+
+def _to_be_graded(converter: Autograde) -> Iterator[Job]:
+    """What nbgrader has found and has not marked yet."""
+    excluded = converter.coursedir.student_id_exclude.split(",")
+    for job, marked in _submissions(converter):
+        if job.student not in excluded and (converter.force or not marked.exists()):
+            yield job
+
+
+def _is_finished(notebook: Path) -> bool:
+    """Whether a notebook in autograded/ has its marks: one that `Restore` alone has seen names no sandbox."""
+    try:
+        about = json.loads(notebook.read_bytes())["metadata"].get("workshop")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+    return about is None or bool(about.get("sandbox"))
+
+
+@lru_cache(8)
+def _assignment(source: bytes, name: str) -> Assignment:
+    return Assignment.from_notebook(source, name)
+
+
+class _OfSubmission(NbGraderPreprocessor):
+    """What both passes of `nbgrader autograde` know: the submission as handed in, and the assignment."""
+
+    def _course(self) -> Any:
+        converter = getattr(self.parent, "parent", None)
+        return getattr(converter, "coursedir", None) or CourseDirectory(parent=self)
+
+    def _read(self, resources: Any) -> tuple[Any, Job, Assignment]:
+        about, course = resources["nbgrader"], self._course()
+        name, notebook = about["assignment"], about["notebook"]
+        handed_in = course.format_path(course.submitted_directory, about["student"], name)
+        source = course.format_path(course.source_directory, ".", name)
+        job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute(), Path(course.root))
+        return course, job, _assignment(Path(source, f"{notebook}.ipynb").read_bytes(), name)
+
+
+def _told(job: Job, result: Result) -> Result:
+    """The result, with the reason where there was only a link to grade."""
+    assert job.path and job.root
+    why = not_plain(job.path, job.root)
+    said = (f"What was handed in is {why}.",) if why else ()
+    return replace(result, notes=said or result.notes, needs_eye=said + result.needs_eye)
+
+
+class Restore(_OfSubmission):
+    """The submission with every cell of the source where it belongs: tests restored, copies gone, points right."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """The restored notebook, with nothing run; what can't be read goes on as it is to `Grade`, which says so."""
+        try:
+            _, job, assignment = self._read(resources)
+            result = _told(job, restored(job.read(), assignment))
+            for note in result.notes:
+                self.log.warning("%s: %s", job.student, note)
+            return marked_notebook(assignment, result), resources
+        except Exception:
+            self.log.exception("%s was not restored", resources["nbgrader"]["student"])
+            return nb, resources
+
+
+class Grade(_OfSubmission):
+    """The submission graded; its marks go from `grade` to the gradebook, whatever any cell printed.
+
+    Where the grader itself fails, nbgrader would leave the student out. Here each gets a row all the same: the tests
+    wait for a person, with the reason, and the next run of `nbgrader autograde` grades the submission again.
+    """
+
+    sandbox = Unicode("auto", help='"none" runs student code with your own rights, unprotected.').tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """The marked notebook, for formgrader and feedback."""
+        student = resources["nbgrader"]["student"]
+        try:
+            course, job, assignment = self._read(resources)
+        except Exception as error:
+            return _ungraded(nb, self._reason(student, error)), resources
+        try:
+            result = _told(job, self._graded(course, job, assignment))
+            self._save(course, job, assignment, result, resources)
+        except Exception as error:
+            result = unjudged_result(assignment, self._reason(student, error))
+            try:
+                self._save(course, job, assignment, result, resources)
+            except Exception as again:  # the notebook tells at least
+                self._reason(student, again)
+        self._tell(student, result)
+        return marked_notebook(assignment, result, student=student), resources
+
+    def _reason(self, student: str, error: Exception) -> str:
+        self.log.error("%s was not graded", student, exc_info=error)
+        kind = "" if isinstance(error, GraderFailed) else f"{type(error).__name__}: "
+        return f"This submission could not be graded, and waits for a person ({kind}{error})."
+
+    def _save(self, course: Any, job: Job, assignment: Assignment, result: Result, resources: Any) -> None:
+        """Write the marks; a gradebook that somebody else keeps locked is waited for."""
+        timestamp = read_timestamp(job.path.parent, job.root) if job.path else None
+        for wait in (1, 5, 25, 0):
+            try:
+                with Gradebook(resources["nbgrader"]["db_url"], course.course_id) as gradebook:
+                    save(gradebook, assignment, [Entry(job.student, result, timestamp, changed=True)])
+                return
+            except OperationalError:
+                if not wait:
+                    raise
+                time.sleep(wait)
+
+    def _graded(self, course: Any, job: Job, assignment: Assignment) -> Result:
+        """This submission's result; the ones that nbgrader comes to next are graded meanwhile."""
+        exporter = self.parent if isinstance(self.parent, LenientExporter) else None
+        known = exporter.ahead if exporter else {}
+        if assignment.digest not in known:
+            alike = [other for other in exporter.jobs if _notebook(other) == _notebook(job)] if exporter else []
+            force = bool(exporter and exporter.force)
+            known[assignment.digest] = _Ahead(alike, assignment, course, self.sandbox, force)
+        return known[assignment.digest].result(job)
+
+    def _tell(self, student: str, result: Result) -> None:
+        for note in result.needs_eye:
+            self.log.warning("%s: a person should look: %s", student, note)
+        self.log.info("%s: %g marks, student code in %s", student, result.score, result.sandbox)
+
+
+def _ungraded(nb: NotebookNode, reason: str) -> NotebookNode:
+    """The notebook with the reason why it is not graded before it."""
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell(reason))
+    nb.metadata["workshop"] = {"notes": [reason], "needs_eye": [reason], "sandbox": ""}
+    return nb
+
+
+class _Ahead:
+    """The submissions of one notebook in a run of `nbgrader autograde`, graded side by side before it asks for them."""
+
+    def __init__(self, jobs: Iterable[Job], assignment: Assignment, course: Any, sandbox: str, force: bool) -> None:
+        self.assignment, self.sandbox, self.force = assignment, sandbox, force
+        self.hidden = private_folders(Path(course.root), course)
+        state = Path(course.root) / ".workshop"
+        self.secret = course_secret(state)
+        self.journal = Journal(state / "journal", self.secret, Limits())
+        self.planned = dict.fromkeys(jobs)
+        self.results = self._grade(self.planned)
+        self.found: dict[Job, Result] = {}
+
+    def result(self, job: Job) -> Result:
+        """The result of one submission; GraderFailed where the grader itself could not grade it."""
+        while job in self.planned and job not in self.found:
+            graded = next(self.results, None)
+            if graded is None:  # it was broken off
+                break
+            self.found[graded[0]] = graded[2]
+        if job not in self.found:
+            ((_, _, self.found[job]),) = self._grade([job])
+        result = self.found.pop(job)
+        if grader_failed(result):
+            raise GraderFailed("; ".join(result.notes))
+        return result
+
+    def _grade(self, jobs: Iterable[Job]) -> Iterator[Graded]:
+        yield from grade_class(
+            map(self._anew, jobs),
+            {self.assignment.name: self.assignment},
+            self.secret,
+            self.journal,
+            sandbox=self.sandbox,
+            hidden=self.hidden,
+        )
+
+    def _anew(self, job: Job) -> Job:
+        """The job; where all is to be graded anew, without its earlier result."""
+        if self.force:
+            with contextlib.suppress(OSError):  # `grade_class` meets it again, and tells
+                self.journal.forget(job.read(), self.assignment)
+        return job

@@ -1,0 +1,166 @@
+"""An assignment, read from its source notebook: cells, marks, what students got, and the limits."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from examiner.grading.source import top_level_names
+from examiner.isolation import watch
+
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_GUIDE, END_GUIDE = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the source notebook."""
+
+    grade_id: str  # "" for a text cell that nbgrader does not know
+    kind: str  # "setup", "solution", "test", "tools" (what hidden tests share), "ungraded", "written" or "text"
+    question: str  # what a test belongs to; for the other kinds the grade_id itself
+    points: float
+    source: str  # with answers and hidden tests: never shown to a student
+    release_source: str  # what the student was given
+    cell_type: str = "code"
+    defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
+    metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An assignment as plain, picklable data, read from its source notebook."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    digest: str  # sha256 of the source notebook's bytes
+
+    @classmethod
+    def from_notebook(cls, source_ipynb: bytes, name: str) -> Assignment:
+        """Read the assignment `name` from the bytes of its source notebook."""
+        notebook = json.loads(source_ipynb)
+        marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
+        questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
+        cells = tuple(_read_cell(cell, questions) for cell in notebook["cells"])
+        return cls(name, cells, hashlib.sha256(source_ipynb).hexdigest())
+
+    def seed(self, submission: bytes, secret: bytes) -> int:
+        """The seed of the fresh random problems of one submission: the same whenever it is graded again."""
+        message = self.name.encode() + hashlib.sha256(submission).digest()
+        return int.from_bytes(hmac.new(secret, message, hashlib.sha256).digest()[:8], "big")
+
+    @property
+    def graded(self) -> tuple[Cell, ...]:
+        """The cells that bear marks, in the order of the notebook."""
+        return tuple(cell for cell in self.cells if cell.kind in ("test", "written"))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use. Seconds are the student's own processor time (see `watch`), sizes are bytes."""
+
+    cell_seconds: float = 30.0  # one of the student's cells
+    call_seconds: float = 10.0  # one call of a student's function by a test
+    test_seconds: float = 30.0  # all calls of one test cell
+    total_seconds: float = 300.0  # the whole submission
+    memory: int = 2 << 30
+    file_size: int = 32 << 20
+    open_files: int = 128
+    output: int = 100_000  # characters kept of one cell's printed output, and ten times as many of all cells'
+    submission: int = 20 << 20  # a larger notebook is not read
+
+    @property
+    def given_up(self) -> float:
+        """Seconds on the wall after which a submission is given up, however slow the machine."""
+        return watch.GUARD * self.total_seconds + 30
+
+    def to_json(self) -> str:
+        """The limits as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Limits:
+        """The limits that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def question_of(test_id: str, questions: Iterable[str]) -> str:
+    """The longest question Q that a test belongs to: its grade_id is test_Q or starts with test_Q_; "" if none fits."""
+    fits = [q for q in questions if test_id == f"test_{q}" or test_id.startswith(f"test_{q}_")]
+    return max(fits, key=len, default="")
+
+
+def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
+    meta = raw.get("metadata", {}).get("nbgrader", {})
+    source = raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
+    graded, solution = bool(meta.get("grade")), bool(meta.get("solution"))
+    if raw["cell_type"] != "code":
+        kind = "written" if graded or meta.get("task") else "text"
+    elif solution:
+        kind = "solution"
+    elif graded:
+        kind = "test"
+    elif BEGIN_HIDDEN in source:
+        kind = "tools"
+    else:
+        kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
+    grade_id = meta.get("grade_id", "")
+    names = top_level_names(source) if kind == "solution" else []
+    return Cell(
+        grade_id=grade_id,
+        kind=kind,
+        question=question_of(grade_id, questions) if kind == "test" else grade_id,
+        points=float(meta.get("points", 0)) if graded or meta.get("task") else 0.0,
+        source=source,
+        release_source=released(source, grade_id, kind == "written", solution),
+        cell_type=raw["cell_type"],
+        defines=tuple(names),
+        metadata=dict(meta),
+    )
+
+
+def released(source: str, grade_id: str = "", written: bool = False, solution: bool = False) -> str:
+    """A source cell as the student gets it: no hidden tests, no marking guide, no answer.
+
+    As nbgrader does, a `solution` cell that does not say where its answer begins is an answer as a whole.
+    """
+    stub = "YOUR ANSWER HERE" if written else "# YOUR CODE HERE\nraise NotImplementedError()"
+    if solution and BEGIN_SOLUTION not in source:
+        return name_tasks(stub, grade_id)
+    source = without_region(source, BEGIN_HIDDEN, END_HIDDEN)
+    source = without_region(source, BEGIN_GUIDE, END_GUIDE)
+    return name_tasks(without_region(source, BEGIN_SOLUTION, END_SOLUTION, stub), grade_id)
+
+
+def name_tasks(source: str, grade_id: str) -> str:
+    """A stub whose bare NotImplementedError says what is to be written: the function that it stands in."""
+    task, lines = grade_id, []
+    for line in source.split("\n"):
+        if found := re.match(r"def (\w+)", line):
+            task = found.group(1)
+        if line.strip() == "raise NotImplementedError()":
+            line = line.replace("()", f'("{task} is still to be written")')
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def without_region(source: str, begin: str, end: str, stub: str = "") -> str:
+    lines: list[str] = []
+    inside = False
+    for line in source.split("\n"):
+        if begin in line:
+            inside = True
+            if stub:
+                indent = re.match(r"\s*", line).group()  # type: ignore[union-attr]
+                lines += [indent + part for part in stub.split("\n")]
+        elif end in line:
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""What is read in a cell's source without running it: names, definitions, hidden lines."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+
+def free_names(source: str) -> list[str]:
+    """The names that a test cell takes from the student: global, not its own, and not built in."""
+    import symtable
+
+    own: set[str] = set()
+    used: set[str] = set()
+    tables = [symtable.symtable(source, "test", "exec")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            name = symbol.get_name()
+            top = table.get_type() == "module"
+            if (top or symbol.is_declared_global()) and (symbol.is_assigned() or symbol.is_imported()):
+                own.add(name)
+            elif top or symbol.is_global():
+                used.add(name)
+    return sorted(name for name in used - own if not hasattr(builtins, name))
+
+
+def hidden_lines(source: str, begin: str, end: str) -> set[int]:
+    """The numbers of the lines of a test cell that students don't see."""
+    lines: set[int] = set()
+    inside = False
+    for number, line in enumerate(source.split("\n"), 1):
+        inside = inside or begin in line
+        if inside:
+            lines.add(number)
+        if end in line:
+            inside = False
+    return lines
+
+
+LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
+
+
+def top_level_names(source: str) -> list[str]:
+    """The names that a cell defines."""
+    if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
+        return []
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    names: dict[str, None] = {}
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names[node.name] = None
+        elif isinstance(node, ast.Assign):
+            names.update({target.id: None for target in node.targets if isinstance(target, ast.Name)})
+    return list(names)

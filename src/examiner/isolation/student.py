@@ -1,0 +1,553 @@
+"""The process that runs student code: a shell without a kernel, whose functions the examiner calls.
+
+Nothing in here is trusted once a student's first cell has run.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import contextlib
+import copy
+import functools
+import gc
+import importlib
+import inspect
+import io
+import os
+import pkgutil
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Container
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from examiner.isolation.decoding import Decoder, renew
+from examiner.isolation.encoding import Encoder, describe_error
+from examiner.isolation.values import Opaque, WireError
+from examiner.isolation.wire import Line, decode, encode
+from workshop.gradcheck import places, standing_in
+
+CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
+
+
+class TimeUp(BaseException):
+    """A cell or a call has run for as long as it may. Not an Exception, so that a loop's `except` lets it pass."""
+
+
+class Lent:
+    """A function of the examiner's, as student code sees it: a call is a message."""
+
+    __name__ = __qualname__ = "function"
+
+    def __init__(self, student: Student, number: int) -> None:
+        self._student, self._number = student, number
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._student.call_back(self._number, args, kwargs)
+
+    def __repr__(self) -> str:
+        return "<function>"
+
+
+class Printed(io.TextIOBase):
+    """A stream that keeps the first characters printed to it, and forgets the rest."""
+
+    def __init__(self, parts: list[tuple[str, str]], kind: str, room: list[int]) -> None:
+        self._parts, self._kind, self._room = parts, kind, room
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        if self._room[0] > 0:
+            kept = str(text)[: self._room[0]]
+            self._room[0] -= len(kept) + 1
+            self._parts.append((self._kind, kept))
+        return len(text)
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+
+MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not defined")"""
+MOST_KEPT = 1 << 20  # bytes of the contents that are kept of arrays, and as many entries of lists, at one place
+
+
+class _Place:
+    """A place in the notebook: what the names are bound to there, and what is in the data that they reach."""
+
+    def __init__(self, names: dict[str, Any], hidden: Container[str]) -> None:
+        self._names = dict(names)
+        self._kept: list[tuple[Any, Callable[[Any], None]]] = []  # a content, and what puts it back
+        held, left = list(places([{name: names[name] for name in names if name not in hidden}], names)), MOST_KEPT
+        for thing in {id(value): value for value, _ in held}.values():
+            if type(thing) is np.random.Generator:
+                generator = thing.bit_generator
+                self._kept.append((generator.state, functools.partial(setattr, generator, "state")))
+            elif type(thing) in (list, dict, set, np.ndarray):
+                left -= thing.nbytes if type(thing) is np.ndarray else len(thing)
+                if left > 0:
+                    self._kept.append((copy.copy(thing), functools.partial(renew, thing)))
+        self._kept += held
+
+    def put_back(self, names: dict[str, Any]) -> None:
+        """Have all of it as it was."""
+        for name in names.keys() - self._names.keys():
+            del names[name]
+        names.update(self._names)
+        for content, put in self._kept:
+            with contextlib.suppress(Exception):
+                put(content)
+
+
+class Student:
+    """One student's namespace, and the answers to the examiner's requests."""
+
+    def __init__(self, line: socket.socket, shell: Any) -> None:
+        self.line, self.shell, self.names = Line(line), shell, shell.user_ns
+        self.lock = threading.RLock()
+        self.on_line = False  # the alarm must not tear a message
+        self.working = False  # whether there is anything that it may stop
+        self.places: dict[int, _Place] = {}  # each test's, in the notebook
+        self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
+        self.missing: dict[str, Any] = {}  # what stands in the place of answers that are not there
+        self.callables: list[Any] = []
+        self.numbers: dict[int, int] = {}
+        self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
+        signal.signal(signal.SIGALRM, self._alarm)
+
+    # The examiner's requests
+
+    def serve(self) -> None:
+        """Say that the process is up, and answer until the examiner hangs up."""
+        self._send(b"H", b"")
+        while True:
+            self._answer(*self._receive())
+
+    def _answer(self, kind: bytes, message: bytes) -> None:
+        sys.settrace(None)
+        sys.setprofile(None)
+        if kind == b"x":
+            self._send(b"R", encode(self._run(*decode(message))))
+        elif kind == b"n":
+            number, names = decode(message)
+            self.places[number] = _Place(self.names, self.shell.user_ns_hidden)
+            self._send(b"R", self._look_up(names))
+        elif kind == b"b":
+            self.lending.close()  # what an earlier test has lent is gone
+            self.places[decode(message)].put_back(self.names)
+            self._send(b"R", encode(None))
+        elif kind == b"c":
+            self._send(*self._call(message))
+        elif kind == b"p":
+            self._send(b"R", message)
+        else:
+            raise EOFError
+
+    def _run(self, number: int, source: str, room: int, asked: list[str]) -> tuple[Any, ...]:
+        """Run a cell: its printed parts, and its error (kind, message, lines) or None.
+
+        Should a cell fail in which names are `asked`, its definitions are made all the same: a check of an earlier
+        answer at its head is not to cost this one. In the place of names still missing stands what may be replaced.
+        """
+        parts: list[tuple[str, str]] = []
+        left = [room]
+        error: BaseException | None = None
+        self.skipped[number] = source[: len(source) - len(source.lstrip())].count("\n")
+        self.shell.begin(number, parts, left)
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Printed(parts, "stdout", left), Printed(parts, "stderr", left)
+        try:
+            self.working = True
+            result = self.shell.run_cell(source, store_history=False)
+            error = result.error_before_exec or result.error_in_exec
+            if asked and error is not None and not isinstance(error, TimeUp):
+                self.shell.run_cell(definitions_alone(source), store_history=False)
+        except BaseException as failure:
+            error = failure
+        finally:
+            self._rest()
+            sys.stdout, sys.stderr = before
+        _close_figures()
+        for name in asked:
+            if name not in self.names and name.isidentifier():
+                exec(MISSING.format(name), self.names)
+                self.missing[name] = self.names[name]
+        return tuple(_joined(parts)), None if error is None else self._described(error)
+
+    def _look_up(self, names: list[str]) -> bytes:
+        """Of each name a message: its value and its parameters; no bytes where there is no such name."""
+        found: list[bytes] = []
+        for name in names:
+            if name not in self.names or self.names[name] is self.missing.get(name):
+                found.append(b"")
+                continue
+            try:
+                self.working = True
+                value = self.names[name]
+                found.append(encode((value, _parameters(value)), export=self._export))
+            except BaseException:
+                found.append(encode((Opaque(type(self.names[name]).__name__), ())))
+            finally:
+                self._rest()
+        return encode(found)
+
+    def _call(self, message: bytes) -> tuple[bytes, bytes]:
+        """Call one of the student's functions: its value, or its error, and what it changed in place."""
+        decoder = Decoder(message, adopt=self._adopt, revive=revive)
+        target, args, pairs, names = decoder.message()
+        objects, before = decoder.objects, decoder.entries
+        encoder = Encoder(export=self._export, known=objects)
+        if decoder.adopted:
+            before = Encoder(export=self._export, known=objects).entries()
+        streams = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = Printed([], "", [0])
+        outer, self.working = self.working, False
+        try:
+            if names is not None:
+                self.lending.close()
+                self.lending.enter_context(standing_in(dict(names), self.names, self._target(target)))
+            self.working = True
+            # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                value = self._target(target)(*args, **dict(pairs))
+                return b"R", encoder.message(value, before)
+        except BaseException as error:
+            self._rest()  # whoever makes this endless is ended with the process
+            described = self._described(error)
+            encoder = Encoder(export=self._export, known=objects)
+            with contextlib.suppress(WireError):
+                return b"E", encoder.message(described, before)
+            return b"E", Encoder(known=objects).message(described, Encoder(known=objects).entries())
+        finally:
+            self._rest()
+            sys.stdout, sys.stderr = streams
+            self.working = outer
+
+    def _target(self, target: Any) -> Callable[..., Any]:
+        return self.callables[target]
+
+    def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
+        """Call a function of the examiner's from student code."""
+        message = encode((number, args, kwargs), export=self._export)
+        with self.lock:
+            self._send(b"C", message)
+            while True:
+                kind, message = self._receive()
+                if kind in (b"r", b"e"):
+                    break
+                self._answer(kind, message)
+        value = decode(message, adopt=self._adopt, revive=revive)
+        if kind == b"r":
+            return value
+        raise revive(value)
+
+    # Callables by number
+
+    def _export(self, thing: Any) -> tuple[int, int]:
+        if type(thing) is Lent:
+            return 1, thing._number
+        number = self.numbers.get(id(thing))
+        if number is None:
+            number = self.numbers[id(thing)] = len(self.callables)
+            self.callables.append(thing)
+        return 0, number
+
+    def _adopt(self, owner: int, number: int) -> Any:
+        return Lent(self, number) if owner == 0 else self.callables[number]
+
+    # The line
+
+    def _send(self, kind: bytes, message: bytes) -> None:
+        self.on_line = True
+        try:
+            self.line.send(kind, message)
+        finally:
+            self.on_line = False
+
+    def _receive(self) -> tuple[bytes, bytes]:
+        self.on_line = True
+        try:
+            return self.line.receive()
+        finally:
+            self.on_line = False
+
+    def _alarm(self, *_: Any) -> None:
+        """The examiner's word that the time is up; it says so again until this one has stopped or is ended."""
+        if self.working and not self.on_line:
+            raise TimeUp
+
+    def _rest(self) -> None:
+        """No alarm from here on."""
+        while self.working:
+            with contextlib.suppress(TimeUp):
+                self.working = False
+
+    def _described(self, error: BaseException) -> tuple[Any, ...]:
+        """An exception as data: the nearest built-in kind, the message, the student's lines, the examiner's number."""
+        kind, message, _ = describe_error(error)
+        if isinstance(error, TimeUp):
+            kind, message = "TimeoutError", "it was still running when its time was up"
+        lines: list[tuple[int, int]] = []
+        if isinstance(error, SyntaxError) and (cell := cell_number(error.filename)) is not None:
+            lines.append((cell, (error.lineno or 1) + self.skipped.get(cell, 0)))
+        trace = error.__traceback__
+        while trace is not None and len(lines) < 50:
+            cell = cell_number(trace.tb_frame.f_code.co_filename)
+            if cell is not None:
+                lines.append((cell, trace.tb_lineno + self.skipped.get(cell, 0)))
+            trace = trace.tb_next
+        return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
+
+
+def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
+    """A function's plain parameters: the name; where there is a default, that too, None for what is no plain number."""
+    try:
+        parameters = list(inspect.signature(_bare(value)).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+    if not plain:
+        return ()
+    defaults = [
+        () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
+    ]
+    return tuple((p.name, *default) for p, default in zip(parameters, defaults, strict=True))
+
+
+def _bare(function: Any) -> Any:
+    """A callable as its code is, without what it says of itself: `__signature__`, `__wrapped__`."""
+    if type(function) is FunctionType:
+        code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
+        bare = FunctionType(code, {}, function.__name__, defaults, closure)
+        bare.__kwdefaults__ = function.__kwdefaults__
+        return bare
+    if type(function) is functools.partial:
+        return functools.partial(_bare(function.func), *function.args, **function.keywords)
+    if type(function) is MethodType:
+        return MethodType(_bare(function.__func__), function.__self__)
+    if isinstance(getattr(type(function), "__call__", None), FunctionType):  # noqa: B004
+        return MethodType(_bare(type(function).__call__), function)
+    raise TypeError("no function of Python's own kind")
+
+
+LONGEST_PARSED = 100_000  # characters of a cell: to parse more would take as much memory as somebody wants
+
+
+def definitions_alone(source: str) -> str:
+    """Of a cell that must not run again: its functions, classes, imports and plain assignments."""
+    if len(source) > LONGEST_PARSED:
+        return ""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    kept: list[ast.stmt] = []
+    for node in body:
+        simple = isinstance(node, ast.Assign) and not any(isinstance(part, ast.Call) for part in ast.walk(node.value))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom) or simple:
+            kept.append(node)
+    lines = source.split("\n")
+    blank = [""] * len(lines)
+    for node in kept:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        blank[first - 1 : node.end_lineno] = lines[first - 1 : node.end_lineno]
+    return "\n".join(blank)
+
+
+def cell_number(filename: Any) -> int | None:
+    """The cell that a code object's file name tells of."""
+    if isinstance(filename, str) and filename.startswith("<cell ") and filename[6:-1].isdigit():
+        return int(filename[6:-1])
+    return None
+
+
+def revive(described: Any) -> BaseException:
+    """An exception of the built-in kind that a description names."""
+    kind, message = described[:2]
+    if not type(kind) is type(message) is str:  # the text of lists that share may have no end
+        raise TypeError("no description")
+    found = getattr(builtins, kind, None)
+    plain = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
+    try:
+        error: BaseException = found(message) if plain else RuntimeError(f"{kind}: {message}")  # type: ignore[misc]
+    except TypeError:  # a kind that wants more than a message
+        error = RuntimeError(f"{kind}: {message}")
+    if len(described) > 3:
+        error.examiner_number = described[3]  # type: ignore[attr-defined]
+    return error
+
+
+def _joined(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Neighbouring pieces of one stream, as one."""
+    joined: list[tuple[str, list[str]]] = []
+    for kind, text in parts:
+        if joined and joined[-1][0] == kind and kind != "result":
+            joined[-1][1].append(text)
+        else:
+            joined.append((kind, [text]))
+    return [(kind, "".join(texts)) for kind, texts in joined]
+
+
+def _close_figures() -> None:
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    if helpers is not None:
+        with contextlib.suppress(BaseException):
+            helpers.Gcf.figs.clear()
+
+
+# --- The shell -----------------------------------------------------------------------------------------------------
+def make_shell() -> Any:
+    """IPython's shell with nothing that outlives a cell: no history, no pictures, no programs."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Hook(DisplayHook):
+        shell: Any
+
+        def __call__(self, result: Any = None) -> None:
+            if result is not None and not self.quiet():
+                self.shell.note("result", self.shell.plain(result))
+                self.shell.user_ns["_"] = result
+
+    class Publisher(DisplayPublisher):
+        shell: Any
+
+        def publish(self, data: Any, *args: Any, **kwargs: Any) -> None:
+            self.shell.note("result", str(data.get("text/plain", "")))
+
+    class Shell(InteractiveShell):
+        displayhook_class = Hook
+        display_pub_class = Publisher
+        number = 0
+        display_formatter: Any
+
+        def begin(self, number: int, parts: list[tuple[str, str]], left: list[int]) -> None:
+            """Name the cell that runs next, and where its output goes."""
+            self.number, self.parts, self.left = number, parts, left
+
+        def note(self, kind: str, text: str) -> None:
+            """Keep a piece of output."""
+            Printed(self.parts, kind, self.left).write(text)
+
+        def plain(self, result: Any) -> str:
+            """What a value looks like as text."""
+            return str(self.display_formatter.formatters["text/plain"](result))
+
+        def system(self, cmd: str) -> None:
+            """Shell commands don't run in grading."""
+
+        system_raw = system_piped = system
+
+        def getoutput(self, *args: Any, **kwargs: Any) -> list[str]:
+            """Shell commands don't run in grading."""
+            return []
+
+        def enable_gui(self, gui: Any = None) -> None:
+            """There is no screen."""
+
+        def enable_matplotlib(self, gui: Any = None) -> tuple[str, str]:
+            """There is no screen; figures are made and thrown away."""
+            return "agg", "agg"
+
+        def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+            """The examiner tells of errors."""
+
+        showsyntaxerror = showindentationerror = showtraceback
+
+        def init_virtualenv(self) -> None:
+            """The environment is the grader's."""
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.autocall = 0
+    config.InteractiveShell.xmode = "Minimal"
+    shell: Any = Shell.instance(config=config)
+    shell.display_formatter.active_types = ["text/plain"]
+    shell.compile.get_code_name = lambda *_: f"<cell {shell.number}>"
+    return shell
+
+
+def seed_modules(seed: int) -> None:
+    """Make everything random begin the same way, what has no seed too, and all machines have one core.
+
+    A submission is to get the same marks wherever and whenever it is graded.
+    """
+    np.random.seed(seed % (1 << 32))
+    entropy, begin = random.Random(seed), random.Random.seed
+
+    def seeded(self: random.Random, a: Any = None, version: int = 2) -> None:
+        begin(self, entropy.getrandbits(256) if a is None else a, version)
+
+    random.Random.seed = seeded  # type: ignore[method-assign]
+    random.seed = random._inst.seed
+    random.seed(seed)
+    np.random.bit_generator.randbits = lambda bits: entropy.getrandbits(bits)  # type: ignore[attr-defined]
+    stand_ins: dict[str, Callable[..., Any]] = {
+        "urandom": lambda size: entropy.randbytes(size),
+        "getrandom": lambda size, flags=0: entropy.randbytes(size),
+        "sched_getaffinity": lambda pid: {0},
+        "cpu_count": lambda: 1,
+        "process_cpu_count": lambda: 1,
+    }
+    for name, stand_in in stand_ins.items():
+        if hasattr(os, name):
+            setattr(os, name, stand_in)
+    random._urandom = os.urandom  # type: ignore[attr-defined]  # what `secrets` and SystemRandom draw from
+
+
+class _Lasting(asyncio.SelectorEventLoop):
+    """An event loop that can be used again after it was closed: a process that is shut in makes no other."""
+
+    def close(self) -> None:
+        self._asyncgens_shutdown_called = self._executor_shutdown_called = False
+        _loops.append(self)
+
+
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def make_loops() -> None:
+    """Event loops for `asyncio.run`: they have sockets, and once shut in, a process makes none."""
+    make = asyncio.events.new_event_loop
+    _loops.extend(_Lasting() for _ in range(3))
+    asyncio.new_event_loop = asyncio.events.new_event_loop = lambda: _loops.pop() if _loops else make()
+
+
+# --- The forkserver ---------------------------------------------------------------------------------------------------
+def prepared_shell() -> Any:
+    """Import all that a notebook may need, once for all students."""
+    warnings.simplefilter("ignore")
+    for name in (
+        "matplotlib.pyplot",
+        "matplotlib.backends.backend_agg",
+        "ipywidgets",
+        "anywidget",
+        "asyncio",
+        "secrets",
+    ):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    import workshop
+
+    for module in pkgutil.iter_modules(workshop.__path__):
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"workshop.{module.name}")
+    shell = make_shell()
+    shell.run_cell("1 + 1", store_history=False)
+    _close_figures()
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    gc.collect()
+    gc.freeze()
+    return shell

@@ -1,0 +1,107 @@
+"""The class as lines in the terminal."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from examiner.grading.assignment import Assignment
+from examiner.pages.questions import Line, Question, first_lines, folded, number
+
+
+@dataclass
+class Row:
+    """One student's outcome in one assignment."""
+
+    student: str
+    assignment: str
+    session: str
+    lines: list[Line]
+    notes: tuple[str, ...]
+    needs_eye: tuple[str, ...]
+    seconds: float
+    sandbox: str
+    marked: Any  # gradebook.Marked: what the gradebook says, hand marks first
+
+    @property
+    def questions(self) -> list[Question]:
+        found: dict[str, Question] = {}
+        for line in self.lines:
+            found.setdefault(line.question, Question(line.question)).lines.append(line)
+        return list(found.values())
+
+    @property
+    def score(self) -> float:
+        return float(self.marked.score)
+
+
+def table(assignment: Assignment, rows: Sequence[Row]) -> str:
+    """Marks by question and student, and below it what went wrong, in plain words."""
+    if not rows:
+        return ""
+    rows = sorted(rows, key=lambda row: row.student)
+    questions = rows[0].questions
+    wide = max([len(row.student) for row in rows] + [12])
+    most = sum(question.points for question in questions)
+    legend = "   ".join(f"{i} {question.name}" for i, question in enumerate(questions, 1))
+    header = [str(i) for i in range(1, len(questions) + 1)]
+    lines = [f"{assignment.name}: {number(most)} marks", *_wrapped(legend, 110), ""]
+    columns = [max(4, len(text) + 1) for text in header]
+
+    def line(name: str, cells: Sequence[str], total: str) -> str:
+        body = "".join(text.rjust(width) for text, width in zip(cells, columns, strict=True))
+        return f"{name.ljust(wide)} {body}  {total}"
+
+    lines.append(line("question", header, " total"))
+    lines.append(line("out of", [number(question.points) for question in questions], f"{number(most):>6}"))
+    lines.append("-" * len(lines[-1]))
+    for row in rows:
+        by_name = {question.name: question for question in row.questions}
+        cells = ["…" if by_name[q.name].waiting else number(by_name[q.name].score) for q in questions]
+        total = f"{number(row.score):>6}" + (" + hand marks" if row.marked.waiting else "")
+        lines.append(line(row.student, cells, total))
+    wrong: list[str] = []
+    for row in rows:
+        notes = folded(row.notes)
+        said = [f"note: {note}" for note in notes]
+        alike: dict[str, list[str]] = {}
+        for question in row.questions:
+            for message in _told(question):
+                if message not in notes:
+                    alike.setdefault(message, []).append(
+                        f"{question.name} {number(question.score)}/{number(question.points)}"
+                    )
+        said += [f"{', '.join(asked)}: {message}" for message, asked in alike.items()]
+        if said:
+            wrong.append(f"  {row.student}")
+            for text in said:
+                wrong += ["    " + piece for piece in _wrapped(text, 110, "    ")]
+    return "\n".join([*lines, *(["", "What went wrong", *wrong] if wrong else [])]) + "\n"
+
+
+def _told(question: Question) -> list[str]:
+    """What was said of a question's lost marks, each message once."""
+    lost = [line for line in question.lines if line.state in ("part", "none") and line.message]
+    return list(dict.fromkeys(first_lines(line.message) for line in lost))
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False) or [""]
+
+
+def in_a_line(assignment: str, rows: Sequence[Row]) -> str:
+    """The class in a line."""
+    if not rows:
+        return f"{assignment}: nobody handed it in."
+    most = sum(line.points for line in rows[0].lines)
+    waiting = sum(bool(row.marked.waiting) for row in rows)
+    eyes = sum(bool(row.needs_eye) for row in rows)
+    mean = statistics.fmean(row.score for row in rows)
+    return (
+        f"{assignment}: {len(rows)} graded, mean {number(round(mean, 1))} of {number(most)}; "
+        f"{waiting} wait for hand marks, {eyes} need a person's eye."
+    )
