@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,8 +106,9 @@ class Marker:
 
     def __init__(self, right: Mapping[str, Answer], mistakes: Mapping[str, Sequence[tuple[str, str, Any]]]) -> None:
         self.right, self.mistakes = right, {name: [Mistake(*m) for m in many] for name, many in mistakes.items()}
-        for name, answer in right.items():  # an error that a student's call makes tells its name
-            answer.__name__ = answer.__qualname__ = name
+        for name, answer in right.items():
+            if isinstance(answer, FunctionType):  # an error that a student's call makes tells its name
+                answer.__name__ = answer.__qualname__ = name
         self.lent: dict[str, Answer] = {}
 
     def mark(self, answer: str, derivative_of: Sequence[str] = ()) -> None:
