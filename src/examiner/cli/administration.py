@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -131,19 +131,41 @@ def feedback_command(options: argparse.Namespace) -> int:
             course.assignments()
         )
         there = sorted(path.name for path in course.feedback.iterdir()) if course.feedback.is_dir() else []
-        wanted = [one.strip() for one in options.students.split(",")] if options.students is not None else there
+        wanted = listed(options.students, there) if options.students is not None else there
         if unknown := sorted(set(wanted) - set(there)):
             raise ClassError(f"There is no feedback for {', '.join(unknown)}. `workshop students` lists who there is.")
         if options.session is not None:
             session = session_of(options.session, read_sessions(course.root))
             wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
         target = _new_file(options.to, course.root / "build" / "feedback.zip")
+        strangers = [one for one in wanted if not upload.came_from(options.system, people, one)]
+        if wanted and len(strangers) == len(wanted):
+            raise ClassError(
+                f"None of this work came from {options.system.capitalize()}, so its names and numbers for these "
+                "students aren't known, and it would not take the files. Leave --for out, or name the system that the "
+                "submissions came from. Nothing was written."
+            )
         count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
     if not count:
         target.unlink()
         raise ClassError("There is no such feedback; nothing was written.")
     say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
+    if strangers:
+        shown = ", ".join(strangers[:MOST_NAMED]) + (" …" if strangers[MOST_NAMED:] else "")
+        say(f"  look at this: {shown} did not come from {options.system.capitalize()}, which won't know their files.")
     return 0
+
+
+def listed(text: str, there: Sequence[str]) -> list[str]:
+    """The ids in a list with commas between, of which an id that is there may hold some itself."""
+    pieces, found = [piece.strip() for piece in text.split(",")], []
+    whole = {re.sub(r"\s*,\s*", ",", one): one for one in there}
+    while pieces:
+        count = next((n for n in range(len(pieces), 0, -1) if ",".join(pieces[:n]) in whole), 1)
+        text = ",".join(pieces[:count])
+        found.append(whole.get(text, text))
+        del pieces[:count]
+    return found
 
 
 def extend_command(options: argparse.Namespace) -> int:
