@@ -24,7 +24,7 @@ from examiner.batch.local import available_cores
 from examiner.batch.run import Progress, grade_class
 from examiner.cli.terminal import own_command, say, say_isolation
 from examiner.course.roster import People, check_roster, read_roster, valid_id
-from examiner.course.settings import read_sessions, read_zone, words_of
+from examiner.course.settings import read_sessions, read_title, read_zone, words_of
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.grade import forkserver
 from examiner.grading.result import Result
@@ -342,7 +342,7 @@ class _Class:
 
         self.course, self.gradebook, self.assignments, self.odd = course, gradebook, assignments, odd
         self.late = LatePenalty(course)
-        self.summary = Summary(assignments, session_of, sessions)
+        self.summary = Summary(assignments, session_of, sessions, read_title(course.root))
         self.students: set[str] = set()
         self.roster = set(session_of)
 
@@ -491,6 +491,8 @@ class _Class:
         )
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         if report:
+            whole = ((one.id, f"{one.first_name or ''} {one.last_name or ''}".strip()) for one in everyone)
+            self.summary.names = {student: name for student, name in whole if name}
             path = root / "class_report.html"
             if read_stamp(path, STAMP) != self.summary.stamp():
                 write_atomically(path, self.summary.page())

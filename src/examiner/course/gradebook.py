@@ -334,6 +334,11 @@ class Marked:
     first_name: str = ""
     last_name: str = ""
     email: str = ""
+    submission: str = ""  # the id of the submitted notebook, by which formgrader shows it
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
 
     @property
     def score(self) -> float:
@@ -365,9 +370,9 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
     by_notebook: dict[str, Marked] = {}
     for id_, penalty, student, timestamp, extension, duedate, first, last, email in db.execute(base):
         due = duedate + extension if duedate and extension else duedate
-        by_notebook[id_] = Marked(
-            student, timestamp, penalty or 0.0, due, first_name=first or "", last_name=last or "", email=email or ""
-        )
+        by_notebook[id_] = Marked(student, timestamp, penalty or 0.0, due, submission=id_)
+        by_notebook[id_].first_name, by_notebook[id_].last_name = first or "", last or ""
+        by_notebook[id_].email = email or ""
     wanted = base.with_only_columns(t.SubmittedNotebook.id).subquery()
     grades = (
         sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
