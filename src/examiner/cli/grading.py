@@ -341,7 +341,7 @@ class _Class:
         from examiner.pages.class_report import Summary
 
         self.course, self.gradebook, self.assignments, self.odd = course, gradebook, assignments, odd
-        self.late = LatePenalty(course)
+        self.late, self.zone = LatePenalty(course), read_zone(course.root)
         self.summary = Summary(assignments, session_of, sessions, read_title(course.root))
         self.students: set[str] = set()
         self.roster = set(session_of)
@@ -418,7 +418,7 @@ class _Class:
             write_atomically(path, notebook_text(nb))
         if shown:
             html = feedback_html(
-                apply_marks(nb, marked),
+                apply_marks(nb, marked, self.zone),
                 student=student,
                 assignment=assignment.name,
                 late_penalty=marked.late_penalty,
@@ -435,6 +435,7 @@ class _Class:
         shown: list[Any] = [key, assignment.digest, look(), result.notes, marked.late_penalty]
         shown += [sorted(part) for part in (marked.scores.items(), marked.comments.items())]
         shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
+        shown += [marked.name, marked.timestamp, marked.duedate, str(self.zone)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         return path, "" if read_stamp(path, STAMP) == stamp else stamp

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from traitlets.config import Config
 
 from examiner.batch.job import ClassError
 from examiner.course.course import Course, quiet_nbgrader
+from examiner.course.settings import read_zone
+from examiner.course.timestamps import in_zone, lasting
 from examiner.grading.assignment import Assignment
 from examiner.grading.result import Result
 
@@ -399,8 +401,18 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
     return {marked.student: marked for marked in by_notebook.values()}
 
 
-def apply_marks(nb: NotebookNode, marked: Marked) -> NotebookNode:
-    """Put the gradebook's marks and comments into a marked notebook's metadata, as nbgrader's GetGrades does."""
+def apply_marks(nb: NotebookNode, marked: Marked, zone: tzinfo = UTC) -> NotebookNode:
+    """Put the gradebook's marks and comments into a marked notebook's metadata, as nbgrader's GetGrades does.
+
+    And the student's name, and when the work came and was due, in the course's zone.
+    """
+    late = marked.timestamp - marked.duedate if marked.timestamp and marked.duedate else timedelta(0)
+    nb.metadata.setdefault("workshop", NotebookNode()).update(
+        name=marked.name,
+        handed_in=in_zone(marked.timestamp, zone),
+        due=in_zone(marked.duedate, zone),
+        late=lasting(late) if late > timedelta(0) else "",
+    )
     for cell in nb.cells:
         info = cell.metadata.get("nbgrader")
         if info is None:
@@ -424,5 +436,5 @@ class GetMarks(GetGrades):
         with Gradebook(about["db_url"]) as gradebook:
             marks = read_marks(gradebook, about["assignment"], [about["student"]])
         if about["student"] in marks:
-            apply_marks(nb, marks[about["student"]])
+            apply_marks(nb, marks[about["student"]], read_zone(Path.cwd()))
         return nb, resources

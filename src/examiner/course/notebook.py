@@ -92,6 +92,8 @@ def _outputs(submitted: Any) -> list[dict[str, Any]]:
             outputs.append({"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}})
         else:
             outputs.append({"output_type": "stream", "name": kind, "text": text})
+    for kinds in submitted.pictures.values():
+        outputs.append({"output_type": "display_data", "data": dict(kinds), "metadata": {}})
     if submitted.error:
         name, _, value = submitted.error.strip().split("\n")[-1].partition(":")
         outputs.append(_error(name, value.strip(), submitted.error.rstrip()))

@@ -223,7 +223,7 @@ def _is_text(cell: Submitted) -> bool:
     lines = [line.strip() for line in cell.source.strip().split("\n")]
     if cell.cell_type == "code" and not all(not line or line.startswith("#") for line in lines):
         return bool(re.fullmatch(r"([\"\'])\1\1.*\1{3}", cell.source.strip(), re.DOTALL))  # a text and nothing else
-    return any(re.search(r"\w", line) for line in lines) or bool(cell.pictures)
+    return any(re.search(r"\w", line) for line in lines) or (cell.cell_type != "code" and bool(cell.pictures))
 
 
 def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -> CellOutput:
@@ -237,5 +237,5 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
         source = submitted.source if submitted else ""
     kind = cell.cell_type if cell else submitted.cell_type if submitted else "raw"
     outputs = tuple((name, text) for name, text in told.get("outputs", []))
-    shown = submitted.pictures if submitted and kind != "code" else {}
+    shown = submitted.pictures if submitted and submitted.cell_type == kind else {}
     return CellOutput(grade_id, kind, source, outputs, told.get("error", ""), shown)
