@@ -21,7 +21,6 @@ from examiner.grading.result import Result
 from examiner.isolation.sandbox import NoSandbox
 
 
-# --- a Dask cluster ---
 class _Mismatch(Exception):
     """The worker's grader is not ours."""
 

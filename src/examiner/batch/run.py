@@ -14,6 +14,12 @@ from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.result import Result
 
 
+def unjudged_result(assignment: Assignment, why: str) -> Result:
+    """The result of a submission whose marks a person must give, for a reason that is no student's fault."""
+    result = failed_result(b"", assignment, why)
+    return replace(result, marks=tuple(replace(mark, score=None) for mark in result.marks))
+
+
 @dataclass
 class _Task:
     """A submission to be graded, and the jobs (students) that handed in exactly these bytes."""

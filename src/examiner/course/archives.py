@@ -71,7 +71,6 @@ def add_to(said: list[str], text: str) -> bool:
     return False
 
 
-# --- reading ---
 def read_source(path: Path, taken: Taken) -> Iterator[Came]:
     """Every file in a zip, a folder, or an exchange's inbound folder. Raises ClassError for what can't be used."""
     if not path.exists():

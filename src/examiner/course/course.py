@@ -24,7 +24,6 @@ from examiner.grading.assignment import Assignment
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
-# --- the course ---
 @dataclass
 class Course:
     """An nbgrader course: its folders, its database, and its configuration as nbgrader itself reads it."""

@@ -16,7 +16,6 @@ from examiner.grading.assignment import BEGIN_GUIDE, END_GUIDE, Assignment
 from examiner.grading.result import CellOutput, Mark, Result
 from examiner.pages.markup import LONGEST_TEXT
 
-# --- the marked notebook ---
 MOST_OF_THEIR_OWN = 50_000  # characters of a student's own cells; to set those after them well could take minutes
 
 

@@ -17,7 +17,6 @@ from pathlib import PurePosixPath
 from examiner.batch.job import ClassError
 from examiner.course.systems import Hints, Owner, Piece, by_system, without_teams
 
-# --- the level that tells students apart ---
 _WORDS = (  # that say what a folder or file is, and not whose
     "a all am an and answer answers apr april archive assessment assignment assignments attempt aug august "
     "autograded backup class classroom code collected copie copy course coursework dec december desktop "

@@ -33,7 +33,6 @@ class Found:
         return [self.timestamp.replace(tzinfo=UTC).timestamp() if self.timestamp else 0.0, self.attempt, self.dated]
 
 
-# --- which assignment is it? ---
 IdsAndTexts = tuple[set[str], set[str]]
 
 

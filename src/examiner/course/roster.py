@@ -235,7 +235,6 @@ def name_keys(name: str) -> set[str]:
     return turned if sum(map(len, words)) > 2 else set()
 
 
-# --- whom a name means ---
 VARYING = ("Moodle", "Brightspace")  # their numbers of people are others in each activity
 MOST_SHOWN = 5  # names in a message
 Seen = tuple[str, str, str, str]  # the system, its id, name and e-mail

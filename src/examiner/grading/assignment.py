@@ -23,7 +23,7 @@ class Cell:
     """A cell of the source notebook."""
 
     grade_id: str  # "" for a text cell that nbgrader does not know
-    kind: str  # "setup", "solution", "test", "ungraded", "written" or "text"
+    kind: str  # "setup", "solution", "test", "tools" (what hidden tests share), "ungraded", "written" or "text"
     question: str  # what a test belongs to; for the other kinds the grade_id itself
     points: float
     source: str  # with answers and hidden tests: never shown to a student
@@ -106,6 +106,8 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
+    elif BEGIN_HIDDEN in source:
+        kind = "tools"
     else:
         kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
     grade_id = meta.get("grade_id", "")

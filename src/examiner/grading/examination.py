@@ -25,7 +25,6 @@ from examiner.isolation.sandbox import limit_memory
 from workshop import gradcheck
 
 
-# --- The examiner's process ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Test:
     """A test cell, ready to run."""
@@ -82,7 +81,7 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    steps, examination = job["steps"], _Examination(job["steps"], limits, start)
+    steps, examination = job["steps"], _Examination(job["steps"], job["tools"], limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
@@ -118,15 +117,21 @@ HELD_UP = "what the answer gave held the test up until it was ended"
 BROKEN = "The test could not be brought to its end with what your code gave."
 BROKE = "the test ended twice before it came to a verdict"
 NOT_TRIED = "it was not tried: the time for the notebook was up, or its process had ended too often"
+_COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *complex\b")
 
 
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+    def __init__(self, steps: list[dict[str, Any]], tools: list[str], limits: Limits, start: Any) -> None:
         self.steps, self.limits = steps, limits
+        self.tools: dict[str, Any] = {"__name__": "__main__"}  # what the notebook's hidden tests share
+        for source in tools:
+            exec(learn(source).code, self.tools)
         told = [without_region(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
+        code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
+        self.complex_numbers = bool(_COMPLEX.search(re.sub(r"#.*", "", code)))
         self.student = StudentProcess(start, self.line_text, self.words)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
@@ -155,7 +160,11 @@ class _Examination:
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
         for number, step in enumerate(self.steps[:first]):
             if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
-                self.ran[number] = source if step["kind"] == "run" else names_of(source)
+                self.ran[number] = source if step["kind"] == "run" else self._names(step)
+
+    def _names(self, step: dict[str, Any]) -> list[str]:
+        """What a test takes from the student."""
+        return [name for name in names_of(step["source"]) if name not in self.tools]
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -219,12 +228,12 @@ class _Examination:
         place = step["kind"] == "test"
         if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = names_of(step["source"]) if place else step["source"]
+        self.ran[number] = self._names(step) if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
                 if place:
-                    self._take(number, names_of(step["source"]))
+                    self._take(number, self._names(step))
                     return {"outputs": [], "error": ""}
                 room, asked = min(self.limits.output, self.room), step.get("asked", ())
                 outputs, error = self.student.run(number, step["source"], seconds, room, asked)
@@ -287,7 +296,7 @@ class _Examination:
             hidden = test.hidden
             with _own_work(self.own_work(step)):
                 self.student.enter(number)
-                exec(test.code, {"__name__": "__main__", **self.found[number]})
+                exec(test.code, {**self.found[number], **self.tools})
             self.student.end_test()
         except _TooLong:
             self.student.stop()  # it may have been in the middle of a message
@@ -301,7 +310,7 @@ class _Examination:
             return _explained(error, hidden)
         except BaseException as error:
             return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, gradcheck.for_a_person(self.student.asked)
+        return None, None, gradcheck.for_a_person(self.student.asked, self.complex_numbers)
 
 
 _TEST = "<test>"

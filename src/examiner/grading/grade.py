@@ -22,7 +22,6 @@ from examiner.grading.supervisor import examined
 from examiner.isolation.forkserver import Forkserver
 from examiner.isolation.sandbox import exposed
 
-# --- Grading -------------------------------------------------------------------------------------------------------
 PROGRAM = "examiner.grading.waiting"  # what the processes that wait ready run
 _forkservers: dict[tuple[int, str, tuple[str, ...]], Forkserver] = {}
 _forkserver_lock = threading.Lock()
@@ -79,6 +78,7 @@ def grade(
     anew, tied = _ties(placed, assignment)
     job = {
         "steps": list(_steps(placed, assignment, anew, stand)),
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
         "limits": asdict(limits),
         "seed": seed,
     }
@@ -231,7 +231,7 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
     grade_id = cell.grade_id or None if cell else None
     if cell and cell.kind == "test":
         return CellOutput(grade_id, "code", cell.release_source, (), messages.get(cell.grade_id, ""))
-    if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
+    if cell and (cell.kind in ("setup", "tools", "ungraded") or submitted is None):
         source = cell.release_source
     else:
         source = submitted.source if submitted else ""

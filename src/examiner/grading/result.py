@@ -67,6 +67,5 @@ class Result:
         return cls(**data)
 
 
-# --- What was handed in, laid beside what was given out ------------------------------------------------------------
 class GraderFailed(RuntimeError):
     """The grader itself could not work; no submission is to blame, and none gets a mark for it."""

@@ -40,7 +40,6 @@ from examiner.isolation.sandbox import (
 )
 
 
-# --- Processes that wait ready -----------------------------------------------------------------------------------
 @contextlib.contextmanager
 def own_core() -> Iterator[int | None]:
     """A core of this machine for one submission, which no other has meanwhile; None where all are taken.

@@ -67,7 +67,6 @@ class NoSandbox(RuntimeError):
     """This machine can't hold student code, and nobody said to run it all the same."""
 
 
-# --- The levels ---------------------------------------------------------------------------------------------------
 def readable_paths() -> list[str]:
     """What a student's process may read: the interpreter, its libraries and packages, and the helper package."""
     import numpy

@@ -27,7 +27,6 @@ def decode(data: bytes, **kwargs: Any) -> Any:
     return Decoder(data, **kwargs).message()
 
 
-# --- Frames: a kind and a message on a stream socket ---------------------------------------------------------------
 def _go_on() -> None:
     """Wait as long as it takes."""
 

@@ -24,7 +24,6 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{round(value, 2):g}"
 
 
-# --- a student's feedback ---
 @dataclass
 class Line:
     """One graded cell as feedback shows it. `score` is None while a person has yet to mark it."""

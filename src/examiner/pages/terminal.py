@@ -11,7 +11,6 @@ from examiner.grading.assignment import Assignment
 from examiner.pages.questions import Line, Question, first_lines, folded, number
 
 
-# --- the class: rows, the table in the terminal ---
 @dataclass
 class Row:
     """One student's outcome in one assignment."""
