@@ -150,8 +150,6 @@ def feedback_command(options: argparse.Namespace) -> int:
         if options.session is not None:
             session = session_of(options.session, read_sessions(course.root))
             wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
-<<<<<<< HEAD
-        target = _new_file(options.to, course.root / "build" / "feedback.zip")
         strangers = [one for one in wanted if not upload.came_from(options.system, people, one)]
         if wanted and len(strangers) == len(wanted):
             raise ClassError(
@@ -159,10 +157,7 @@ def feedback_command(options: argparse.Namespace) -> int:
                 "students aren't known, and it would not take the files. Leave --for out, or name the system that the "
                 "submissions came from. Nothing was written."
             )
-        count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
-=======
         content, count = upload.zip_feedback(course.feedback, people, wanted, assignments, options.system)
->>>>>>> house
     if not count:
         raise ClassError("There is no such feedback; nothing was written.")
     target = options.to or course.root / "build" / "feedback.zip"
