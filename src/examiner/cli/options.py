@@ -14,6 +14,7 @@ from examiner.cli.administration import (
 )
 from examiner.cli.grading import grade_command
 from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
+from examiner.cli.marking import replay_command
 from examiner.isolation.sandbox import LEVELS, NONE
 
 
@@ -126,6 +127,22 @@ def parser() -> argparse.ArgumentParser:
     feedback.add_argument("--to", type=Path, metavar="FILE", help="a new file to write (default: build/feedback.zip)")
     _of_marks(feedback)
     feedback.set_defaults(run=feedback_command)
+
+    replay = commands.add_parser(
+        "replay",
+        help="the very problem that a student's answer failed, as a page",
+        description="Run one test of one student's notebook once more, on the problems that it was marked with, and "
+        "write a page with what went in, the student's numbers, the right ones, and the student's code: "
+        "build/replay/STUDENT_ASSIGNMENT_TEST.html.",
+    )
+    replay.add_argument("student", metavar="STUDENT")
+    replay.add_argument(
+        "test",
+        metavar="TEST",
+        help="a test (test_gradient_w) or a question (5, gradient); mlp_sgd/5 where both have it",
+    )
+    _of_marks(replay)
+    replay.set_defaults(run=replay_command)
 
     extend = commands.add_parser(
         "extend",
