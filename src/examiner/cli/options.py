@@ -14,7 +14,7 @@ from examiner.cli.administration import (
 )
 from examiner.cli.grading import grade_command
 from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
-from examiner.cli.marking import replay_command
+from examiner.cli.marking import mark_command, replay_command
 from examiner.isolation.sandbox import LEVELS, NONE
 
 
@@ -127,6 +127,23 @@ def parser() -> argparse.ArgumentParser:
     feedback.add_argument("--to", type=Path, metavar="FILE", help="a new file to write (default: build/feedback.zip)")
     _of_marks(feedback)
     feedback.set_defaults(run=feedback_command)
+
+    mark = commands.add_parser(
+        "mark",
+        help="mark the written answers by the keyboard, in a page without names",
+        description="Write build/marking.html, a page with all written answers, question by question, without names, "
+        "and the marking guide beside them. It needs no server, and gives the marks back as a CSV, which --take writes "
+        "into the gradebook. Where two markers differ, nothing is written; build/moderation.csv lists these.",
+    )
+    mark.add_argument(
+        "--take",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="a CSV that the page gave; may be given several times",
+    )
+    _of_marks(mark)
+    mark.set_defaults(run=mark_command)
 
     replay = commands.add_parser(
         "replay",

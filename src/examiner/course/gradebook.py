@@ -320,6 +320,17 @@ class LatePenalty:
         return changes
 
 
+def mark_by_hand(
+    gradebook: Gradebook, assignment: str, student: str, cell: str, score: float, comment: str = ""
+) -> None:
+    """A person's mark for a cell, and a comment if there is one, as formgrader writes them."""
+    grade = gradebook.find_grade(cell, assignment, assignment, student)
+    grade.manual_score, grade.needs_manual_grade = score, False
+    if comment:
+        gradebook.find_comment(cell, assignment, assignment, student).manual_comment = comment
+    gradebook.db.commit()
+
+
 # --- marks out ---
 @dataclass
 class Marked:

@@ -48,7 +48,7 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     nodes: list[dict[str, Any]] = []
     for grade_id, node in cells:
         nodes.append(node)
-        guide = _guide(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
+        guide = guide_of(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
         if guide:
             text = f"**Marking guide** (students never see this)\n\n{guide}"
             about = _new_cell("markdown", textwrap.indent(text, "> ", lambda line: True), None)
@@ -127,7 +127,7 @@ def _checksum(cell_type: str, source: str, about: str) -> str:
     return str(utils.compute_checksum(nbformat.from_dict(given)))
 
 
-def _guide(cell: Any) -> str:
+def guide_of(cell: Any) -> str:
     """What the source says to the marker in a written question: its marking scheme, or else its model answer."""
     if cell.kind != "written":
         return ""
