@@ -182,8 +182,9 @@ def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> No
     [
         ("grad_w is wrong in 3 of its 3 entries.\n    entry [1]: yours 1, ratio 13\nEvery entry is 13 times the finite "
          "difference, and N = 13. Did you take the sum?", "Did you take the sum?"),
-        ("minibatches(12, 5, rng) leaves out 2 of 12 points: is the last batch dropped?", "Is the last batch dropped?"),
-        ("minibatches(50, 8, rng) does not give each point once.", "Minibatches does not give each point once."),
+        ("minibatches(12, 5, rng) leaves out 2 of 12 points: is the last batch dropped?", "is the last batch dropped?"),
+        ("minibatches(50, 8, rng) does not give each point once.", "minibatches does not give each point once."),
+        ("w after 1 step (max_steps=1) is wrong in 3 of its 3 entries.\n    entry [2]: yours 1", "w is wrong."),
         ("sizes [3, 4] are not [4, 3].", ""),
     ],
 )  # fmt: skip

@@ -53,10 +53,6 @@ class Mistake:
     answers: list[Answer] = field(default_factory=list)  # the same code once
 
     @property
-    def single(self) -> bool:
-        return len(self.students) == 1
-
-    @property
     def anchor(self) -> str:
         """What a link to it is called."""
         whole = f"{self.assignment}\0{self.question}\0{self.name}"
@@ -341,18 +337,21 @@ _HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 REPORT_POLICY = f"{POLICY}; script-src 'sha256-{_HASH}'"  # this one script, and no other
 
 
-_CALL = re.compile(r"(?<=\w)\([^()]*\d[^()]*\)")
+_CALL = re.compile(r"(?<=\w)\([^()]*\)")
+_COUNT = re.compile(r" in \d+ of its \d+ entries")
+_WRONG = re.compile(r"(.+?)(,? (after|for|of|when|where|with) .*\d.*)? is wrong\.?")
 _CLAUSE = re.compile(r"(?<=[.?!:;])\s+")
 
 
 def in_general(message: str) -> str:
     """What a message says of everybody who makes this mistake: its clauses without a student's own numbers."""
     lines = [line.strip() for line in message.split("\n") if line[:2] != "  "]
-    clauses = _CLAUSE.split(_CALL.sub("", " ".join(filter(None, lines))))
-    kept = [clause for clause in clauses if not re.search(r"\d", clause)]
-    explained = [clause for clause in kept if not re.search(r" (is|are) wrong[.:]?$", clause)]
-    text = " ".join(explained or kept).strip().rstrip(":;")
-    return sentence(text[:300])
+    clauses = _CLAUSE.split(_COUNT.sub("", _CALL.sub("", " ".join(filter(None, lines)))))
+    wrong = {clause: f"{match[1]} is wrong." for clause in clauses if (match := _WRONG.fullmatch(clause))}
+    told = [wrong.get(clause, clause) for clause in clauses]
+    kept = [clause for clause in told if not re.search(r"\d", clause)]
+    explained = [clause for clause in kept if clause not in wrong.values()]
+    return " ".join(explained or kept).strip().rstrip(":;")[:300]
 
 
 @lru_cache(maxsize=65536)
