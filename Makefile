@@ -117,8 +117,8 @@ test-slow: for-tests ## the longer campaigns: fifty killed runs, the static site
 test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an ordinary user (root, an hour). ARGS="trixie tutor"
 	@tools/test_everywhere.sh $(ARGS)
 
-attacks: for-tests ## play every hostile submission against the grader and print the table
-	@$(BIN)/python tests/attacks/stage.py
+attacks: for-tests ## play every hostile submission, alone and as a class by each way of grading, and print the tables (an hour)
+	@$(BIN)/python tests/attacks/stage.py && $(BIN)/python tests/attacks/ways.py
 
 with-strace:
 	@command -v strace >/dev/null || { echo "This needs strace: apt-get install strace" >&2; exit 1; }

@@ -15,7 +15,7 @@ import pytest
 
 from examiner.cli.command import main
 from examiner.course import gradebook
-from examiner.pages import class_report as report
+from examiner.pages import feedback
 from examiner.pages.tables import no_formula
 from mini_course import answered, hand_in, make_course
 
@@ -177,7 +177,7 @@ def test_a_table_that_somebody_changed_is_kept_aside(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("module", "name", "whose", "marked"),
     [
-        (report, "feedback_html", lambda *args, student, **options: [student], "4.0"),
+        (feedback, "feedback_html", lambda *args, student, **options: [student], "4.0"),
         (gradebook, "save", lambda db, a, entries, *more: [e.student for e in entries if e.result.score], "0.0"),
     ],
     ids=["feedback", "marks"],

@@ -79,14 +79,6 @@ def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
     return bool(off.max(initial=0.0) < 0.5 * apart)  # and not as near to what is right
 
 
-def last_digits(got: Any, exact: Any) -> None:
-    """Have a person look at right values whose digits are those of differences of values, not of a formula."""
-    array, exact = gradcheck.as_array("it", got), np.asarray(exact, dtype=np.float64)
-    right = array.shape == exact.shape and gradcheck._agree(array, exact).all()
-    if right and gradcheck._by_differences(array, exact):
-        gradcheck.show_a_person("its digits are those of differences of values, not of a formula")
-
-
 def _first_line(wrong: gradcheck.WrongAnswer) -> str:
     """What was wrong, or raised, without the student's own lines below."""
     return str(wrong).split("\n")[0].strip()

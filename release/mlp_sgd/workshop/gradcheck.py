@@ -618,7 +618,6 @@ def compare(
     of: str | None = None,
     told: Iterable[tuple[str, str, Any]] = (),
     otherwise: tuple[str, str] | None = None,
-    exact: Any = None,
     explain: bool = True,
     **facts: Any,
 ) -> None:
@@ -628,9 +627,8 @@ def compare(
     ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
     floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
     lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
-    (short name, sentence) where no mistake is recognised. ``exact`` is what the formula gives, to the last digits: an
-    answer that agrees with ``want`` and has the last digits of finite differences is for a person to look at. Without
-    ``explain`` no cause is named: of numbers that are next to nothing, or of one point, many mistakes look the same.
+    (short name, sentence) where no mistake is recognised. Without ``explain`` no cause is named: of numbers that are
+    next to nothing, or of one point, many mistakes look the same.
     """
     array = as_array(name, got)
     if _watch is not None:
@@ -646,8 +644,6 @@ def compare(
         raise _of_shape(name, array, want, sizes, several=isinstance(got, tuple))
     wrong = ~_agree(array, want)
     if not wrong.any():
-        if exact is not None and _by_differences(array, np.asarray(exact, dtype=np.float64)):
-            show_a_person("its digits are those of differences of values, not of a formula")
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
@@ -664,18 +660,6 @@ def compare(
 def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
     with np.errstate(all="ignore"):
         return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want)) & np.isfinite(want)
-
-
-def _by_differences(got: Floats, exact: Floats) -> bool:
-    """Whether right values have the digits of differences of values, of any order, and not those of a formula.
-
-    A formula is off by some units in the last place, or by those of single precision. Differences are off by the
-    rounding of the values, over the step: more than the former, less than the latter; and where the slopes are next to
-    nothing beside the values, nothing in them is right.
-    """
-    off, size = (float(np.max(np.abs(a), initial=0.0)) for a in (got - exact, exact))
-    single = np.array_equal(got, got.astype(np.float32))
-    return off > 1e-4 * size or (2e-14 < off / max(1.0, size) < 1e-10 and not single)
 
 
 def _looked_at(name: str, got: Floats, want: Floats, facts: Facts, several: bool) -> Seen:

@@ -147,8 +147,9 @@ class Grading:
 
     def close(self) -> None:
         """Let the workers go; what they had not finished is graded in the next run."""
-        if self.executor is not None:
-            self.executor.close()
+        executor, self.executor = self.executor, None  # a second time there is nothing to let go
+        if executor is not None:
+            executor.close()
 
     def _take(self, key: str, result: Result) -> None:
         task = self.waiting[key]
