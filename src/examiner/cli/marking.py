@@ -110,6 +110,6 @@ def _meant(text: str, assignments: list[Assignment], marks: dict[str, Any]) -> t
     lost = [(a, c) for a, c in found if marks[a.name] and marks[a.name].scores.get(c.grade_id, 0.0) < c.points]
     meant = lost or found
     if len({assignment.name for assignment, _ in meant}) > 1:
-        names = ", ".join(f"{assignment.name}/{cell.grade_id}" for assignment, cell in meant)
-        raise ClassError(f"Several may be meant: {names}. Say which.")
+        several = ", ".join(f"{assignment.name}/{cell.grade_id}" for assignment, cell in meant)
+        raise ClassError(f"Several may be meant: {several}. Say which.")
     return meant[0]

@@ -54,7 +54,7 @@ def written_answers(
             path = course.autograded / student / name / f"{name}.ipynb"
             if not path.is_file():
                 continue
-            nb: Any = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+            nb: Any = nbformat.from_dict(json.loads(path.read_bytes()))
             for at, box in enumerate(nb.cells):
                 about = asked.get(box.metadata.get("nbgrader", {}).get("grade_id", ""))
                 if about is None:
@@ -107,13 +107,13 @@ def take_marks(gradebook: Gradebook, answers: Sequence[Written], files: Sequence
             kept.setdefault(answer.token, {})["gradebook"] = (answer.by_hand, "")
     for file in files:
         for line, row in _rows(file):
-            answer = by_token.get(row["answer"])
-            if answer is None:
+            token = row["answer"]
+            if token not in by_token:
                 taken.unknown += 1
                 continue
-            score = _score(row["score"], answer, file, line)
-            kept.setdefault(answer.token, {})[row["marker"] or file.stem] = (score, row["comment"])
-            touched.add(answer.token)
+            score = _score(row["score"], by_token[token], file, line)
+            kept.setdefault(token, {})[row["marker"] or file.stem] = (score, row["comment"])
+            touched.add(token)
     for answer in answers:
         given = kept.get(answer.token, {})
         if answer.token in touched and AGREED not in given and len({score for score, _ in given.values()}) > 1:

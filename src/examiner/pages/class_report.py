@@ -164,8 +164,8 @@ class Summary:
                 said = self._messages[(*key, students[0])]
                 mistake.students += [student for student in students if student not in mistake.students]
                 mistake.answers.append(Answer(sorted(students), python_to_html(code), said))
-            said = (in_general(self._messages[(*key, student)]) for student in mistake.students)
-            mistake.message = next(filter(None, said), "")
+            general = (in_general(self._messages[(*key, student)]) for student in mistake.students)
+            mistake.message = next(filter(None, general), "")
             found.append(mistake)
         order = {name: i for i, name in enumerate(self.assignments)}
         return sorted(found, key=lambda m: (order[m.assignment], -len(m.students), m.question, m.name))

@@ -10,6 +10,8 @@ from typing import Any
 from examiner.grading.assignment import Assignment
 from examiner.pages.questions import Line, Question, first_lines, folded, number
 
+LONGEST_NAME = 40  # characters of an id and a name in the table
+
 
 @dataclass
 class Row:
