@@ -1,118 +1,109 @@
-"""What a person does about marks: the problem that failed as a page, and written answers marked outside formgrader."""
+"""Which known mistake a test names: the one that shows it all that the student's answer has shown it."""
 
 from __future__ import annotations
 
-import csv
-import html
-import json
-import re
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from browser import chromium
-from examiner.cli.command import main
-from mini_course import answered, hand_in, make_course
-from test_students import grade, row
+from examiner.grading import marking
+from workshop import _known, gradcheck
+from workshop.gradcheck import WrongAnswer, compare
 
-ANSWERS = {"ada": "It stretches by two.", "bob": "It **shrinks**.", "cat": "YOUR ANSWER HERE"}
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ada is right, Bob's `shift` is wrong, Cat wrote no words."""
-    root = make_course(tmp_path_factory.mktemp("course"))
-    for student, text in ANSWERS.items():
-        notebook = answered(shift="return x - by" if student == "bob" else "return x + by", explain=text)
-        hand_in(root, student, notebook)
-    grade(root)
-    return root
+Floats = NDArray[np.float64]
+PROBLEMS = [np.array([3.0, -1.0, 2.0]), np.array([0.5, 4.0]), np.array([2.0])]
 
 
-def test_the_problem_that_failed_is_shown_with_both_numbers(course: Path) -> None:
-    assert main(["replay", "bob", "2", "--course", str(course)]) == 0
-    page = (course / "build" / "replay" / "bob_mini_test_shift_right.html").read_text()
-    text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
-    assert "x 1 by 2 The student's -1 Right 3" in text and "return x - by" in text
+def scale(x: Floats, *, factor: float = 2.0, shift: float = 0.0, of: Callable[[Floats], Any] = lambda x: x) -> Any:
+    return factor * of(x) + shift
 
 
-def test_a_test_that_is_not_there_is_said(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "bob", "test_nothing", "--course", str(course)]) == 1
-    assert main(["replay", "zoe", "2", "--course", str(course)]) == 1
-    assert "no test test_nothing" in capsys.readouterr().err
+KNOWN = [
+    ("sign", "The sign is wrong.", {"factor": -2.0}),
+    ("shift", "One is added.", {"shift": 1.0}),
+    ("sum", "It is a sum.", lambda x: np.sum(x)),
+    ("division", "It is divided by a whole number.", lambda x: x / int("none")),
+]
 
 
-def marks_file(course: Path, marker: str, scores: dict[str, str], comment: str = "") -> Path:
-    """What the page gives back, with these marks by the answer's text."""
-    main(["mark", "--course", str(course)])
-    page = (course / "build" / "marking.html").read_text()
-    assert not any(re.search(rf"\b{student}\b", page) for student in ANSWERS)
-    tokens = re.findall(r'data-token="(\w+)".*?>\s*<p>(.*?)</p>', page)
-    path = course / f"{marker}.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["assignment", "question", "answer", "score", "comment", "marker"])
-        for token, text in tokens:
-            score = next((score for word, score in scores.items() if word in text), "")
-            writer.writerow(["mini", "explain", token, score, comment, marker])
-    return path
+@pytest.fixture(autouse=True)
+def _marker() -> Iterator[None]:
+    marking.Marker({"scale": scale}, {"scale": KNOWN}).mark("scale")
+    yield
+    gradcheck.begin()
 
 
-def take(course: Path, *files: Path) -> int:
-    return main(["mark", "--course", str(course), *(part for file in files for part in ("--take", str(file)))])
+def run(answer: Callable[..., Any]) -> WrongAnswer:
+    def test_scale(scale: Callable[..., Any]) -> None:
+        for x in PROBLEMS:
+            compare("scale(x)", scale(x), lambda x=x: 2 * x, d=len(x))
+
+    with pytest.raises(WrongAnswer) as caught:
+        gradcheck.check(test_scale, answer)
+    return caught.value
 
 
-def test_marks_of_the_page_stand_in_the_gradebook_and_markers_who_differ_are_listed(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first = marks_file(course, "first", {"stretches": "2", "shrinks": "0.5"}, "Say *why*.")
-    second = marks_file(course, "second", {"stretches": "2", "shrinks": "1"})
-    assert take(course, first, second) == 0
-    assert "explain, bob: first 0.5, second 1" in capsys.readouterr().out
-    grade(course)
-    assert [row(course, student)["waiting_for_hand_marks"] for student in ANSWERS] == ["0", "1", "0"]
-    assert float(row(course, "ada")["score"]) == 6
-    assert "<em>why</em>" in (course / "feedback" / "ada" / "mini" / "mini.html").read_text()
-    moderation = course / "build" / "moderation.csv"
-    agreed = course / "agreed.csv"
-    agreed.write_text(moderation.read_text(encoding="utf-8-sig").replace(",,", ",1.5,", 1))
-    assert take(course, agreed) == 0
-    grade(course)
-    assert (float(row(course, "bob")["score"]), row(course, "bob")["waiting_for_hand_marks"]) == (3.5, "0")
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (lambda x: [-2 * v for v in x], "sign"),
+        (lambda x: 2 * x + 1, "shift"),
+        (lambda x: 1 - 2 * x, "sign and shift"),
+        (lambda x: sum(x), "sum"),
+        (lambda x: 2 * x / int("none"), "division"),
+        (lambda x: -2 * x if len(x) > 1 else 2 * x, None),
+        (lambda x: -2 * x if len(x) > 1 else -2.1 * x, None),
+        (lambda x: -2 * x if len(x) > 1 else x / int("none"), None),
+    ],
+    ids=[
+        "list",
+        "sum",
+        "two at once",
+        "shape",
+        "error",
+        "right on one problem",
+        "other numbers on one",
+        "error on one",
+    ],
+)
+def test_a_mistake_is_named_where_it_gives_the_students_numbers_on_every_problem(answer: Any, mistake: Any) -> None:
+    wrong = run(answer)
+    told = any(sentence in str(wrong) for _, sentence, _ in KNOWN)
+    assert told == (mistake is not None) and (wrong.mistake == mistake or not told)
 
 
-@pytest.mark.parametrize("score", ["3", "-1", "good"])
-def test_a_mark_that_can_be_none_changes_nothing(course: Path, score: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = row(course, "ada")
-    assert take(course, marks_file(course, "wrong", {"stretches": score})) == 1
-    assert "no mark from 0 to 2" in capsys.readouterr().err
-    grade(course)
-    assert row(course, "ada") == before
+def test_nothing_but_nan_has_no_cause() -> None:
+    assert run(lambda x: np.nan * x).mistake == "not finite"
 
 
-def test_the_page_is_marked_by_the_keyboard(tmp_path: Path) -> None:
-    root = make_course(tmp_path)
-    for student, text in list(ANSWERS.items())[:2]:
-        hand_in(root, student, answered(explain=text))
-    grade(root)
-    assert main(["mark", "--course", str(root)]) == 0
-    with chromium() as browser:
-        page = browser.new_page()
-        page.goto((root / "build" / "marking.html").as_uri())
-        page.fill("#marker", "TA")
-        page.press("#marker", "Escape")
-        for key in ("2", "c"):
-            page.keyboard.press(key)
-        page.keyboard.type("Well said, isn't it?")
-        for key in ("Escape", "Enter", "1", ".", "Alt+1"):
-            page.keyboard.press(key)
-        with page.expect_download() as download:
-            page.click("#save")
-        download.value.save_as(root / "marks.csv")
-    rows = list(csv.DictReader((root / "marks.csv").open()))
-    assert [(r["score"], r["comment"], r["marker"]) for r in rows] == [
-        ("2", "Well said, isn't it?", "TA"),
-        ("1.5", "Well said, isn't it?", "TA"),
-    ]
-    assert take(root, root / "marks.csv") == 0
-    assert json.loads((root / ".workshop" / "markers.json").read_text())
+def test_it_is_said_where_an_answer_is_wrong() -> None:
+    assert "wrong where d = 1, and right elsewhere" in str(run(lambda x: 2 * x + (len(x) == 1) * 0.3))
+
+
+def test_a_relation_counts_where_two_problems_show_it() -> None:
+    assert run(lambda x: 3 * x).mistake == "constant factor"
+    assert run(lambda x: (3 if len(x) == 3 else 5) * x - (len(x) == 2)).mistake is None
+
+
+def test_a_right_earlier_answer_is_lent_and_what_the_cell_writes_anew_is_not() -> None:
+    marker = marking.Marker({"first": abs, "scale": scale, "last": abs}, {})
+    marker.mark("scale")
+    assert list(marker.lent) == ["first"]
+    gradcheck.begin(own=["first"])
+    marker.mark("scale")
+    assert not marker.lent
+
+
+def test_a_visible_test_names_a_mistake_by_a_few_sums_of_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(gradcheck, "_named", lambda test, what: seen.append(what) or gradcheck.NOTHING)
+    run(lambda x: 2 * x + 1)
+    values, _ = _known.projections(seen[0])
+    known = {"sentences": ["One is added."], "tests": {"test_scale": [[0, *values]]}}
+    monkeypatch.setattr(_known, "_known", lambda: known)
+    assert _known.named("test_scale", seen[0]).sentence == "One is added."
+    run(lambda x: 2 * x + 1.001)
+    assert not _known.named("test_scale", seen[1]).mistake

@@ -91,6 +91,9 @@ class Iterated:
         raise StopIteration
 
 
+Iterated.__name__ = Iterated.__qualname__ = "generator"  # what errors call it, in the student's code
+
+
 @functools.lru_cache(256)
 def dtype_of(code: str) -> np.dtype[Any]:
     return np.dtype(code)
