@@ -99,6 +99,32 @@ def grade(
     )
 
 
+def replay(
+    submission: bytes,
+    seed: int,
+    assignment: Assignment,
+    grade_id: str,
+    sandbox: str = "auto",
+    hidden: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """One test of a submission once more, on the problems that `seed` gives: {"right", "message", "calls", "values"}.
+
+    Nothing where the test did not come to be run; Unreadable where the submission is no notebook.
+    """
+    placed, _ = place(read_submission(submission)[0], assignment)
+    others = {cell.grade_id: Mark(cell.grade_id, cell.question, 0.0, 0.0) for cell in assignment.graded}
+    del others[grade_id]
+    steps = list(_steps(placed, assignment, _ties(placed, assignment)[0], others))
+    job = {
+        "steps": [step | {"replay": step["kind"] == "test"} for step in steps],
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
+        "limits": asdict(Limits()),
+        "seed": seed,
+    }
+    told, _ = examined(job, Limits(), hashlib.sha256(submission).hexdigest(), forkserver(sandbox, hidden))
+    return dict(told["marks"].get(grade_id, {}))
+
+
 def restored(submission: bytes, assignment: Assignment) -> Result:
     """A submission as it would be graded, with nothing run: its cells in place, what was odd, and no marks."""
     digest = hashlib.sha256(submission).hexdigest()
@@ -234,7 +260,7 @@ def _is_text(cell: Submitted) -> bool:
     lines = [line.strip() for line in cell.source.strip().split("\n")]
     if cell.cell_type == "code" and not all(not line or line.startswith("#") for line in lines):
         return bool(re.fullmatch(r"([\"\'])\1\1.*\1{3}", cell.source.strip(), re.DOTALL))  # a text and nothing else
-    return any(re.search(r"\w", line) for line in lines) or bool(cell.pictures)
+    return any(re.search(r"\w", line) for line in lines) or (cell.cell_type != "code" and bool(cell.pictures))
 
 
 def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -> CellOutput:
@@ -248,5 +274,5 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
         source = submitted.source if submitted else ""
     kind = cell.cell_type if cell else submitted.cell_type if submitted else "raw"
     outputs = tuple((name, text) for name, text in told.get("outputs", []))
-    shown = submitted.pictures if submitted and kind != "code" else {}
+    shown = submitted.pictures if submitted and submitted.cell_type == kind else {}
     return CellOutput(grade_id, kind, source, outputs, told.get("error", ""), shown)
