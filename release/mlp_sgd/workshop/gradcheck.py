@@ -608,7 +608,6 @@ def lookup(name: str, result: Any, key: str) -> Any:
     return result[key]
 
 
-<<<<<<< HEAD
 def network(name: str, params: Any, d: int) -> dict[str, Floats]:
     """The parameters of a network of d inputs as arrays, whose shapes fit together and whose numbers are finite."""
     arrays = {key: as_array(f'{name}["{key}"]', lookup(name, params, key)) for key in "Vcwb"}
@@ -678,7 +677,8 @@ def steps_of(
 
 def _equal(params: Mapping[str, Floats], others: Any) -> bool:
     return isinstance(others, Mapping) and all(np.array_equal(value, others.get(key)) for key, value in params.items())
-=======
+
+
 def as_batches(name: str, result: Any, most: int) -> list[list[int]]:
     """A result that is an iterable of mini-batches, each a sequence of indices; ``most`` of them: it may never end."""
     if result is None:
@@ -704,7 +704,6 @@ def _indices(batch: Any) -> NDArray[Any]:
         return np.array(batch)
     except ValueError:  # its parts differ in length
         return np.array(None)
->>>>>>> main
 
 
 def as_array(name: str, value: Any) -> Floats:

@@ -18,6 +18,7 @@ from types import CodeType
 from typing import Any
 
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
+from examiner.grading.replay import Calls, shown
 from examiner.grading.source import LONGEST_ANSWER, free_names, hidden_lines
 from examiner.isolation.messages import printable, without_numbers
 from examiner.isolation.proxies import DOUBT, NotStarted, Proxy, StudentFailed, StudentProcess
@@ -268,7 +269,8 @@ class _Examination:
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
-        began = time.monotonic()
+        began, calls = time.monotonic(), Calls()
+        self.student.observer = calls.begin if step.get("replay") else None
         message, mistake, eye = self._tested(number, step)
         if self.student.hung:
             self.slow.add(step["question"])
@@ -282,7 +284,13 @@ class _Examination:
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.student.tellable(eye),
             "lent": bool(self.student.stand_for),
+            **({"calls": calls.made, "values": self._values(number)} if step.get("replay") else {}),
         }
+
+    def _values(self, number: int) -> dict[str, str]:
+        """What a test takes from the student that is no function."""
+        found = self.found.get(number, {})
+        return {name: shown(value) for name, value in found.items() if not isinstance(value, Proxy)}
 
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)

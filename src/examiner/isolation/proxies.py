@@ -96,6 +96,7 @@ class StudentProcess:
         self._next_number = 0
         self._bound: dict[str, Any] | None = None  # the names that the student was told of last
         self.broken: StudentFailed | None = None
+        self.observer: Callable[..., Callable[[Any], None]] | None = None  # told of each call, and then of its value
         self.begin_test(1.0, 1.0)
 
     # The process
@@ -239,13 +240,17 @@ class StudentProcess:
             self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         watch = Watch(self._process, min(self.call_seconds, self.budget))
+        note = self.observer(target.__name__, args, kwargs) if self.observer and not self._within else None
         told = None if self._within or names == self._bound else tuple(names.items())
         self._within += 1
         try:
             encoder = Encoder(export=self._lend)
             message = encoder.message((target._number, args, tuple(kwargs.items()), told))
             self._bound = self._bound if told is None else dict(names)
-            return self._converse(b"c", message, watch, encoder.objects, target.__name__)
+            value = self._converse(b"c", message, watch, encoder.objects, target.__name__)
+            if note:
+                note(value)
+            return value
         finally:
             self.budget -= watch.spent()
             self._within -= 1
