@@ -675,8 +675,10 @@ def steps_of(
     return steps, result
 
 
-def _equal(params: Mapping[str, Floats], others: Any) -> bool:
-    return isinstance(others, Mapping) and all(np.array_equal(value, others.get(key)) for key, value in params.items())
+def _equal(params: Mapping[str, Any], others: Any) -> bool:
+    return isinstance(others, Mapping) and all(
+        np.array_equal(value, np.asarray(others.get(key))) for key, value in params.items()
+    )
 
 
 def as_batches(name: str, result: Any, most: int) -> list[list[int]]:
