@@ -60,7 +60,7 @@ def roots(pyproject, groups):
 
 def part_of_lock(names):
     """The part of requirements.lock for packages and all that they need, hashes and all."""
-    shared = runpy.run_path(os.path.join(ROOT, "src", "examiner", "lock.py"))
+    shared = runpy.run_path(os.path.join(ROOT, "src", "examiner", "course", "lock.py"))
     with open(os.path.join(ROOT, "requirements.lock"), encoding="utf-8") as file:
         return shared["part_of_lock"](file.read(), names, WITHOUT)
 

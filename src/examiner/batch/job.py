@@ -43,13 +43,12 @@ def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result
             grade_id=cell.grade_id,
             question=cell.question,
             points=cell.points,
-            score=None if cell.kind == "written" else 0.0,
-            message="" if cell.kind == "written" else why,
+            score=None if cell.by_hand else 0.0,
+            message="" if cell.by_hand else why,
             mistake=None,
             seconds=0.0,
         )
-        for cell in assignment.cells
-        if cell.kind in ("test", "written")
+        for cell in assignment.graded
     )
     return Result(
         assignment=assignment.name,

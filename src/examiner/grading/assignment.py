@@ -7,9 +7,10 @@ import hmac
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from examiner.grading.sharing import Shares, shares
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
@@ -23,7 +24,7 @@ class Cell:
     """A cell of the source notebook."""
 
     grade_id: str  # "" for a text cell that nbgrader does not know
-    kind: str  # "setup", "solution", "test", "ungraded", "written" or "text"
+    kind: str  # "setup", "given", "solution", "test", "tools", "ungraded", "written" or "text"
     question: str  # what a test belongs to; for the other kinds the grade_id itself
     points: float
     source: str  # with answers and hidden tests: never shown to a student
@@ -31,6 +32,12 @@ class Cell:
     cell_type: str = "code"
     defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
     metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
+    shares: Shares = field(default_factory=Shares)  # what a test needs beside itself
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person marks it."""
+        return self.kind == "written" or (self.kind == "solution" and bool(self.metadata.get("grade")))
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,16 @@ class Assignment:
         notebook = json.loads(source_ipynb)
         marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
         questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
-        cells = tuple(_read_cell(cell, questions) for cell in notebook["cells"])
-        return cls(name, cells, hashlib.sha256(source_ipynb).hexdigest())
+        cells, last = [], ""
+        for raw in notebook["cells"]:
+            cell = _read_cell(raw, questions)
+            if cell.kind == "test" and not cell.question:
+                cell = replace(cell, question=last)
+            last = cell.grade_id if cell.kind == "solution" else last
+            cells.append(cell)
+        needs = shares([(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells])
+        cells = [replace(cell, shares=need) for cell, need in zip(cells, needs, strict=True)]
+        return cls(name, tuple(cells), hashlib.sha256(source_ipynb).hexdigest())
 
     def seed(self, submission: bytes, secret: bytes) -> int:
         """The seed of the fresh random problems of one submission: the same whenever it is graded again."""
@@ -58,7 +73,7 @@ class Assignment:
     @property
     def graded(self) -> tuple[Cell, ...]:
         """The cells that bear marks, in the order of the notebook."""
-        return tuple(cell for cell in self.cells if cell.kind in ("test", "written"))
+        return tuple(cell for cell in self.cells if cell.kind == "test" or cell.by_hand)
 
 
 @dataclass(frozen=True)
@@ -106,15 +121,19 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
+    elif BEGIN_HIDDEN in source:
+        kind = "tools"
+    elif "ungraded" in raw.get("metadata", {}).get("tags", []):
+        kind = "ungraded"
     else:
-        kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
+        kind = "setup" if meta.get("locked") else "given"
     grade_id = meta.get("grade_id", "")
     names = top_level_names(source) if kind == "solution" else []
     return Cell(
         grade_id=grade_id,
         kind=kind,
         question=question_of(grade_id, questions) if kind == "test" else grade_id,
-        points=float(meta.get("points", 0)) if graded or meta.get("task") else 0.0,
+        points=float(meta.get("points") or 0) if graded or meta.get("task") else 0.0,
         source=source,
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],

@@ -14,11 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
-from examiner.grading.source import LONGEST_ANSWER, free_names, hidden_lines
+from examiner.grading.sharing import without_magics
+from examiner.grading.source import LONGEST_ANSWER, hidden_lines
 from examiner.isolation.messages import printable, without_numbers
 from examiner.isolation.proxies import DOUBT, NotStarted, Proxy, StudentFailed, StudentProcess, definitions_alone
 from examiner.isolation.sandbox import limit_memory
@@ -30,7 +33,7 @@ class _Test:
     """A test cell, ready to run."""
 
     code: CodeType
-    names: list[str]  # what it takes from the student
+    last: CodeType | None  # its last line, if that is an expression: a number there is its mark
     hidden: set[int]  # the numbers of its hidden lines
 
 
@@ -41,7 +44,8 @@ def learn(source: str) -> _Test:
     """Get a test cell ready to run, and import what it imports, once for all submissions."""
     known = _learnt.get(source)
     if known is None:
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(without_magics(source))
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             if isinstance(node, ast.ImportFrom):  # what is imported from a package may be a module too
                 names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
@@ -49,15 +53,15 @@ def learn(source: str) -> _Test:
                 with contextlib.suppress(Exception):  # the test itself will tell
                     importlib.import_module(name)
         hidden = hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
-        known = _learnt[source] = _Test(compile(source, _TEST, "exec"), free_names(source), hidden)
+        last = tree.body.pop() if _shows_a_value(tree, source) else None
+        shown = compile(ast.Expression(last.value), _TEST, "eval") if isinstance(last, ast.Expr) else None
+        known = _learnt[source] = _Test(compile(tree, _TEST, "exec"), shown, hidden)
     return known
 
 
-def names_of(source: str) -> list[str]:
-    """What a test cell takes from the student; of a cell that is no Python, the test itself will tell."""
-    with contextlib.suppress(Exception):
-        return learn(source).names
-    return []
+def _shows_a_value(tree: ast.Module, source: str) -> bool:
+    """Whether a notebook would show the value of a cell's last line."""
+    return bool(tree.body) and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
 
 
 def examine(line: socket.socket) -> None:
@@ -81,7 +85,7 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    steps, examination = job["steps"], _Examination(job["steps"], limits, start)
+    steps, examination = job["steps"], _Examination(job["steps"], job["tools"], limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     gradcheck.SEED = job["seed"]
@@ -122,8 +126,12 @@ NOT_TRIED = "it was not tried: the time for the notebook was up, or its process 
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], limits: Limits, start: Any) -> None:
+    def __init__(self, steps: list[dict[str, Any]], tools: list[str], limits: Limits, start: Any) -> None:
         self.steps, self.limits = steps, limits
+        sys.modules["__main__"] = space = ModuleType("__main__")
+        self.space = vars(space)  # what the tests share
+        for source in tools:
+            exec(learn(source).code, self.space)
         told = [without_region(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
         self.student = StudentProcess(start, self.line_text, self.words)
@@ -154,7 +162,7 @@ class _Examination:
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
         for number, step in enumerate(self.steps[:first]):
             if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
-                self.ran[number] = source if step["kind"] == "run" else names_of(source)
+                self.ran[number] = source if step["kind"] == "run" else step["names"]
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -218,12 +226,12 @@ class _Examination:
         place = step["kind"] == "test"
         if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = names_of(step["source"]) if place else step["source"]
+        self.ran[number] = step["names"] if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
                 if place:
-                    self._take(number, names_of(step["source"]))
+                    self._take(number, step["names"])
                     return {"outputs": [], "error": ""}
                 room, asked = min(self.limits.output, self.room), step.get("asked", ())
                 outputs, error = self.student.run(number, step["source"], seconds, room, asked)
@@ -256,9 +264,12 @@ class _Examination:
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
+        """Run a test cell: {"grade_id", "right", "score", "message", "mistake", "seconds", "eye", "lent"}.
+
+        The score is None where a person must mark it.
+        """
         began = time.monotonic()
-        message, mistake, eye = self._tested(number, step)
+        message, mistake, eye, score = self._tested(number, step)
         if self.student.hung:
             self.slow.add(step["question"])
         if message is not None and not eye:
@@ -266,6 +277,7 @@ class _Examination:
         return {
             "grade_id": step["grade_id"],
             "right": message is None,
+            "score": score,
             "message": printable(self.student.tellable((message or "")[:6000])),
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
@@ -273,34 +285,67 @@ class _Examination:
             "lent": bool(self.student.stand_for),
         }
 
-    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
+    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         gradcheck.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
         if not self.ready() or number not in self.found:
             why = "The time was up, or the cells ended the process too often, or gave what can't be read."
-            return why, "no time", NOT_TRIED
+            return why, "no time", NOT_TRIED, 0.0
         hidden: set[int] = set()
         try:
             test = learn(step["source"])
             hidden = test.hidden
             with _own_work(self.own_work(step)):
                 self.student.enter(number)
-                exec(test.code, {"__name__": "__main__", **self.found[number]})
+                self._bind(number, step)
+                exec(test.code, self.space)
+                value = eval(test.last, self.space) if test.last else None
             self.student.end_test()
         except _TooLong:
             self.student.stop()  # it may have been in the middle of a message
             self.slow.add(step["question"])
-            return TOO_LONG, "too slow", HELD_UP
+            return TOO_LONG, "too slow", HELD_UP, 0.0
         except gradcheck.WrongAnswer as wrong:
-            return str(wrong) or "The answer is wrong.", wrong.mistake, ""
+            return str(wrong) or "The answer is wrong.", wrong.mistake, "", 0.0
         except StudentFailed as failure:
-            return f"Your code could not be tested: {failure}.", "ended or hung", ""
+            return f"Your code could not be tested: {failure}.", "ended or hung", "", 0.0
         except Exception as error:
-            return _explained(error, hidden)
+            return *_explained(error, hidden), 0.0
         except BaseException as error:
-            return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, gradcheck.for_a_person(self.student.asked)
+            stopped = f"{step['grade_id']}: {type(error).__name__}"
+            return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
+        eye = gradcheck.for_a_person(self.student.asked)
+        if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+            return _partial(float(value), step["points"], eye)
+        return None, None, eye, step["points"]
+
+    def _bind(self, number: int, step: dict[str, Any]) -> None:
+        """Bind what a test uses: the student's names as found at its place, and the examiner's own."""
+        for name in step["names"]:
+            self.space.pop(name, None)
+        self.space.update(self.found[number])
+        for statement in step["prelude"]:
+            with contextlib.suppress(Exception):  # the test itself will tell
+                exec(learn(statement).code, self.space)
+        for source in step["needs"]:  # of a test that did not run here, or not to its end
+            if any(name not in self.space for name in step["owns"]):
+                with contextlib.suppress(Exception):
+                    made = {**self.space}
+                    exec(learn(definitions_alone(source)).code, made)
+                    self.space.update(
+                        {name: made[name] for name in step["owns"] if name in made and name not in self.space}
+                    )
+
+
+def _partial(score: float, points: float, eye: str) -> tuple[str | None, str | None, str, float | None]:
+    """The mark that a test's last line gives."""
+    if score == points:
+        return None, None, eye, points
+    if 0 <= score < points:
+        return f"The test gave {score:g} of {points:g} marks.", None, eye, score
+    why = f"its last line gives {score:g} of {points:g} marks"
+    return "A person looks at the mark of this test.", None, why, None
 
 
 _TEST = "<test>"

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from multiprocessing.util import Finalize
 from typing import Any
 
-from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.assignment import Assignment, Cell, Limits
 from examiner.grading.placing import MOST_READ, Placed, normalised, place
 from examiner.grading.result import CellOutput, Mark, Result
 from examiner.grading.source import top_level_names
@@ -78,6 +78,7 @@ def grade(
     anew, tied = _ties(placed, assignment)
     job = {
         "steps": list(_steps(placed, assignment, anew, stand)),
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
         "limits": asdict(limits),
         "seed": seed,
     }
@@ -126,16 +127,30 @@ def _steps(
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
+            about |= _needs(cell, assignment)
             yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and cell and cell.kind == "solution":
             source = submitted.source if submitted else ""
             yield {"kind": "run", "source": source, "name": name, "asked": cell.defines}
-        elif code and submitted and p.kind in ("own", "text"):
-            yield {"kind": "run", "source": submitted.source, "name": name}
+        elif code and p.kind in ("own", "text", "given") and (submitted or cell):
+            source = submitted.source if submitted else cell.source if cell else ""
+            yield {"kind": "run", "source": source, "name": name}
         else:
             yield {"kind": "skip", "source": "", "name": name}
+
+
+def _needs(cell: Cell, assignment: Assignment) -> dict[str, Any]:
+    """What a test needs beside itself, for its step."""
+    shares = cell.shares
+    return {
+        "points": cell.points,
+        "names": shares.names,
+        "owns": shares.own,
+        "prelude": shares.prelude,
+        "needs": [assignment.cells[number].source for number in shares.tests],
+    }
 
 
 Ties = Mapping[str, list[str]]
@@ -178,9 +193,10 @@ def _marks(
     answers = {p.cell.grade_id: p for p in placed if p.cell}
     errors = {p.cell.grade_id: told["cells"].get(i, {}).get("error", "") for i, p in enumerate(placed) if p.cell}
     for cell in assignment.graded:
-        if cell.kind == "written":
+        if cell.by_hand:
             submitted = answers[cell.grade_id].submitted
             blank = submitted is None or normalised(submitted.source) in ("", normalised(cell.release_source))
+            blank = blank and cell.kind == "written" and bool(cell.metadata.get("solution"))
             if blank and _beside(placed, cell.grade_id):
                 blank = False
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")
@@ -196,7 +212,7 @@ def _marks(
             continue
         if mark["eye"]:
             eyes.append(f"{cell.grade_id}: {mark['eye']}")
-        score, message, mistake = cell.points if mark["right"] is True else 0.0, mark["message"], mark["mistake"]
+        score, message, mistake = mark["score"], mark["message"], mark["mistake"]
         why = errors.get(cell.question, "")
         if mistake in ("missing", "not written") and why and "NotImplementedError" not in why:
             message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
@@ -230,7 +246,7 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
     grade_id = cell.grade_id or None if cell else None
     if cell and cell.kind == "test":
         return CellOutput(grade_id, "code", cell.release_source, (), messages.get(cell.grade_id, ""))
-    if cell and (cell.kind in ("setup", "ungraded") or submitted is None):
+    if cell and (cell.kind in ("setup", "tools", "ungraded") or submitted is None):
         source = cell.release_source
     else:
         source = submitted.source if submitted else ""

@@ -96,7 +96,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, not
         if submitted.claims in numbers:
             number = numbers[submitted.claims]
             cell = assignment.cells[number]
-            locked = cell.kind in ("test", "setup", "ungraded") and submitted.cell_type == "code"
+            locked = cell.kind in ("test", "setup", "tools", "ungraded") and submitted.cell_type == "code"
             changed = locked and submitted.source != cell.release_source
             if changed and answers & defined(index):
                 notes.append(f"an answer stood in the locked cell {cell.grade_id}; it was run as a cell of its own")
@@ -121,7 +121,7 @@ def _by_id(cells: list[Submitted], assignment: Assignment, defined: Defined, not
         match[chosen] = number
         if len(indices) > 1:
             notes.append(f"the cell {cell.grade_id} was there {len(indices)} times")
-            if cell.kind in ("test", "setup", "ungraded"):
+            if cell.kind in ("test", "setup", "tools", "ungraded"):
                 match |= {i: _COPY for i in indices if i != chosen}
     return match
 
