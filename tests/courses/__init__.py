@@ -38,7 +38,9 @@ class Case:
     @property
     def assignment(self) -> Assignment:
         """As the examiner reads it."""
-        return Assignment.from_notebook(json.dumps(self.notebook).encode(), self.name)
+        return Assignment.from_notebook(
+            json.dumps(self.notebook).encode(), self.name, BESIDE if self.name == "files" else None
+        )
 
     def submission(self, blank: bool = False) -> bytes:
         """The source's own solutions handed in, or what was given out."""

@@ -6,11 +6,11 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from examiner.grading.sharing import Shares, shares
+from examiner.grading.sharing import Shares, classes, shares
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
@@ -47,10 +47,12 @@ class Assignment:
     name: str
     cells: tuple[Cell, ...]
     digest: str  # sha256 of the source notebook's bytes
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # its own, with their special methods
+    files: tuple[tuple[str, bytes], ...] = ()  # beside the source notebook: path below its folder, content
 
     @classmethod
-    def from_notebook(cls, source_ipynb: bytes, name: str) -> Assignment:
-        """Read the assignment `name` from the bytes of its source notebook."""
+    def from_notebook(cls, source_ipynb: bytes, name: str, files: Mapping[str, bytes] | None = None) -> Assignment:
+        """Read the assignment `name` from the bytes of its source notebook, and the files beside it."""
         notebook = json.loads(source_ipynb)
         marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
         questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
@@ -61,9 +63,14 @@ class Assignment:
                 cell = replace(cell, question=last)
             last = cell.grade_id if cell.kind == "solution" else last
             cells.append(cell)
-        needs = shares([(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells])
+        read = [(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells]
+        beside = frozenset(path.split("/")[0].removesuffix(".py") for path in files or ())
+        needs = shares(read, beside)
         cells = [replace(cell, shares=need) for cell, need in zip(cells, needs, strict=True)]
-        return cls(name, tuple(cells), hashlib.sha256(source_ipynb).hexdigest())
+        digest = hashlib.sha256(source_ipynb)
+        for path, content in sorted((files or {}).items()):
+            digest.update(path.encode() + hashlib.sha256(content).digest())
+        return cls(name, tuple(cells), digest.hexdigest(), classes(read), tuple(sorted((files or {}).items())))
 
     def seed(self, submission: bytes, secret: bytes) -> int:
         """The seed of the fresh random problems of one submission: the same whenever it is graded again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import importlib
 import json
@@ -21,10 +22,12 @@ import numpy as np
 
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
 from examiner.grading.sharing import without_magics
+from examiner.grading.surroundings import Surroundings
 from examiner.grading.source import LONGEST_ANSWER, hidden_lines
 from examiner.isolation.messages import printable, without_numbers
-from examiner.isolation.proxies import DOUBT, NotStarted, Proxy, StudentFailed, StudentProcess, definitions_alone
+from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess, definitions_alone
 from examiner.isolation.sandbox import limit_memory
+from examiner.isolation.values import ByNumber, WireError
 from workshop import gradcheck
 
 
@@ -35,6 +38,7 @@ class _Test:
     code: CodeType
     last: CodeType | None  # its last line, if that is an expression: a number there is its mark
     hidden: set[int]  # the numbers of its hidden lines
+    reads_words: bool  # whether it looks at what an error says
 
 
 _learnt: dict[str, _Test] = {}
@@ -53,10 +57,20 @@ def learn(source: str) -> _Test:
                 with contextlib.suppress(Exception):  # the test itself will tell
                     importlib.import_module(name)
         hidden = hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
+        reads_words = any(map(_reads_words, ast.walk(tree)))
         last = tree.body.pop() if _shows_a_value(tree, source) else None
         shown = compile(ast.Expression(last.value), _TEST, "eval") if isinstance(last, ast.Expr) else None
-        known = _learnt[source] = _Test(compile(tree, _TEST, "exec"), shown, hidden)
+        known = _learnt[source] = _Test(compile(tree, _TEST, "exec"), shown, hidden, reads_words)
     return known
+
+
+def _reads_words(node: ast.AST) -> bool:
+    """Whether a part of a test looks at the words of an error, and not just at its kind."""
+    if isinstance(node, ast.ExceptHandler) and node.name:
+        return any(isinstance(part, ast.Name) and part.id == node.name for s in node.body for part in ast.walk(s))
+    if isinstance(node, ast.Call):
+        return any(keyword.arg == "match" for keyword in node.keywords) or "Regex" in ast.unparse(node.func)
+    return False
 
 
 def _shows_a_value(tree: ast.Module, source: str) -> bool:
@@ -85,9 +99,10 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    steps, examination = job["steps"], _Examination(job["steps"], job["tools"], limits, start)
+    steps, examination = job["steps"], _Examination(job, limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    examination.surroundings.install()
     gradcheck.SEED = job["seed"]
     try:
         for at, number in list(enumerate(in_source_order(steps)))[first_step:]:
@@ -103,6 +118,8 @@ def examine(line: socket.socket) -> None:
         tell(done=examination.notes)
     except NotStarted as failure:
         tell(failed=str(failure))
+    finally:
+        examination.surroundings.remove()
 
 
 def in_source_order(steps: list[dict[str, Any]]) -> list[int]:
@@ -126,7 +143,8 @@ NOT_TRIED = "it was not tried: the time for the notebook was up, or its process 
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], tools: list[str], limits: Limits, start: Any) -> None:
+    def __init__(self, job: dict[str, Any], limits: Limits, start: Any) -> None:
+        steps, tools = job["steps"], job["tools"]
         self.steps, self.limits = steps, limits
         sys.modules["__main__"] = space = ModuleType("__main__")
         self.space = vars(space)  # what the tests share
@@ -134,7 +152,10 @@ class _Examination:
             exec(learn(source).code, self.space)
         told = [without_region(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
-        self.student = StudentProcess(start, self.line_text, self.words)
+        files = {path: base64.b64decode(content) for path, content in job["files"].items()}
+        numbers_only = any("gradcheck" in s for s in (*tools, *(s["source"] for s in steps if s["kind"] == "test")))
+        self.student = StudentProcess(start, self.line_text, self.words, job["classes"], files, numbers_only)
+        self.surroundings = Surroundings(self.student, self.space, steps, files)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
         self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
@@ -219,7 +240,7 @@ class _Examination:
         """Note a place's names. Values stay as before any test had lent anything, functions are the last process's."""
         found = self.student.note(number, names)
         first = self.found.setdefault(number, found)
-        first.update({name: value for name, value in found.items() if isinstance(first.get(name), Proxy)})
+        first.update({name: value for name, value in found.items() if issubclass(type(first.get(name)), ByNumber)})
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a cell of the student's, or a locked one, or take what a test's names are: {"outputs", "error"}."""
@@ -299,6 +320,7 @@ class _Examination:
             with _own_work(self.own_work(step)):
                 self.student.enter(number)
                 self._bind(number, step)
+                self.surroundings.begin(step, self.found[number], test.reads_words)
                 exec(test.code, self.space)
                 value = eval(test.last, self.space) if test.last else None
             self.student.end_test()
@@ -311,14 +333,25 @@ class _Examination:
         except StudentFailed as failure:
             return f"Your code could not be tested: {failure}.", "ended or hung", "", 0.0
         except Exception as error:
-            return *_explained(error, hidden), 0.0
+            message, mistake, eye = _explained(error, hidden)
+            if self._waits(error):
+                why = self.student.objects.doubt or f"{eye or type(error).__name__}"
+                return "A person looks at this test: it could not work with what your code gave.", mistake, why, None
+            return message, mistake, eye, 0.0
         except BaseException as error:
             stopped = f"{step['grade_id']}: {type(error).__name__}"
             return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
-        eye = gradcheck.for_a_person(self.student.asked)
+        eye = gradcheck.for_a_person(self.student.asked) or self.student.objects.doubt
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]
+
+    def _waits(self, error: Exception) -> bool:
+        """Whether a test failed perhaps for what can't be brought over from the student's process."""
+        if isinstance(error, WireError) or (isinstance(error, AssertionError) and self.student.objects.doubt):
+            return True
+        theirs = getattr(error, "student_traceback", None) is not None
+        return self.student.objects.met and not theirs and not isinstance(error, AssertionError | NameError)
 
     def _bind(self, number: int, step: dict[str, Any]) -> None:
         """Bind what a test uses: the student's names as found at its place, and the examiner's own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import os
@@ -78,6 +79,9 @@ def grade(
     anew, tied = _ties(placed, assignment)
     job = {
         "steps": list(_steps(placed, assignment, anew, stand)),
+        "classes": assignment.classes,
+        "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
+        "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
         "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
         "limits": asdict(limits),
         "seed": seed,
@@ -149,6 +153,9 @@ def _needs(cell: Cell, assignment: Assignment) -> dict[str, Any]:
         "names": shares.names,
         "owns": shares.own,
         "prelude": shares.prelude,
+        "replaced": shares.replaced,
+        "live": shares.live,
+        "files": shares.files,
         "needs": [assignment.cells[number].source for number in shares.tests],
     }
 

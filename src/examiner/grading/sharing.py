@@ -28,6 +28,7 @@ class Shares:
     tests: tuple[int, ...] = ()  # the numbers of the earlier test cells that bind names of `own`
     replaced: tuple[str, ...] = ()  # names that it may bind anew for the student's functions, which read them
     live: tuple[str, ...] = ()  # variables that the notebook's own functions change
+    files: bool = False  # whether it looks at files
 
 
 @dataclass
@@ -40,6 +41,33 @@ class _Known:
 
 CODE = ("setup", "given", "solution", "test", "tools")
 Cells = Sequence[tuple[str, str]]  # of each its kind and its source
+
+
+def classes(cells: Cells) -> dict[str, list[str]]:
+    """The source's own classes, and of each the special methods that it has, without the underscores around them."""
+    found: dict[str, list[str]] = {}
+    for kind, source in cells:
+        for node in ast.walk(parsed(source) or ast.Module([], [])) if kind in CODE and kind != "tools" else ():
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = sorted(_special(node) | {m for base in _bases(node) for m in found.get(base, ())})
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                if ast.unparse(node.value.func).split(".")[-1] in ("namedtuple", "NamedTuple", "Enum"):
+                    found |= {target.id: [] for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [base.id for base in node.bases if isinstance(base, ast.Name)]
+
+
+def _special(node: ast.ClassDef) -> set[str]:
+    """The special methods of a class, those too that a decorator makes."""
+    names = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    names |= {t.id for p in node.body if isinstance(p, ast.Assign) for t in p.targets if isinstance(t, ast.Name)}
+    decorators = " ".join(map(ast.unparse, node.decorator_list))
+    made = {"eq"} if "dataclass" in decorators else set()
+    made |= {"lt", "le", "gt", "ge"} if "total_ordering" in decorators or "order=True" in decorators else set()
+    return made | {name[2:-2] for name in names if name.startswith("__") and name.endswith("__")}
 
 
 def shares(cells: Cells, beside: frozenset[str] = frozenset()) -> list[Shares]:
@@ -117,6 +145,7 @@ def _needed(source: str, tree: ast.Module, known: _Known, cells: Cells, read: se
         tuple(sorted(tests)),
         tuple(sorted(replaced)),
         tuple(sorted(names & changed)),
+        bool(_FILES.search(source)),
     )
 
 
@@ -146,7 +175,7 @@ def _binds(
                 if isinstance(statement, ast.ImportFrom):
                     one = ast.ImportFrom(statement.module, [alias], statement.level)
                 yield name, (("own", one) if _ours(statement, beside) else other)
-    elif isinstance(statement, ast.FunctionDef) and kind == "setup":
+    elif isinstance(statement, ast.FunctionDef) and kind == "setup" and not _changes_globals(statement):
         yield statement.name, ("own", statement)
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name, other
@@ -156,6 +185,10 @@ def _binds(
                 yield node.id, other
             elif isinstance(node, ast.ExceptHandler) and node.name:
                 yield node.name, other
+
+
+def _changes_globals(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Global) for node in ast.walk(function))
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
@@ -177,7 +210,9 @@ def _ours(statement: ast.Import | ast.ImportFrom, beside: frozenset[str]) -> boo
 
 def _installed(module: str, beside: frozenset[str]) -> bool:
     top = module.split(".")[0]
-    if not top or top in beside:
+    if top in beside:  # from the source's own folder
+        return True
+    if not top:
         return False
     try:
         return importlib.util.find_spec(top) is not None
@@ -200,6 +235,7 @@ def _read_first(tree: ast.Module) -> set[str]:
     return {name for name in early & bound if not hasattr(builtins, name)}
 
 
+_FILES = re.compile(r"\b(open|os|[Pp]ath(lib)?|read_\w+|sqlite3|load(txt)?|imread|exists|glob|csv)\b")
 _BY_NAME = ("globals", "locals", "vars", "dir", "eval", "exec")  # what asks for a name by its text
 _CHANGES = ("append", "add", "update", "extend", "insert", "pop", "remove", "clear", "setdefault", "sort", "fill")
 
