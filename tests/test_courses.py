@@ -9,6 +9,7 @@ import pytest
 from courses import Case, cases
 from examiner.grading.assignment import Limits
 from examiner.grading.grade import grade
+from examiner.grading.result import Result
 
 LIMITS = Limits(cell_seconds=20, call_seconds=10, test_seconds=20, total_seconds=60)
 CASES = cases()
@@ -24,7 +25,7 @@ def test_the_marks_are_stock_nbgraders(case: Case) -> None:
     assert {mark.grade_id: mark.score or 0 for mark in blank.marks} == {k: v or 0 for k, v in case.blank.items()}
 
 
-def why(result) -> str:
+def why(result: Result) -> str:
     errors = [cell.error for cell in result.cells if cell.error]
     return "\n".join(
         [f"{m.grade_id}: {m.score} {m.message}" for m in result.marks if m.message] + errors + list(result.needs_eye)

@@ -22,8 +22,8 @@ import numpy as np
 
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
 from examiner.grading.sharing import without_magics
-from examiner.grading.surroundings import Surroundings
 from examiner.grading.source import LONGEST_ANSWER, hidden_lines
+from examiner.grading.surroundings import Surroundings
 from examiner.isolation.messages import printable, without_numbers
 from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess, definitions_alone
 from examiner.isolation.sandbox import limit_memory

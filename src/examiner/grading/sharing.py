@@ -255,9 +255,9 @@ def _globals(sources: Sequence[str]) -> tuple[set[str], set[str]]:
                     changed |= set(part.names)
                     read |= set(part.names)
                 target: Any = None
-                if isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store | ast.Del):
-                    target = part.value
-                elif isinstance(part, ast.Attribute) and part.attr in _CHANGES:
+                if (isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store | ast.Del)) or (
+                    isinstance(part, ast.Attribute) and part.attr in _CHANGES
+                ):
                     target = part.value
                 if isinstance(target, ast.Name) and target.id in free:
                     changed.add(target.id)

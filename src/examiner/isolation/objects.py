@@ -73,7 +73,7 @@ class Thing(ByNumber):
     """An object of the student's."""
 
     told_as = "object"
-    __slots__ = ("_number", "__weakref__")
+    __slots__ = ("__weakref__", "_number")
     _line: Line
     _generation: int
     _real: type | None  # the class of a library's that it is an instance of, as far as its process says
@@ -242,10 +242,7 @@ class Line:
         if found is None:
             if len(self._made) > 100 * MOST_CLASSES:
                 raise Malformed("too many objects")
-            if issubclass(kind, Raised):
-                found = kind.__new__(kind)
-            else:
-                found = object.__new__(kind)
+            found = kind.__new__(kind) if issubclass(kind, Raised) else object.__new__(kind)
             object.__setattr__(found, "_number", number)
             self._made[generation, number] = found
         return found

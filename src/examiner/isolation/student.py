@@ -76,11 +76,15 @@ class Printed(io.TextIOBase):
         return True
 
 
+def _turned(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: operation(y, x)
+
+
 LONGEST_PRINTED = 100_000  # characters that one call prints
 VALUES = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 OPERATE: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, f"__{name}__") for name in OPERATIONS if hasattr(operator, f"__{name}__")},
-    **{f"r{name}": lambda x, y, f=getattr(operator, f"__{name}__"): f(y, x) for name in REFLECTED},
+    **{f"r{name}": _turned(getattr(operator, f"__{name}__")) for name in REFLECTED},
     **{f.__name__: f for f in (getattr, setattr, delattr, len, iter, next, repr, str, format, int, float, complex)},
     **{f.__name__: f for f in (hash, bool, abs, round, divmod, reversed)},
     "call": lambda f, *args, **kwargs: f(*args, **kwargs),
@@ -259,7 +263,7 @@ class Student:
         return functools.partial(OPERATE[operation], self.callables[number])
 
     def _as_the_test_has_it(self, removed: tuple[str, ...], drawn: tuple[Any, Any]) -> None:
-        """Names that the test has removed are gone until it is over; random numbers go on from where it has set them."""
+        """Names that the test has removed are gone until it is over; random numbers go on from its seed."""
         gone = {name: self.names.pop(name) for name in removed if name in self.names}
         self.lending.callback(self.names.update, gone)
         if drawn[0] is not None:
