@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # `make PYTHON=python3.12 ...` wants that very one; else any that will do is taken, and kept.
-SETUP := $(PYTHON) tools/environment.py $(if $(filter file,$(origin PYTHON)),,--chosen)
+SETUP := "$(PYTHON)" tools/environment.py $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup for-grading for-lab for-lite for-slides for-tests
+.PHONY: help setup for-grading for-lab for-lite for-slides for-tests with-strace
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
 .PHONY: check test adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
 
@@ -18,8 +18,13 @@ help: ## list the targets
 
 setup: for-lab ## install what grading and JupyterLab need into .venv (the targets do it by themselves)
 
+# That it runs and is Python 3 is seen here; how old it may be, tools/environment.py says.
+PYTHON_3 = [ "$$("$(PYTHON)" -c 'import sys; print(sys.version_info[0])' 2>/dev/null </dev/null)" = 3 ] || { \
+	echo 'Set-up stopped: PYTHON is "$(PYTHON)", and that is no Python 3. Python 3.11 to 3.14 is needed.' \
+	'On Debian and Ubuntu: apt-get install python3 python3-venv; to name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+
 define ENVIRONMENT
-@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Python 3.11 or later is needed: on Debian and Ubuntu, apt-get install python3 python3-venv" >&2; exit 1; }
+@$(PYTHON_3)
 @$(SETUP) $(1)
 endef
 
@@ -71,12 +76,12 @@ slides: for-slides ## build slides/deck.html, slides/deck.pdf and slides/demo.ht
 	@$(BIN)/python slides/build.py
 
 present: ## open the slides, with the demo and the nudge live in them
-	@echo "slides/deck.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/deck.html" >/dev/null
+	@echo "slides/deck.html: any browser shows it"; "$(PYTHON)" -m webbrowser -t "file://$(CURDIR)/slides/deck.html" >/dev/null 2>&1 || true
 
 # --- the live demo ---
 
 demo: ## open the live demo alone, large
-	@echo "slides/demo.html: any browser shows it"; $(PYTHON) -m webbrowser -t "file://$(CURDIR)/slides/demo.html" >/dev/null
+	@echo "slides/demo.html: any browser shows it"; "$(PYTHON)" -m webbrowser -t "file://$(CURDIR)/slides/demo.html" >/dev/null 2>&1 || true
 
 bench-live: for-tests ## measure the live demo in Chromium beside interact. ARGS="--minutes 30" for the memory
 	@$(BIN)/python bench/live.py $(ARGS)
@@ -112,10 +117,13 @@ test-slow: for-tests ## the longer campaigns: fifty killed runs, the static site
 test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an ordinary user (root, an hour). ARGS="trixie tutor"
 	@tools/test_everywhere.sh $(ARGS)
 
-attacks: for-tests ## play every hostile submission against the grader and print the table
-	@$(BIN)/python tests/attacks/stage.py
+attacks: for-tests ## play every hostile submission, alone and as a class by each way of grading, and print the tables (an hour)
+	@$(BIN)/python tests/attacks/stage.py && $(BIN)/python tests/attacks/ways.py
 
-trace-calls: for-tests ## which system calls student code makes, beside the list that is allowed (needs strace)
+with-strace:
+	@command -v strace >/dev/null || { echo "This needs strace: apt-get install strace" >&2; exit 1; }
+
+trace-calls: with-strace for-tests ## which system calls student code makes, beside the list that is allowed (needs strace)
 	@$(BIN)/python tests/trace_calls.py $(ARGS)
 
 fuzz-wire: for-tests ## answer the examiner with 100,000 malformed replies

@@ -43,6 +43,9 @@ c.GenerateAssignment.preprocessors = [
     CheckCellMetadata,
 ]
 
+# The marking tools are a cell of hidden tests that bears no marks.
+c.ClearHiddenTests.enforce_metadata = False
+
 # Feedback shows its maths without a network, and no hidden test.
 c.GenerateFeedback.preprocessors = ["examiner.course.gradebook.GetMarks"]
 c.GenerateFeedback.exporter_class = "examiner.pages.feedback.FeedbackExporter"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
 import sys
@@ -259,7 +260,7 @@ def make_course(course: Path, folder: Path) -> list[Path]:
 
     What an earlier call made is made anew; marks and the gradebook stay, as for a real class.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MADE).exists():
+    if os.path.lexists(folder) and not (folder / MADE).exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SystemExit(f"{folder} holds something else than a sample class; name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MADE).write_text("Made by tests/sample_class.py: the sample class, in a course of its own.\n")
@@ -278,5 +279,10 @@ MADE = "SAMPLE_CLASS"
 if __name__ == "__main__":
     root = Path(__file__).resolve().parent.parent
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else root / "build" / "sample-class"
-    made = make_course(root, target)
+    try:
+        made = make_course(root, target)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"The sample class can't be written: {error.strerror} ({error.filename}).")
     print(f"Made the sample class: {len(made)} notebooks of {len(STUDENTS)} students in {target}/submitted.")

@@ -119,7 +119,7 @@ def test_the_minutes_add_up_and_are_the_same_everywhere(line: Lesson, network: L
     total = 3 + sum(first.values())
     line.says(f"**Time:** {total} minutes", f"({session} minutes, 3 of them to begin)", f"({total - session} minutes)")
     network.says(f"**Time:** {sum(second.values())} minutes")
-    readme = (ROOT / "src/examiner/templates/student_readme.md").read_text("utf-8")
+    readme = (ROOT / "src/examiner/pages/templates/student_readme.md").read_text("utf-8")
     assert f"{total} minutes, {session} of them in the workshop" in readme
     assert f"about {sum(second.values())} minutes" in readme
     course = yaml.safe_load((ROOT / "slides/course.yml").read_text("utf-8"))["minutes"]

@@ -7,14 +7,15 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examiner.cli.command import main
+from examiner.course import gradebook
 from examiner.pages import feedback
-from examiner.pages.feedback import feedback_html
 from examiner.pages.tables import no_formula
 from mini_course import answered, hand_in, make_course
 
@@ -106,6 +107,12 @@ def test_who_handed_in_no_notebook_is_in_the_marks_and_the_report(tmp_path: Path
     assert "essay.pdf" not in (root / "class_report.html").read_text(encoding="utf-8")
 
 
+def test_a_log_gets_lines_and_no_bar(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grade", "--course", str(course)]) == 0
+    begun, *_, last = capsys.readouterr().err.splitlines()
+    assert begun.startswith("Grading 2 notebooks, ") and last == "Graded 2 of 2."
+
+
 def test_a_stranger_to_the_roster_stops_it_unless_allowed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(course, "eve", answered())
     command = ["grade", "--course", str(course), "--roster", str(course / "roster.csv")]
@@ -167,19 +174,36 @@ def test_a_table_that_somebody_changed_is_kept_aside(tmp_path: Path, capsys: pyt
     assert "ada" in (root / "grades.csv").read_text()
 
 
-def test_work_that_can_not_be_written_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "whose", "marked"),
+    [
+        (feedback, "feedback_html", lambda *args, student, **options: [student], "4.0"),
+        (gradebook, "save", lambda db, a, entries, *more: [e.student for e in entries if e.result.score], "0.0"),
+    ],
+    ids=["feedback", "marks"],
+)
+def test_work_that_can_not_be_written_stops_nobody_else(
+    module: Any,
+    name: str,
+    whose: Callable[..., list[str]],
+    marked: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     root = make_course(tmp_path)
     for student in ("ada", "bob", "eve"):
         hand_in(root, student, answered(explain=f"I am {student}."))
-    write = feedback_html
+    write = getattr(module, name)
 
-    def but_bobs(*args: Any, student: str, **options: Any) -> str:
-        if student == "bob":
+    def but_bobs(*args: Any, **options: Any) -> Any:
+        if "bob" in whose(*args, **options):
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
-        return write(*args, student=student, **options)
+        return write(*args, **options)
 
-    monkeypatch.setattr(feedback, "feedback_html", but_bobs)
+    monkeypatch.setattr(module, name, but_bobs)
     assert main(["grade", "--course", str(root)]) == 0
-    notes = {row["student_id"]: row["notes"] for row in rows(root / "grades.csv")}
-    assert "could not be written" in notes["bob"] and notes["ada"] == notes["eve"] == ""
-    assert [(root / "feedback" / who / "mini" / "mini.html").exists() for who in notes] == [True, False, True]
+    table = {row["student_id"]: row for row in rows(root / "grades.csv")}
+    assert "could not be written" in table["bob"]["notes"] and table["ada"]["notes"] == table["eve"]["notes"] == ""
+    assert table["ada"]["score"] == table["eve"]["score"] == "4.0" and table["bob"]["score"] == marked
+    pages = {who: (root / "feedback" / who / "mini" / "mini.html").exists() for who in table}
+    assert pages == {"ada": True, "bob": module is gradebook, "eve": True}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,10 +100,11 @@ def test_a_cluster_gives_the_same_marks_though_a_worker_is_killed(cluster: Clust
     cluster.wait_for(2)
     journal = Journal(tmp_path / "journal", b"s", Limits())
     found = []
-    for one in grade_class(jobs, {"mini": ASSIGNMENT}, b"s", journal, scheduler=cluster.address):
-        found.append(one)
-        if len(found) == 3:
-            os.killpg(victim.pid, signal.SIGKILL)
+    with closing(grade_class(jobs, {"mini": ASSIGNMENT}, b"s", journal, scheduler=cluster.address)) as grading:
+        for one in grading:
+            found.append(one)
+            if len(found) == 3:
+                os.killpg(victim.pid, signal.SIGKILL)
     assert marks(found) == expected
     assert len(list((tmp_path / "journal").rglob("*.json"))) == len(jobs)
 

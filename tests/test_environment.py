@@ -56,15 +56,63 @@ def test_a_python_that_is_gone_is_noticed(course: Path, tmp_path: Path) -> None:
     state = environment.read_state(copy / ".venv")
     environment.write_state(copy / ".venv", state | {"course": str(copy)})
     (copy / ".venv" / "bin" / "python").unlink()
-    assert why(copy) == f"its Python {HERE} is gone"
+    assert why(copy) == f"it has no Python {HERE} that runs"
 
 
-def test_what_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "mine").touch()
-    with pytest.raises(environment.Trouble, match="did not make it"):
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("a folder", "holds what these commands did not make"),
+        ("a file", "is a file"),
+        ("a link to a folder", "link to a folder that has no environment"),
+        ("a link to another course's", "was made for the folder"),
+        ("a link to nowhere", "link that leads nowhere"),
+    ],
+)
+def test_what_somebody_else_made_is_left_alone(course: Path, tmp_path: Path, kind: str, says: str) -> None:
+    (tmp_path / "root").mkdir()
+    venv, elsewhere = tmp_path / "root" / ".venv", tmp_path / "elsewhere"
+    if kind == "a folder":
+        venv.mkdir()
+        (venv / "mine").touch()
+    elif kind == "a file":
+        venv.touch()
+    else:
+        venv.symlink_to(course / ".venv" if "another" in kind else elsewhere)
+        if kind == "a link to a folder":
+            elsewhere.mkdir()
+    before = {path: os.lstat(path) for path in [venv, *tmp_path.rglob("*"), *(course / ".venv").iterdir()]}
+    with pytest.raises(environment.Trouble, match=says):
+        environment.make_venv(str(venv), str(tmp_path / "root"), "")
+    after = {path: os.lstat(path) for path in [venv, *tmp_path.rglob("*"), *(course / ".venv").iterdir()]}
+    assert {path: about.st_mtime_ns for path, about in after.items()} == {p: a.st_mtime_ns for p, a in before.items()}
+
+
+def test_one_whose_making_was_stopped_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*command: object) -> str:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(environment, "run", stopped)
         environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
-    assert (tmp_path / ".venv" / "mine").exists()
+    assert why(tmp_path) == "making it was stopped half-way"
+    environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
+    assert why(tmp_path) == "" and list((tmp_path / ".venv" / "bin").glob("pip*"))
+
+
+def test_what_a_run_leaves_that_is_stopped_as_it_begins_is_gone_on_from(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / f"{environment.STATE}.part").touch()
+    environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
+    assert why(tmp_path) == ""
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/bin/true", "/", "/no such", ""])
+def test_what_is_no_python_is_said_to_be_none(python: str) -> None:
+    run = subprocess.run(["make", "-s", f"PYTHON={python}", "for-grading"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode != 0
+    assert run.stderr.startswith(f'Set-up stopped: PYTHON is "{python}", and that is no Python 3. Python 3.11 to 3.14')
 
 
 def test_it_starts_on_old_pythons_too_to_say_that_they_are_too_old() -> None:
@@ -93,30 +141,36 @@ def test_grading_needs_no_page_of_jupyterlab_and_no_tool() -> None:
     assert not re.search(r"^(jupyterlab|notebook|distributed|mypy|uv|playwright|pytest|jupyterlite-core)==", part, re.M)
 
 
-def test_an_index_that_can_not_be_reached_is_the_cause(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-cache-dir",
-        "-d",
-        str(tmp_path),
-        "--retries=0",
-        "--timeout=1",
-    ]
-    command += ["--isolated", "--index-url", "http://127.0.0.1:9/simple", "numpy"]
-    said = environment.run(command, str(tmp_path), {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""})
-    told = environment.why_not_installed(said, str(tmp_path))
-    assert told.startswith("the package index could not be reached") and "run the same command again" in told.lower()
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}, "could not be reached"),
+        ({"PIP_NO_INDEX": "1"}, "lacks what is"),
+    ],
+)
+def test_the_index_is_the_cause_and_the_user_can_go_on(
+    course: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], says: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"PIP_CONFIG_FILE": os.devnull, **setting}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(environment.Trouble, match=rf"^the package index {says}.* the same command again to go on"):
+        environment.ask_index(str(course / ".venv"))
+
+
+def test_an_index_that_is_silent_can_not_be_reached(tmp_path: Path) -> None:
+    said = environment.run(["sleep", "100"], str(tmp_path), patience=0.1)
+    assert environment.why_not_installed(said, str(tmp_path)).startswith("the package index could not be reached")
 
 
 def test_the_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = {str(tmp_path): 10**12, "/full": 0}
-    monkeypatch.setattr(environment.tempfile, "gettempdir", lambda: "/full")
+    (scratch := tmp_path / "scratch").mkdir()
+    free = {str(tmp_path): 10**12, str(scratch): 0}
+    monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda place: _Usage(free[place]))
     told = environment.why_not_installed("OSError: [Errno 28] No space left on device", str(tmp_path))
-    assert told.startswith("the disk of /full is full")
+    assert told.startswith(f"the disk of {scratch} is full")
 
 
 class _Usage:
@@ -126,6 +180,17 @@ class _Usage:
         self.free = free
 
 
-def test_a_disk_that_can_only_be_read_is_the_cause() -> None:
-    told = environment.about_disk(OSError(errno.EROFS, "Read-only file system"), "/cdrom/course")
-    assert "/cdrom/course is on a disk that can only be read" in told
+@pytest.mark.parametrize(
+    ("code", "file", "says"),
+    [
+        (errno.EROFS, "", "the folder {} is on a disk that can only be read"),
+        (errno.EACCES, "tmpk2x", "you may not write to {} "),
+        (errno.EACCES, ".venv/made-for.json.part", "you may not write to {}/.venv "),
+    ],
+)
+def test_a_folder_that_can_not_be_written_is_named_and_no_file_of_ours(
+    tmp_path: Path, code: int, file: str, says: str
+) -> None:
+    (tmp_path / ".venv").mkdir()
+    told = environment.about_disk(OSError(code, os.strerror(code), str(tmp_path / file)), str(tmp_path))
+    assert told.startswith(says.format(tmp_path))

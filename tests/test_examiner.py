@@ -516,8 +516,9 @@ def test_a_right_earlier_answer_stands_in_unless_the_cell_writes_it_anew(
         "def make(f):\n    return lambda x: f(x)\nsecond = make(first)",
         "from functools import partial\nsecond = partial(lambda f, x: f(x), first)",
         "class Kept:\n    f = staticmethod(first)\n    def go(self, x): return self.f(x)\nsecond = Kept().go",
+        "clone = type(first)(first.__code__, dict(globals()))\ndef second(x): return clone(x)",
     ],
-    ids=["another name", "default", "closure", "partial", "class"],
+    ids=["another name", "default", "closure", "partial", "class", "clone"],
 )
 def test_a_right_earlier_answer_stands_in_wherever_the_own_one_is_kept(second: str) -> None:
     result = two(WRONG, second)
@@ -573,6 +574,20 @@ def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, us
     assert result.marks[0].mistake in ("missing", "cell failed")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "q.__signature__ = inspect.Signature([inspect.Parameter('n', inspect.Parameter.POSITIONAL_ONLY, default=5)])",
+        "q.__wrapped__ = lambda n=5: n",
+        "q = functools.partial(q)\nq.__signature__ = inspect.signature(lambda n=5: n)",
+        "class Q:\n    def __call__(self, n=3): return n\nQ.__signature__ = inspect.signature(lambda n=5: n)\nq = Q()",
+    ],
+)
+def test_a_default_is_what_the_code_takes_and_not_what_it_says(said: str) -> None:
+    answer = f"import functools, inspect\ndef q(n=3): return n\n{said}"
+    passes(answer, "from workshop.gradcheck import default\nassert default(q, 'n') == 3")
+
+
 def test_asyncio_runs_in_a_thread_as_often_as_it_is_called() -> None:
     answer = """
     import asyncio, threading
@@ -591,6 +606,28 @@ def test_a_test_finds_each_name_as_it_was_at_its_place() -> None:
     later = cell("second", "n = 1\ndef second(x): return 21 * n", solution=True)
     notebook = json.dumps({"cells": [answers, its_test("first"), later, its_test("second")]}).encode()
     assert [m.score for m in grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK).marks] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kept", "used", "later"),
+    [
+        ("kept = [7]", "kept[0] * x", "kept.insert(0, 1)"),
+        ("kept = {'n': [7]}", "kept['n'][0] * x", "kept['n'].clear()"),
+        ("import numpy as np\nkept = np.array(7)", "kept * x", "kept += 1"),
+        ("import numpy as np\nkept = np.random.default_rng(1)\nn = kept.random()\nkept = np.random.default_rng(1)",
+         "7 * x * (kept.random() == n)", "kept.random()"),
+        ("class Kept: n = 7", "Kept.n * x", "Kept.n = 1"),
+        ("class Kept: pass\nkept = Kept()\nkept.n = 7", "kept.n * x", "kept.n = 1"),
+        ("def kept(n=[7]): return n[0]", "kept() * x", "kept.__defaults__[0][0] = 1"),
+    ],
+    ids=["list", "dict", "array", "generator", "class", "object", "default"],
+)  # fmt: skip
+def test_a_test_finds_what_its_names_hold_as_it_was_at_its_place(kept: str, used: str, later: str) -> None:
+    answers = cell("first", f"{kept}\ndef first(x): return {used}", solution=True)
+    second = cell("second", f"{later}\ndef second(x): return 7 * x", solution=True)
+    notebook = json.dumps({"cells": [answers, its_test("first"), second, its_test("second")]}).encode()
+    marks = grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK).marks
+    assert [mark.score for mark in marks] == [1, 1], marks
 
 
 def test_a_value_is_of_the_first_process_whatever_ends_it() -> None:

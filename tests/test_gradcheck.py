@@ -291,13 +291,20 @@ def test_a_name_that_the_notebook_lacks_is_there_for_one_call_only() -> None:
     assert "sigmoid" not in namespace
 
 
-def test_right_values_with_the_last_digits_of_finite_differences_are_for_a_person() -> None:
-    gradcheck.begin()
-    compare("grad_w", WANT, WANT, exact=WANT * (1 + 1e-15))
-    compare("grad_w", WANT.astype(np.float32), WANT, exact=WANT)
-    assert gradcheck.for_a_person() == ""
-    compare("grad_w", WANT + 1e-11, WANT, exact=WANT)
-    assert "finite differences" in gradcheck.for_a_person()
+@pytest.mark.parametrize("step", [1e-8, 1e-5, 1e-3, 2.0**-10, 0.1, 0.5])
+@pytest.mark.parametrize(
+    "weights", [{1: 1, 0: -1}, {1: 1 / 2, -1: -1 / 2}, {2: -1 / 12, 1: 2 / 3, -1: -2 / 3, -2: 1 / 12}]
+)
+def test_numbers_that_are_differences_of_values_are_for_a_person(weights: dict[int, float], step: float) -> None:
+    x, w = np.array([0.3, -1.7, 0.9]) * 1e-15, np.array([0.4, 0.2, -0.5])
+    exact = x / (1 + np.exp(-w @ x))
+    for formula in (exact, x * np.exp(w @ x) / (1 + np.exp(w @ x)), x * np.float32(1 / (1 + np.exp(-w @ x)))):
+        gradcheck.begin()
+        gradcheck.by_formula(formula, exact)
+        assert gradcheck.for_a_person() == ""
+    slopes = [sum(c * np.logaddexp(0, (w + k * e) @ x) for k, c in weights.items()) / step for e in step * np.eye(3)]
+    gradcheck.by_formula(slopes, exact)
+    assert "differences" in gradcheck.for_a_person()
 
 
 def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person() -> None:

@@ -100,6 +100,18 @@ def test_release_holds_no_hidden_test_answer_or_guide(name: str) -> None:
     assert secret & shown == set()
 
 
+def test_the_known_mistakes_of_the_release_are_numbers_and_sentences() -> None:
+    """Nothing that a cell of the source computes is in it: no code, and of hidden cells no line but the sentences."""
+    known = json.loads(released("mlp_sgd").parent.joinpath("workshop", "known_mistakes.json").read_text("utf-8"))
+    assert all(type(value) in (int, float) for rows in known["tests"].values() for row in rows for value in row)
+    told = "\n".join(known["sentences"])
+    assert not re.search(r"\blambda\b|\*\*| @ |==", told)
+    for name in NAMES:
+        for cell in cells(source(name)):
+            if cell["metadata"]["nbgrader"]["solution"] and cell["cell_type"] == "code":
+                assert not [line for line in cell["source"] if len(line.strip()) > 15 and line.strip() in told]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stub_names_its_task(name: str) -> None:
     for cell in cells(released(name)):

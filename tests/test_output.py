@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (course / "empty").mkdir()
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    for folder in (course / "build" / "sample-class", course / "tests"):
+        folder.mkdir(parents=True)
+        (folder / "mine").touch()
+    output.publish(tmp_path / "thesis", tmp_path / "made", "student-bundle")
+    (course / "to-build").symlink_to(course / "build")
     (course / "link").symlink_to(tmp_path / "thesis")
     (course / "nowhere").symlink_to(tmp_path / "none")
     monkeypatch.chdir(course)
@@ -43,6 +51,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 PLACES = [".", "./", "", "..", "../course", "../thesis", "link", "nowhere", "source", "source/mini", "source/new"]
 PLACES += ["submitted", "submitted/new", "autograded", "autograded/new", ".git", ".git/new", ".workshop/new"]
 PLACES += ["gradebook.db", "gradebook.db/new", "link/../course/source", "/", "empty/../source"]
+PLACES += ["build", "build/.", "build/sample-class/new", "tests/new", "../made/new", "empty/../build", "to-build"]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -55,6 +64,24 @@ def test_what_is_there_stays(world: Path, command: str, place: str, capsys: pyte
     assert said.startswith("workshop: ") and "Traceback" not in said
 
 
+@pytest.mark.parametrize("place", [".", "..", "/", "source", "submitted/ann", "autograded", ".workshop/replaced"])
+def test_submissions_do_not_come_from_the_course_itself(
+    world: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "course" / "gradebook.db").unlink()
+    (world / "course" / place).mkdir(parents=True, exist_ok=True)
+    assert main(["grade", "--from", place]) == 1
+    assert "submissions come from elsewhere" in capsys.readouterr().err
+    assert [path.name for path in (world / "course" / "submitted").iterdir()] == ["ann"]
+
+
+@pytest.mark.parametrize("command", [["grade"], ["students"], ["export", "mini"], ["feedback"], ["student-bundle"]])
+def test_nothing_is_written_where_there_is_no_course(world: Path, command: list[str]) -> None:
+    before = everything(world)
+    assert main([*command, "--course", "../thesis"]) == 1
+    assert everything(world) == before
+
+
 def made(folder: Path, **files: str) -> Path:
     folder.mkdir()
     for name, text in files.items():
@@ -65,7 +92,7 @@ def made(folder: Path, **files: str) -> Path:
 def test_what_the_command_made_is_renewed(tmp_path: Path) -> None:
     target = tmp_path / "out"
     output.publish(made(tmp_path / "old", a="1", b="2"), target, "lite")
-    output.publish(made(tmp_path / "new", b="3", c="4"), output.target_folder(target, "lite"), "lite")
+    output.publish(made(tmp_path / "new", b="3", c="4"), output.target_folder(target, "lite", tmp_path), "lite")
     assert {path.name: path.read_text() for path in target.iterdir() if path.name != output.MARKER} == {
         "b": "3",
         "c": "4",
@@ -84,7 +111,7 @@ def test_a_folder_that_somebody_worked_in_is_refused(tmp_path: Path, change: str
         (target / "a").unlink()
         (target / "a").symlink_to("/etc/hostname")
     with pytest.raises(ClassError, match="did not make"):
-        output.target_folder(target, "solutions" if change == "another command" else "lite")
+        output.target_folder(target, "solutions" if change == "another command" else "lite", tmp_path)
 
 
 def test_a_run_that_was_stopped_half_way_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +128,28 @@ def test_a_run_that_was_stopped_half_way_can_be_repeated(tmp_path: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         output.publish(new, target, "lite")
     monkeypatch.undo()
-    output.publish(new, output.target_folder(target, "lite"), "lite")
+    output.publish(new, output.target_folder(target, "lite", tmp_path), "lite")
     assert [(target / name).read_text() for name in "ab"] == ["3", "4"]
+
+
+@pytest.mark.parametrize("change", ["none", "a file more", "a link"])
+def test_a_zip_is_replaced_only_as_the_command_made_it(tmp_path: Path, change: str) -> None:
+    archive = tmp_path / "out.zip"
+    output.zip_folder(made(tmp_path / "out", a="1"), archive, "student-bundle")
+    if change == "a file more":
+        with zipfile.ZipFile(archive, "a") as file:
+            file.writestr("mine", "2")
+    elif change == "a link":
+        archive = tmp_path / "link.zip"
+        archive.symlink_to(tmp_path / "out.zip")
+    with nullcontext() if change == "none" else pytest.raises(ClassError, match="did not make it"):
+        output.target_zip(archive, "student-bundle")
+
+
+def test_the_build_folder_is_no_commands_own_even_where_it_is_new(world: Path) -> None:
+    shutil.rmtree(world / "course" / "build")
+    assert main(["student-bundle", "--to", "build"]) == 1
+    assert not (world / "course" / "build").exists()
 
 
 def test_a_zip_of_somebody_else_is_not_replaced(world: Path) -> None:

@@ -97,6 +97,16 @@ def test_feedback_of_a_session_by_moodles_names(course: Path, capsys: pytest.Cap
     assert main(command) == 1 and "already" in capsys.readouterr().err  # nothing is written over
 
 
+def test_a_file_in_build_that_somebody_changed_is_kept_aside(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["feedback", "--course", str(course)]
+    assert main(command) == main(command) == 0
+    assert "kept as" not in capsys.readouterr().out
+    (course / "build" / "feedback.zip").write_text("mine")
+    assert main(command) == 0
+    assert "it is kept as" in capsys.readouterr().out
+    assert [path.read_text() for path in (course / ".workshop" / "replaced").glob("feedback-*.zip")] == ["mine"]
+
+
 def test_one_student_may_have_more_time(course: Path) -> None:
     from nbgrader.api import Gradebook
 

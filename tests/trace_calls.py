@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -113,8 +112,6 @@ def main() -> None:
     if options.work:
         work(options.every)
         return
-    if not shutil.which("strace"):
-        raise SystemExit("strace is needed: apt-get install strace")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--work", "--every", str(options.every)]
         subprocess.run(["strace", "-ff", "-qq", "-o", f"{folder}/of", *command], check=True)

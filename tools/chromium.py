@@ -100,16 +100,26 @@ def required() -> bool:
     return os.environ.get("BROWSER") == "required" or os.environ.get("CI", "") not in ("", "false", "0")
 
 
+def obtainable() -> bool:
+    """Whether npm's index has a Chromium for this machine."""
+    return (sys.platform, platform.machine()) == ("linux", "x86_64")
+
+
+def check(venv: str) -> None:
+    """Say so where there is no browser and none can be brought, before anything is installed."""
+    if not find(Path(venv)) and not obtainable():
+        print(f"There is {MISSING}. Tests that need one are left out, and the slides can't be built.", flush=True)
+
+
 def provide(venv: str) -> None:
-    """See to it that there is a browser; where there can't be one, say so and go on without."""
+    """Bring a browser where there is none and one can be had; where that fails, say so and go on without."""
     folder = Path(venv) / "chromium"
     lock = (PACKAGE / "package-lock.json").read_text(encoding="utf-8")
     if find(Path(venv)) and not (folder / "ready.json").exists():
         return
     if (folder / "ready.json").exists() and json.loads((folder / "ready.json").read_text())["lock"] == lock:
         return
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        print(f"There is {MISSING}. The tests that need one are left out.")
+    if not obtainable():
         return
     print("Fetching a Chromium for the browser tests (75 MB, unpacked 300 MB), since this machine has none", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -131,6 +141,8 @@ def _unpack(folder: Path, venv: Path) -> str:
     path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "TMPDIR": str(folder), "AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
     environment |= {"NODE_DISABLE_COMPILE_CACHE": "1", "npm_config_cache": str(folder / "npm-cache")}
+    # Where the index can't be reached npm would try for minutes.
+    environment |= {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
     for command in (
         ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
         ["node", "--input-type=module", "--eval", UNPACK],

@@ -35,6 +35,8 @@ PURPOSE = {  # of each group, in the words of whoever asks what all this is for
 ALWAYS = ("build",)  # the workshop itself is installed with these
 WITHOUT = ("jupyterlab", "notebook")  # nbgrader asks for them because of its pages in JupyterLab: the group `lab`
 LOG = "installation.log"
+SMALL = "editables"  # of what is needed the smallest: fetched first, to see whether the index answers
+PATIENCE = 30  # seconds that it may take
 
 
 class Trouble(Exception):
@@ -102,9 +104,11 @@ def why_anew(venv, root, wanted):
     state = read_state(venv)
     if state.get("course") != os.path.realpath(root):
         return "it was made for the folder %s" % state.get("course")
+    if "python" not in state:
+        return "making it was stopped half-way"
     found = version_of(python_in(venv))
     if found != state.get("python"):
-        return "its Python %s is gone" % state.get("python")
+        return "it has no Python %s that runs" % state.get("python")
     if wanted and found != wanted:
         return "it has Python %s, and Python %s is asked for" % (found, wanted)
     return ""
@@ -143,11 +147,9 @@ def main(arguments=None):
     wanted = "%d.%d" % sys.version_info[:2] if options.chosen else ""
     try:
         ensure(options.course, options.groups, wanted)
-    except Trouble as trouble:
-        print("Set-up stopped: %s" % trouble, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print("Set-up stopped: %s" % about_disk(error, options.course), file=sys.stderr)
+    except (Trouble, OSError) as error:
+        why = str(error) if isinstance(error, Trouble) else about_disk(error, options.course)
+        print("Set-up stopped: %s" % why, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nSet-up stopped. Run the same command again to go on.", file=sys.stderr)
@@ -176,6 +178,11 @@ def ensure(root, groups, wanted=""):
     with open(os.path.join(root, "pyproject.toml"), encoding="utf-8") as file:
         declared = file.read()
     stamp = hashlib.sha256((lock + declared).encode()).hexdigest()
+    browser = {"test", "slides"} & set(groups)
+    if browser:
+        import chromium
+
+        chromium.check(venv)
     make_venv(venv, root, wanted)
     state = read_state(venv)
     there = state["groups"] if state.get("stamp") == stamp else []
@@ -183,46 +190,62 @@ def ensure(root, groups, wanted=""):
     if missing:
         install(venv, root, sorted({*there, *groups}), missing)
         write_state(venv, dict(state, stamp=stamp, groups=sorted({*there, *groups})))
-    if "test" in groups or "slides" in groups:
-        import chromium
-
+    if browser:
         chromium.provide(venv)
 
 
 def make_venv(venv, root, wanted):
     """Make an empty environment where there is none that fits; one that is not ours is left alone."""
     if os.path.lexists(venv):
-        ours = read_state(venv) or os.path.exists(os.path.join(venv, "installed"))  # the latter until 2026
-        if not ours and not (os.path.isdir(venv) and not os.listdir(venv)):
-            raise Trouble("%s is there, and these commands did not make it. Move it away, and run again." % venv)
-        reason = why_anew(venv, root, wanted)
-        if not reason:
-            return
-        if os.path.islink(venv):
-            raise Trouble("%s is a link, and %s. Remove the link, and run again." % (venv, reason))
-        if ours:
-            print("The environment .venv is made anew: %s." % reason)
-        shutil.rmtree(venv)
-    check_folder(root)
+        check_whose(venv)
+        if not untouched(venv):
+            reason = why_anew(venv, root, wanted)
+            if not reason:
+                return
+            if os.path.islink(venv):
+                raise Trouble("%s is a link, and what it leads to is unfit: %s. Remove the link." % (venv, reason))
+            check_folder(root)
+            print("The environment .venv is made anew: %s." % reason, flush=True)
+            shutil.rmtree(venv)
+    check_folder(venv if os.path.isdir(venv) else root)
     version = "%d.%d" % sys.version_info[:2]
     print("Making the environment .venv for Python %s" % version, flush=True)
-    os.mkdir(venv)
-    state = {"course": os.path.realpath(root), "python": version, "groups": []}
+    os.makedirs(venv, exist_ok=True)
+    state = {"course": os.path.realpath(root), "groups": []}
     write_state(venv, state)  # before all else, so that what a stopped run leaves is known as ours
     failed = run([sys.executable, "-m", "venv", venv], venv)
     if failed:
         raise Trouble(why_no_venv(failed, venv))
+    write_state(venv, dict(state, python=version))
 
 
-def check_folder(root):
-    """Raise Trouble where no environment can be made in the course's folder, or by this Python."""
-    try:
-        with tempfile.TemporaryFile(dir=root):
-            pass
-    except OSError as error:
-        raise Trouble(about_disk(error, root)) from error
-    if os.statvfs(root).f_flag & os.ST_NOEXEC:
-        raise Trouble("the disk of %s is mounted with noexec: nothing runs from it. Put the course on another." % root)
+def check_whose(venv):
+    """Raise Trouble where what is in the environment's place is neither ours nor empty."""
+    what = "holds what these commands did not make"
+    if not os.path.exists(venv):
+        what = "is a link that leads nowhere (to %s)" % os.readlink(venv)
+    elif not os.path.isdir(venv):
+        what = "is a file, where the environment belongs"
+    elif untouched(venv) and os.path.islink(venv):
+        what = "is a link to a folder that has no environment in it (%s)" % os.path.realpath(venv)
+    elif untouched(venv) or read_state(venv) or os.path.exists(os.path.join(venv, "installed")):  # the last until 2026
+        return
+    raise Trouble("%s %s. Move it away, and run again." % (venv, what))
+
+
+def untouched(venv):
+    """Whether a folder is empty, but for what a run leaves that is stopped as it begins."""
+    return set(os.listdir(venv)) <= {STATE + ".part"}
+
+
+def check_folder(folder):
+    """Raise Trouble where no environment can be made in the folder, or by this Python."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        raise Trouble(
+            "the disk of %s is mounted with noexec: nothing runs from it. Put the course on another." % folder
+        )
     try:
         importable = __import__("ensurepip") and __import__("venv")
     except ImportError:
@@ -267,15 +290,16 @@ def install(venv, root, groups, new):
     wanted = os.path.join(venv, "wanted.txt")
     with open(wanted, "w", encoding="utf-8") as file:
         file.write(part)
+    ask_index(venv)
     uv, environment = find_uv(venv)
-    python = python_in(venv)
-    by_pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    by_uv = [uv, "pip", "install", "-q", "--no-config", "--python", python]
+    by_pip = pip_in(venv)
+    by_uv = [uv, "pip", "install", "-q", "--no-config", "--python", python_in(venv)]
     hashed = ["--no-deps", "--require-hashes", "-r", wanted]  # the lock names every need
     # pip follows every setting that a machine may have for its index; uv is ten times as fast where it gets through.
     failed = run(by_uv + hashed, venv, environment) if uv else "no uv"
     if failed:
         if uv:
+            ask_index(venv)
             print("  uv could not; pip goes on, which takes a minute or two", flush=True)
         failed = run(by_pip + hashed, venv)
     if failed:
@@ -288,6 +312,22 @@ def install(venv, root, groups, new):
     quiet_news(venv)
     size = megabytes(venv)
     print("  done in %.0f s: %.0f MB, .venv has %.0f MB" % (time.monotonic() - began, size - before, size), flush=True)
+
+
+def pip_in(venv):
+    """The beginning of a command that installs by the environment's pip."""
+    return [python_in(venv), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+
+
+def ask_index(venv):
+    """Fetch one small package with little patience. Raise Trouble where that fails, and pip would try for minutes."""
+    wanted = os.path.join(venv, "wanted-first.txt")
+    with open(wanted, "w", encoding="utf-8") as file:
+        file.write(part_of_lock({SMALL}))
+    hurried = ["--retries=1", "--timeout=5", "--no-deps", "--ignore-installed", "--require-hashes", "-r", wanted]
+    failed = run(pip_in(venv) + hurried, venv, patience=PATIENCE)
+    if failed:
+        raise Trouble(why_not_installed(failed, venv))
 
 
 def find_uv(venv):
@@ -305,9 +345,8 @@ def find_uv(venv):
     wanted = os.path.join(venv, "wanted-uv.txt")
     with open(wanted, "w", encoding="utf-8") as file:
         file.write(part_of_lock({"uv"}))
-    command = [python_in(venv), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
-    failed = run([*command, "--target", folder, "--require-hashes", "-r", wanted], venv)
-    if NETWORK.search(failed):
+    failed = run([*pip_in(venv), "--no-compile", "--target", folder, "--require-hashes", "-r", wanted], venv)
+    if UNREACHED.search(failed):
         raise Trouble(why_not_installed(failed, venv))
     if failed:
         return None, {}
@@ -335,27 +374,35 @@ def quiet_news(venv):
 # --- Words for what goes wrong ---
 
 
-def run(command, venv, environment=None):
-    """Run a command and keep what it says in the log. Returns that where it failed, else an empty text."""
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        env=dict(os.environ, **(environment or {})),
-    )
+def run(command, venv, environment=None, patience=None):
+    """Run a command, for `patience` seconds at most, and keep what it says in the log.
+
+    Returns what it said where it failed, else an empty text.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=dict(os.environ, **(environment or {})),
+            timeout=patience,
+        )
+        said, failed = done.stdout, done.returncode != 0
+    except subprocess.TimeoutExpired as error:
+        said, failed = (error.stdout or b"") + b"\nERROR: timed out after %d seconds" % patience, True
+    said = said.decode(errors="replace")
     with open(os.path.join(venv, LOG), "a", encoding="utf-8") as log:
-        log.write("$ %s\n%s\n" % (" ".join(command), done.stdout))
-    return (done.stdout or "it said nothing") if done.returncode else ""
+        log.write("$ %s\n%s\n" % (" ".join(command), said))
+    return (said or "it said nothing") if failed else ""
 
 
-NETWORK = re.compile(
-    "Could not find a version|No matching distribution|connection broken|Max retries|Name or service not known|"
-    "name resolution|Failed to establish|[Cc]onnect(ion)? (error|refused|timed out)|timed out|error sending request|"
-    "Failed to fetch|dns error|CERTIFICATE_VERIFY_FAILED|Network is unreachable|ProxyError|SSLError"
+UNREACHED = re.compile(
+    "connection broken|Max retries|Name or service not known|name resolution|Failed to establish|"
+    "[Cc]onnect(ion)? (error|refused|timed out)|timed out|error sending request|Failed to fetch|dns error|"
+    "CERTIFICATE_VERIFY_FAILED|Network is unreachable|ProxyError|SSLError"
 )
+LACKING = re.compile("Could not find a version|No matching distribution")
 FULL = re.compile("No space left on device|Disk quota exceeded")
 
 
@@ -364,40 +411,46 @@ def why_not_installed(said, venv):
     log = os.path.join(venv, LOG)
     if FULL.search(said):
         return "%s What is installed stays; free some space, and run again to go on." % fullest(venv)
-    if NETWORK.search(said):
+    told = "pip said (all of it is in %s):\n%s" % (log, last_lines(said))
+    if UNREACHED.search(said):
         return (
-            "the package index could not be reached, or lacks what is needed. Is the network there, is a proxy "
-            "needed (HTTPS_PROXY), or an index of your own (pip config)? Run the same command again to go on.\n"
-            "pip said (all of it is in %s):\n%s" % (log, last_lines(said))
+            "the package index could not be reached. Is the network there? Is a proxy needed (HTTPS_PROXY), or an "
+            "index of your own (pip config)? What is installed stays: run the same command again to go on.\n" + told
         )
-    return "pip failed. It said (all of it is in %s):\n%s" % (log, last_lines(said))
+    if LACKING.search(said):
+        return (
+            "the package index lacks what is needed. Does a mirror lag behind, or is another index meant (pip config)? "
+            "Run the same command again to go on.\n" + told
+        )
+    return "installing failed. Run the same command again to go on.\n" + told
 
 
 def last_lines(text, most=6):
-    """The last lines of what a program said; of pip's only its errors."""
+    """The last lines of what a program said; of pip's only its warnings and errors, each once."""
     lines = text.strip().split("\n")
-    lines = [line for line in lines if line.startswith("ERROR")] or lines
-    return "\n".join("    " + line for line in lines[-most:])
+    lines = [line for line in lines if line.startswith(("ERROR", "WARNING"))] or lines
+    return "\n".join("    " + line[:400] for line in list(dict.fromkeys(lines))[-most:])
 
 
 def fullest(*folders):
     """Of the disks that set-up writes to, the one that is full."""
-    places = [*folders, tempfile.gettempdir()]
+    scratch = os.environ.get("TMPDIR", "/tmp")  # Python looks for another where this one is full
+    places = [*folders, scratch if os.path.isdir(scratch) else "/tmp"]
     least = min(places, key=lambda place: shutil.disk_usage(place).free)
     return "the disk of %s is full (%d MB free)." % (least, shutil.disk_usage(least).free / 1e6)
 
 
 def about_disk(error, root):
-    """An error of the disk in words."""
+    """An error of the disk in words, which name the course's folder or .venv, and no file of ours in them."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "%s Free some space, and run again to go on." % fullest(root)
-    place = error.filename if isinstance(error.filename, str) else root
+    venv, place = os.path.join(root, ".venv"), str(error.filename or root)
+    inside = not os.path.isabs(place) or (place + os.sep).startswith(venv + os.sep)  # rmtree names files alone
+    folder = venv if inside and os.path.lexists(venv) else root
     if error.errno == errno.EROFS:
-        return "the folder %s is on a disk that can only be read. Copy the course to one that can be written." % root
+        return "the folder %s is on a disk that can only be read. Copy the course to one that can be written." % folder
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "you may not write to %s (ls -ld shows whose it is). Copy the course to a folder of yours." % (
-            place or root
-        )
+        return "you may not write to %s (ls -ld shows whose it is). Copy the course to a folder of yours." % folder
     return "%s (%s)." % (error.strerror or error, place)
 
 

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import inspect
 import io
+import itertools
 import os
 import re
 import sys
@@ -21,13 +22,15 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from dataclasses import dataclass
 from types import CellType, FunctionType, MethodType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workshop._diagnosis import Facts, Finding, diagnose
+from workshop import _known
+from workshop._diagnosis import NOTHING, Facts, Finding, diagnose
 
 Floats = NDArray[np.float64]
 
@@ -103,19 +106,37 @@ def show_a_person(why: str) -> None:
         _for_a_person.append(why)
 
 
+def by_formula(got: Any, exact: Any, rtol: float = 1e-3) -> None:
+    """Have a person look at right numbers that are differences of values, by whatever scheme and step.
+
+    To be asked where a formula gives ``exact`` to ``rtol``, in single precision too, and differences can't: where the
+    slopes are next to nothing beside the values, and drown in their rounding.
+    """
+    array, exact = as_array("it", got), np.asarray(exact, dtype=np.float64)
+    right = array.shape == exact.shape and _agree(array, exact).all()
+    if right and np.max(np.abs(array - exact)) > rtol * np.max(np.abs(exact)):
+        show_a_person("its digits are those of differences of values, not of a formula")
+
+
 def begin(own: Iterable[str] = ()) -> None:
     """Forget what the test before has set. ``own``: earlier answers that the cell of the next answer writes anew."""
-    global OWN
-    OWN = frozenset(own)
+    global OWN, marker
+    OWN, marker = frozenset(own), None
     for noted in (_right_answers, _derivative_of, _for_a_person):
         noted.clear()
 
 
-def for_a_person(called: Set[str] = frozenset()) -> str:
-    """Why a person should look at the answer just tested, which has called the right answers in ``called``."""
-    asked = sorted(_derivative_of & called)
-    calls = f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?"
-    return "; ".join([*_for_a_person, *([calls] if asked else [])])
+def for_a_person(called: Set[str] = frozenset(), complex_numbers: bool = False) -> str:
+    """Why a person should look at the answer just tested.
+
+    ``called``: the right answers that it has called. ``complex_numbers``: whether its notebook computes with them.
+    """
+    why, asked = list(_for_a_person), sorted(_derivative_of & called)
+    if asked:
+        why.append(f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?")
+    if _derivative_of and complex_numbers:  # a step along the imaginary axis leaves no trace in the digits
+        why.append("the notebook computes with complex numbers: is it the derivative, or a complex step?")
+    return "; ".join(why)
 
 
 def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bool = True) -> None:
@@ -123,14 +144,168 @@ def check(test: Callable[..., None], *answers: Callable[..., Any], untouched: bo
 
     The answers reach the test guarded: they get copies of their arguments, an error in one becomes a failed test that
     shows the student's own line, warnings are kept quiet, and, if ``untouched``, an argument changed in place is a
-    failure.
+    failure. Nothing is said before the test has seen all that it looks at. ``test`` is called after its cell and leaves
+    no name behind.
     """
-    names = list(inspect.signature(test).parameters)
     try:
-        test(*(_Guarded(name, f, untouched) for name, f in zip(names, answers, strict=True)))
+        guarded = [_Guarded(name, f, untouched) for name, f in zip(names_of(test), answers, strict=True)]
+        if test.__name__.startswith("test_"):
+            watch = Watch()
+            watch.run(test, guarded)
+            _judge(test, watch.seen)
+        else:
+            test(*guarded)
     except WrongAnswer as wrong:
         wrong.table_shown = _show(wrong.table)
         raise wrong.with_traceback(None) from None
+    finally:
+        getattr(test, "__globals__", {}).pop(test.__name__, None)
+
+
+def names_of(test: Callable[..., None]) -> list[str]:
+    """The names of the answers that a test is of: its parameters."""
+    return list(inspect.signature(test).parameters)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One thing that a test has seen: what an answer gave beside what is right, or why there is nothing to compare."""
+
+    name: str
+    got: Floats | None
+    want: Floats | None
+    facts: Facts | None
+    wrong: WrongAnswer | None  # None: it is right
+
+    @property
+    def general(self) -> bool:
+        """Whether it is of a problem whose sizes are larger than 1 and all different: there mistakes look different."""
+        sizes = self.facts.sizes if self.facts else {}
+        return bool(sizes) and min(sizes.values()) > 1 and len(set(sizes.values())) == len(sizes)
+
+    @property
+    def plain(self) -> bool:
+        """Whether there are two arrays of one shape."""
+        return self.got is not None and self.want is not None and self.got.shape == self.want.shape
+
+
+class Watch:
+    """All that a test sees of the answers that it is run on."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def run(self, test: Callable[..., None], answers: Iterable[Callable[..., Any]]) -> None:
+        """Run the test; a comparison that fails does not end it, anything else that is wrong does."""
+        global _watch
+        outer, _watch = _watch, self
+        try:
+            test(*answers)
+        except WrongAnswer as wrong:
+            self.see(Seen("", None, None, None, wrong))
+        finally:
+            _watch = outer
+
+    def right(self, want: Any) -> Floats:
+        """The right values of the next comparison."""
+        return np.asarray(want() if callable(want) else want, dtype=np.float64)
+
+    def see(self, thing: Seen) -> None:
+        """Note what a test sees next."""
+        self.seen.append(thing)
+
+
+_watch: Watch | None = None
+
+
+class Marker(Protocol):
+    """What grading adds to a test: right answers in the place of earlier ones, and the known mistakes."""
+
+    def call(self, answer: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Call a student's answer."""
+
+    def named(self, test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
+        """The known mistake that shows the test what it has seen, or NOTHING."""
+
+
+marker: Marker | None = None
+
+
+def _judge(test: Callable[..., None], seen: Sequence[Seen]) -> None:
+    """Raise the most telling of what is wrong, with the mistake that explains all of it, where one is known."""
+    wrong = [thing for thing in seen if thing.wrong]
+    if not wrong:
+        return
+    finding = _named(test, seen)
+    shown = next((thing for thing in wrong if thing.general and thing.plain), wrong[0])
+    if not finding.mistake:
+        shown = next((thing for thing in wrong if not thing.plain), shown)
+        finding = _relation(shown, wrong, seen)
+    raise _message(shown, finding)
+
+
+def _named(test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
+    return marker.named(test, seen) if marker else _known.named(test.__name__, seen)
+
+
+def _relation(shown: Seen, wrong: Sequence[Seen], seen: Sequence[Seen]) -> Finding:
+    """What all that is wrong has in common, where no known mistake gives it. Told as what it is, not as a cause."""
+    if not shown.plain:
+        return NOTHING
+    ours = [thing for thing in wrong if thing.general and thing.plain]
+    alone = sum(thing.general for thing in seen) == 1 and shown.general and shown.got is not None and shown.got.size > 2
+    findings = [diagnose(thing.got, thing.want, thing.facts) for thing in ours]  # type: ignore[arg-type]
+    if (len(ours) > 1 or alone) and findings[0].mistake and len({finding.mistake for finding in findings}) == 1:
+        return findings[ours.index(shown)]
+    return _where(wrong, seen) or _fact(shown)
+
+
+def _where(wrong: Sequence[Seen], seen: Sequence[Seen]) -> Finding | None:
+    """What sets the problems that come out wrong apart from those that come out right."""
+    right = [thing.facts for thing in seen if not thing.wrong and thing.facts]
+    apart = [thing.facts for thing in wrong if thing.facts]
+    if len(apart) < len(wrong) or not right:
+        return None
+
+    def of(facts: Facts, what: str) -> float:
+        return float(facts.sizes.get(what, facts.parameters.get(what, np.nan)))
+
+    known: list[tuple[str, Callable[[Facts], bool]]] = [("λ > 0", lambda facts: of(facts, "lam") > 0)]
+    for size in apart[0].sizes:
+        largest = max(of(facts, size) for facts in right)
+        known.append((f"{size} = 1", lambda facts, size=size: of(facts, size) == 1))  # type: ignore[misc]
+        known.append((f"{size} > {largest:g}", lambda facts, size=size, most=largest: of(facts, size) > most))  # type: ignore[misc]
+    holds = [(words, of_it) for words, of_it in known if all(map(of_it, apart))]
+    for count in (1, 2):
+        for some in itertools.combinations(holds, count):
+            if not any(all(of_it(facts) for _, of_it in some) for facts in right):
+                told = f"It is wrong where {' and '.join(words for words, _ in some)}, and right elsewhere"
+                if some[0][0] == "λ > 0":
+                    return Finding("penalty's part", f"{told}: the mistake is in the penalty's part.")
+                return Finding("wrong on some sizes", f"{told}.")
+    return None
+
+
+def _fact(thing: Seen) -> Finding:
+    """Numbers that are none, or all 0, or are cut off: told as what they are."""
+    assert thing.got is not None and thing.want is not None and thing.facts is not None
+    if not thing.got.any():
+        return Finding("all zero", "Every entry is 0." if thing.got.size > 1 else "It is 0.")
+    finding = diagnose(thing.got, thing.want, thing.facts)
+    return finding if finding.mistake in ("not finite", "clipped") else NOTHING
+
+
+def _message(thing: Seen, finding: Finding) -> WrongAnswer:
+    if not thing.plain or thing.got is None or thing.want is None:
+        assert thing.wrong is not None
+        if not finding.mistake:
+            return thing.wrong
+        return WrongAnswer(f"{thing.wrong}\n{finding.sentence}", finding.mistake)
+    truth, wrong = thing.facts.truth if thing.facts else "should be", ~_agree(thing.got, thing.want)
+    message = f"{thing.name} is wrong{_how_many(wrong)}.\n{_entries(thing.got, thing.want, truth)}"
+    if finding.sentence:
+        message += f"\n{finding.sentence}"
+    return WrongAnswer(message, finding.mistake, _table(thing.name, thing.got, thing.want, truth, finding))
 
 
 def default(answer: Callable[..., Any], parameter: str) -> float | None:
@@ -177,8 +352,11 @@ class _Guarded:
     def __call__(self, *args: Any) -> Any:
         handed_in = [_copied(arg) for arg in args]
         try:
-            with _quiet():
-                result = _call_with(self.function, _right_answers, handed_in)
+            with quiet():
+                if marker is not None:
+                    result = marker.call(self.function, handed_in)
+                else:
+                    result = _call_with(self.function, _right_answers, handed_in)
         except WrongAnswer:
             raise
         except NotImplementedError as error:
@@ -186,8 +364,7 @@ class _Guarded:
             what = "is not written yet" if own else f"had to stop: {error}"
             fail(f"{self.name} {what}.", "not written")
         except (Exception, SystemExit) as error:
-            kind, why = type(error).__name__, f": {error}" if str(error) else ""
-            fail(f"{self.name} raised {kind}{why}{_line_of(error)}", f"raised {kind}")
+            raise raised(self.name, error, _line_of(error)) from None
         if self.untouched:
             for i, (before, after) in enumerate(zip(args, handed_in, strict=True)):
                 if not _same(before, after):
@@ -208,6 +385,12 @@ class _Guarded:
         return f"number {i + 1}"
 
 
+def raised(name: str, error: BaseException, where: str = "") -> WrongAnswer:
+    """What is wrong with an answer that raised an error; ``where``: in which line."""
+    kind, why = type(error).__name__, f": {error}" if str(error) else ""
+    return WrongAnswer(f"{name} raised {kind}{why}{where}", f"raised {kind}")
+
+
 def _call_with(function: Callable[..., Any], given: Mapping[str, Any], args: Sequence[Any]) -> Any:
     """``function(*args)`` while the names in ``given`` are bound in the function's own namespace."""
     elsewhere = getattr(type(function), "__call_with__", None)
@@ -226,12 +409,12 @@ def standing_in(given: Mapping[str, Any], namespace: dict[str, Any], called: Any
     """
     absent = [name for name in given if name not in namespace]
     kept = {name: namespace[name] for name in given if name in namespace}
-    own = {id(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
+    own = {_known_by(f): given[name] for name, f in kept.items() if f is not called and _made_here(f, namespace)}
     with contextlib.ExitStack() as undo:
-        for value, replace in list(_places([namespace, called], namespace)) if own else []:
-            instead = own.get(id(value), value)
-            if type(value) is tuple and any(id(part) in own for part in value[:MOST_HELD]):
-                instead = tuple(own.get(id(part), part) for part in value)
+        for value, replace in list(places([namespace, called], namespace)) if own else []:
+            instead = own.get(_known_by(value), value)
+            if type(value) is tuple and any(_known_by(part) in own for part in value[:MOST_HELD]):
+                instead = tuple(own.get(_known_by(part), part) for part in value)
             if instead is not value:
                 undo.callback(replace, value)
                 replace(instead)
@@ -250,10 +433,17 @@ def _made_here(thing: Any, namespace: dict[str, Any]) -> bool:
     return callable(thing) and (made or getattr(thing, "__module__", None) == namespace.get("__name__"))
 
 
+def _known_by(thing: Any) -> Any:
+    """What tells a thing from all others: a function by its code and what it closes over, so that a copy is known."""
+    if type(thing) is FunctionType:
+        return thing.__code__, *map(id, thing.__closure__ or ())
+    return id(thing)
+
+
 MOST_HELD = 1000  # values of a container in which an answer is looked for
 
 
-def _places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+def places(roots: list[Any], namespace: dict[str, Any]) -> Iterator[tuple[Any, Callable[[Any], None]]]:
     """Every value that is kept where another can be put, in what the roots reach, and what puts another there."""
     seen: dict[int, Any] = {}
     while roots and len(seen) < 10_000:
@@ -323,7 +513,7 @@ class _Nowhere(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings, and nothing on stderr: nbgrader takes a mark for either."""
     with np.errstate(all="ignore"), warnings.catch_warnings(), contextlib.redirect_stderr(_Nowhere()):
         warnings.simplefilter("ignore")
@@ -428,7 +618,6 @@ def compare(
     of: str | None = None,
     told: Iterable[tuple[str, str, Any]] = (),
     otherwise: tuple[str, str] | None = None,
-    exact: Any = None,
     explain: bool = True,
     **facts: Any,
 ) -> None:
@@ -438,18 +627,23 @@ def compare(
     ``got`` is the gradient of. ``facts`` is what a diagnosis may use: integers are sizes (``N=50``), arrays and
     floats are parameters (``w=w``, ``lam=0.1``), ``others`` is a dict of the right values of the other parts. ``told``
     lists mistakes that the test itself foresees: (short name, sentence, the array it would give); ``otherwise`` is the
-    (short name, sentence) where no mistake is recognised. ``exact`` is what the formula gives, to the last digits: an
-    answer that agrees with ``want`` and has the last digits of finite differences is for a person to look at. Without
-    ``explain`` no cause is named: of numbers that are next to nothing, or of one point, many mistakes look the same.
+    (short name, sentence) where no mistake is recognised. Without ``explain`` no cause is named: of numbers that are
+    next to nothing, or of one point, many mistakes look the same.
     """
-    array, want = as_array(name, got), np.asarray(want, dtype=np.float64)
+    array = as_array(name, got)
+    if _watch is not None:
+        want = _watch.right(want)
+    want = np.asarray(want, dtype=np.float64)
     sizes = {k: int(v) for k, v in facts.items() if isinstance(v, int)}
+    if _watch is not None:
+        others = facts.pop("others", {})
+        parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
+        _watch.see(_looked_at(name, array, want, Facts(truth, of, sizes, parameters, others), isinstance(got, tuple)))
+        return
     if array.shape != want.shape:
-        _fail_shape(name, array, want, sizes, several=isinstance(got, tuple))
+        raise _of_shape(name, array, want, sizes, several=isinstance(got, tuple))
     wrong = ~_agree(array, want)
     if not wrong.any():
-        if exact is not None and _by_differences(array, np.asarray(exact, dtype=np.float64)):
-            show_a_person("its last digits are those of finite differences, not of a formula")
         return
     others = facts.pop("others", {})
     parameters = {k: np.asarray(v, dtype=np.float64) for k, v in facts.items() if not isinstance(v, int)}
@@ -468,15 +662,16 @@ def _agree(got: Floats, want: Floats) -> NDArray[np.bool_]:
         return np.asarray(np.abs(got - want) <= ATOL + RTOL * np.abs(want)) & np.isfinite(want)
 
 
-def _by_differences(got: Floats, exact: Floats) -> bool:
-    """Whether right values are off by more than a formula's rounding; single precision is a reason of its own."""
-    off = float(np.max(np.abs(got - exact), initial=0.0))
-    return off > 3e-13 * max(1.0, float(np.max(np.abs(exact), initial=0.0))) and not np.array_equal(
-        got, got.astype(np.float32)
-    )
+def _looked_at(name: str, got: Floats, want: Floats, facts: Facts, several: bool) -> Seen:
+    wrong = None
+    if got.shape != want.shape:
+        wrong = _of_shape(name, got, want, facts.sizes, several)
+    elif not _agree(got, want).all():
+        wrong = WrongAnswer(f"{name} is wrong.")
+    return Seen(name, got, want, facts, wrong)
 
 
-def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], several: bool = False) -> NoReturn:
+def _of_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], several: bool = False) -> WrongAnswer:
     hint = ""
     if not got.size:
         hint = " There is no number in it."
@@ -493,7 +688,7 @@ def _fail_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], 
     elif got.ndim and sizes.get("N") == got.shape[0] and want.shape == got.shape[1:]:
         hint = " It has a row for each point: is a sum or a mean over the points missing?"
     given = ", ".join(f"{k} = {v}" for k, v in sizes.items())
-    fail(
+    return WrongAnswer(
         f"{name} has shape {got.shape}, but shape {want.shape} is asked{f' ({given})' if given else ''}.{hint}",
         "transposed" if "transposed" in hint else "wrong shape",
     )
@@ -559,17 +754,25 @@ def report(analytic: Mapping[str, Any], numeric: Mapping[str, Any], **facts: Any
     ``analytic`` and ``numeric`` have the parameters' names as keys: ``report({"w": grad_w}, {"w": numerical_gradient(
     ...)}, N=80, lam=0.1, w=w)``. ``facts`` as in :func:`compare`.
     """
-    for name, numbers in numeric.items():
-        label = f"gradient of {name}"
-        try:
-            compare(label, analytic.get(name), numbers, truth="finite difference", of=name, **facts)
-        except WrongAnswer as wrong:
-            if not _show(wrong.table):
-                print(wrong)
+
+    def report() -> None:
+        for name, numbers in numeric.items():
+            compare(f"gradient of {name}", analytic.get(name), numbers, truth="finite difference", of=name, **facts)
+
+    watch = Watch()
+    watch.run(report, ())
+    wrong = [thing for thing in watch.seen if thing.wrong]
+    finding = _named(report, watch.seen) if wrong else NOTHING
+    for thing in watch.seen:
+        if thing.wrong:
+            told = _message(thing, finding if finding.mistake else _relation(thing, [thing], [thing]))
+            if not _show(told.table):
+                print(told)
         else:
-            got, want = as_array(label, analytic[name]), np.asarray(numbers, dtype=float)
-            worst = float(np.max(np.abs(got - want) / np.maximum(np.abs(want), 1e-8), initial=0.0))
-            print(f"{label}: agrees with the finite differences (largest relative error {worst:.1e}).")
+            assert thing.got is not None and thing.want is not None
+            error = np.abs(thing.got - thing.want) / np.maximum(np.abs(thing.want), 1e-8)
+            worst = float(np.max(error, initial=0.0))
+            print(f"{thing.name}: agrees with the finite differences (largest relative error {worst:.1e}).")
 
 
 def _table(name: str, got: Floats, want: Floats, truth: str, finding: Finding) -> str:

@@ -182,10 +182,10 @@ class Stage:
         made = attack.notebook(notebook) if attack.notebook else notebook
         return made if isinstance(made, bytes) else json.dumps(made).encode()
 
-    def prints(self) -> str:
-        """A hash of everything in the course's folder and the places an attack aims at."""
+    def prints(self, part: str = "") -> str:
+        """A hash of everything in the course's folder and the places an attack aims at, or in a part of them."""
         digest = hashlib.sha256()
-        for path in sorted(self.home.rglob("*")):
+        for path in sorted((self.home / part).rglob("*")):
             about = path.lstat()
             digest.update(f"{path} {about.st_mode} {about.st_mtime_ns}".encode())
             digest.update(path.read_bytes() if path.is_file() else b"")
@@ -325,16 +325,21 @@ def graded(name: str, answers: dict[str, str], limits: Limits | None = None) -> 
     return grade(json.dumps(notebook).encode(), assignment, KEY, limits)
 
 
-def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
-    """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
+def fraudulent(fraud: Fraud) -> bytes:
+    """The bytes that a fraud hands in."""
     assignment, notebook = _answered(fraud.assignment, fraud.answers)
     moved = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == fraud.last]
     own = [{"cell_type": "code", "metadata": {}, "source": source} for source in fraud.cells(assignment)]
     if own:  # they are looked at where cells have lost their ids
         notebook["cells"] = [{**c, "metadata": {}} for c in notebook["cells"][:8]]
     notebook["cells"] = [*[c for c in notebook["cells"] if c not in moved], *moved, *own]
+    return json.dumps(notebook).encode()
+
+
+def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
+    """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
     began = time.monotonic()
-    result = grade(json.dumps(notebook).encode(), assignment, KEY)
+    result = grade(fraudulent(fraud), _answered(fraud.assignment, {})[0], KEY)
     seconds = time.monotonic() - began
     passed = [m.grade_id for m in result.marks if m.score and m.grade_id.startswith(fraud.fails)]
     lost = [m.grade_id for m in result.marks if fraud.keeps and m.grade_id.startswith(fraud.keeps) and not m.score]

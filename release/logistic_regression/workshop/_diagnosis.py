@@ -64,7 +64,8 @@ def diagnose(got: Floats, want: Floats, facts: Facts, told: Iterable[tuple[str, 
         what = "nan (not a number)" if np.isnan(got).any() else "infinite"
         return Finding(
             "not finite",
-            f"Some entries are {what}: somewhere a number grew too large for a float, or a division was by 0, or a "
+            f"{'Some entries are' if got.size > 1 else 'It is'} {what}: "
+            "somewhere a number grew too large for a float, or a division was by 0, or a "
             "logarithm of 0 or less. Is there a way to write it in which nothing large is exponentiated?",
         )
     if not got.any():
@@ -392,7 +393,7 @@ def _cut_off(got: Floats, want: Floats, right: NDArray[np.bool_]) -> Finding | N
         if np.ptp(edge) < 1e-12 and round_number and np.all(nearer < 0.99 * edge):
             return Finding("clipped", f"Where it is wrong it comes out {edge[0]:g} from 0 or 1: is it cut off there?")
     bound = float(np.abs(cut).max())
-    if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > 1.001 * bound**2):
+    if np.ptp(np.abs(cut)) or bound != round(bound, 2) or not np.all(cut * whole > 1.001 * bound * bound):
         return None
     return Finding("clipped", f"Where it is wrong it comes out as {bound:g}, and should be larger: is it cut off?")
 

@@ -14,6 +14,12 @@ from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.result import Result
 
 
+def unjudged_result(assignment: Assignment, why: str) -> Result:
+    """The result of a submission whose marks a person must give, for a reason that is no student's fault."""
+    result = failed_result(b"", assignment, why)
+    return replace(result, marks=tuple(replace(mark, score=None) for mark in result.marks))
+
+
 @dataclass
 class _Task:
     """A submission to be graded, and the jobs (students) that handed in exactly these bytes."""
@@ -141,8 +147,9 @@ class Grading:
 
     def close(self) -> None:
         """Let the workers go; what they had not finished is graded in the next run."""
-        if self.executor is not None:
-            self.executor.close()
+        executor, self.executor = self.executor, None  # a second time there is nothing to let go
+        if executor is not None:
+            executor.close()
 
     def _take(self, key: str, result: Result) -> None:
         task = self.waiting[key]

@@ -18,7 +18,7 @@ from examiner.cli.terminal import own_command, say
 from examiner.course.roster import People, read_roster, session_of
 from examiner.course.settings import read_sessions, read_zone
 from examiner.grading.assignment import Assignment
-from examiner.isolation.files import write_atomically
+from examiner.pages.tables import write_tables
 
 STUDENTS_NEEDED = {"merge": 2, "rename": 2, "remove": 1}  # ids
 
@@ -34,6 +34,7 @@ def students_command(options: argparse.Namespace) -> int:
     if len(options.who) != needed:
         raise ClassError(f"`workshop students {options.action}` takes {needed} ids, as in the list of students.")
     course = open_course(options.course, options.db_url)
+    course.assignments()  # where there are none it is no course, and nothing is written
     check_database(course.db_url)
     path, given_last = course.state / "people.json", course.state / "roster.csv"
     with one_run(course.state, course.autograded, course.feedback), opened_gradebook(course) as gradebook:
@@ -75,6 +76,7 @@ def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, Peop
     from examiner.course.database import check_database
 
     course = open_course(options.course, options.db_url)
+    course.assignments()  # where there are none it is no course, and nothing is written
     check_database(course.db_url)
     given_last = course.state / "roster.csv"
     roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
@@ -89,11 +91,19 @@ def _known_assignment(course: Any, name: str) -> Assignment:
     return every[name]
 
 
-def _new_file(given: Path | None, usual: Path) -> Path:
-    """The file to write: the usual one, which is ours, or another that must be new."""
+def _must_be_new(given: Path | None) -> None:
+    """Raise ClassError where the file that somebody named is there; the usual one is kept aside if it isn't ours."""
     if given is not None and os.path.lexists(given):
         raise ClassError(f"There is a {given} already; name a new file with --to.")
-    return given or usual
+    for folder in given.parents if given is not None else ():
+        if folder.exists() and not folder.is_dir():
+            raise ClassError(f"{folder} is a file, and {given} can't lie in it; name a new file with --to.")
+
+
+def _write_file(course: Any, target: Path, content: bytes) -> None:
+    """Write a file; what somebody has changed in it, or put in its place, is kept aside, and that is said."""
+    for path, aside in write_tables(course.state, {target: content}).items():
+        say(f"{path} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
 
 
 def export_command(options: argparse.Namespace) -> int:
@@ -101,19 +111,21 @@ def export_command(options: argparse.Namespace) -> int:
     from examiner.course import upload
     from examiner.course.gradebook import read_marks
 
+    _must_be_new(options.to)
     with _marked_course(options) as (course, gradebook, people):
         assignment = _known_assignment(course, options.assignment)
         table = options.like or course.state / "roster.csv"
-        if not table.exists():
-            raise ClassError("Give the system's own table with --like: its gradebook's export, or a grading worksheet.")
+        if not table.is_file():
+            wanted = "Give the system's own table with --like: its gradebook's export, or a grading worksheet."
+            raise ClassError(f"{table} is no file. {wanted}")
         marked = read_marks(gradebook, assignment.name)
         for student in marked:
             people.seen.setdefault(student, [])
         most = sum(cell.points for cell in assignment.graded)
         marks = {student: one.score for student, one in marked.items()}
         content, column, missing = upload.fill_in(table, people, marks, assignment.name, most, options.column)
-        target = _new_file(options.to, course.root / "build" / f"{assignment.name}_marks.csv")
-    write_atomically(target, content)
+    target = options.to or course.root / "build" / f"{assignment.name}_marks.csv"
+    _write_file(course, target, content)
     say(f"Wrote {target}: {len(marks) - len(missing)} marks in the column {column!r}.")
     if missing:
         say(f"  look at this: the table lacks {', '.join(missing[:MOST_NAMED])}{' …' if missing[MOST_NAMED:] else ''}.")
@@ -126,6 +138,7 @@ def feedback_command(options: argparse.Namespace) -> int:
     """Write a zip of the feedback of some, or by a system's names."""
     from examiner.course import upload
 
+    _must_be_new(options.to)
     with _marked_course(options) as (course, _, people):
         assignments = [_known_assignment(course, name).name for name in options.assignments] or list(
             course.assignments()
@@ -137,11 +150,11 @@ def feedback_command(options: argparse.Namespace) -> int:
         if options.session is not None:
             session = session_of(options.session, read_sessions(course.root))
             wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
-        target = _new_file(options.to, course.root / "build" / "feedback.zip")
-        count = upload.zip_feedback(course.feedback, target, people, wanted, assignments, options.system)
+        content, count = upload.zip_feedback(course.feedback, people, wanted, assignments, options.system)
     if not count:
-        target.unlink()
         raise ClassError("There is no such feedback; nothing was written.")
+    target = options.to or course.root / "build" / "feedback.zip"
+    _write_file(course, target, content)
     say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
     return 0
 

@@ -73,7 +73,7 @@ def _free(place: Path) -> int:
 
 
 def _about_disk(error: OSError) -> str:
-    place = str(error.filename or "")
+    place = str(error.filename2 or error.filename or "")  # the second is where a file of ours was to be moved to
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         place = (
             place if os.path.lexists(place) else os.path.dirname(place)

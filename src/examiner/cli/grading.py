@@ -21,7 +21,7 @@ from tqdm import tqdm
 from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.local import available_cores
-from examiner.batch.run import Progress, grade_class
+from examiner.batch.run import Progress, grade_class, unjudged_result
 from examiner.cli.terminal import own_command, say, say_isolation
 from examiner.course.roster import People, check_roster, read_roster, valid_id
 from examiner.course.settings import read_sessions, read_zone, words_of
@@ -220,6 +220,8 @@ def _take_in(
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
     exchange = _exchange(course) if "exchange" in options.origin else None
     origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
+    for origin in origins:
+        _must_be_others(origin, course)
     taken = take_in(
         origins, course.submitted, course.state / "replaced", assignments, people, hints, given, strict, exchange
     )
@@ -237,6 +239,18 @@ def _take_in(
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
+
+
+def _must_be_others(origin: Path, course: Any) -> None:
+    """Raise ClassError where submissions are to come from the course itself, or from a folder that holds it."""
+    place = Path(os.path.realpath(origin))
+    steps = (course.source, course.submitted, course.autograded, course.feedback, course.root / "release", course.state)
+    own = [Path(os.path.realpath(step)) for step in steps]
+    if place in (course.root, *course.root.parents) or any(step in (place, *place.parents) for step in own):
+        raise ClassError(
+            f"{origin} is the course itself, or a part of it, or holds it: submissions come from elsewhere. What is in "
+            "submitted/ is graded without --from. Nothing was changed."
+        )
 
 
 def _exchange(course: Any) -> Any:
@@ -300,12 +314,16 @@ def _name_students(gradebook: Any, roster: Mapping[str, Any], names: Mapping[str
 
 @contextmanager
 def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Progress]:
-    """A bar that names what is being graded, with the time left."""
+    """A bar that names what is being graded, with the time left; where there is no terminal a line now and then."""
     workers = (
         f"the cluster at {options.scheduler}"
         if options.scheduler
         else f"{options.workers or available_cores()} at once"
     )
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        say(f"Grading {len(jobs)} notebooks, {workers}.", sys.stderr)
+        yield _counted(len(jobs))
+        return
     bar = tqdm(total=len(jobs), desc=f"Grading, {workers}", unit="nb", mininterval=0.3, dynamic_ncols=True)
     running: dict[Job, None] = {}
 
@@ -316,12 +334,23 @@ def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Prog
             running.pop(job, None)
             bar.update()
         now = ", ".join(f"{job.student}/{job.assignment}" for job in list(running)[:2])
-        bar.set_postfix_str(now, refresh=event == "start" and sys.stderr.isatty())
+        bar.set_postfix_str(now, refresh=event == "start")
         if bar.n == len(jobs):
             bar.close()
 
     with bar:
         yield progress
+
+
+def _counted(total: int) -> Progress:
+    """Progress as lines in a log, ten of them at most."""
+    done, step = itertools.count(1), max(10, -(-total // 10))
+
+    def progress(event: str, job: Job) -> None:
+        if event != "start" and ((now := next(done)) % step == 0 or now == total):
+            say(f"Graded {now} of {total}.", sys.stderr)
+
+    return progress
 
 
 class _Class:
@@ -361,6 +390,27 @@ class _Class:
                 self._write(name, waiting)
 
     def _write(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
+        from sqlalchemy.exc import OperationalError
+
+        from examiner.course.gradebook import Marked
+
+        try:
+            self._save(name, batch)
+        except (OSError, OperationalError):  # a full disk, a locked gradebook: it concerns everyone
+            raise
+        except Exception as error:  # one student's work stops nobody else's
+            if len(batch) > 1:
+                for one in batch:
+                    self._write(name, [one])
+                return
+            ((job, key, result),) = batch
+            if not key:  # nor does the gradebook take that: the report tells of it
+                self._add(name, job, result, Marked(job.student))
+                return
+            why = f"The marks could not be written into the gradebook ({type(error).__name__})."
+            self._write(name, [(job, "", unjudged_result(self.assignments[name], why))])
+
+    def _save(self, name: str, batch: Sequence[tuple[Job, str, Result]]) -> None:
         from examiner.course.gradebook import Entry, read_marks, save
         from examiner.course.notebook import read_sources
         from examiner.course.timestamps import read_timestamp
@@ -388,8 +438,11 @@ class _Class:
                 page.unlink(missing_ok=True)  # it shows what was before
                 why = f"the marked notebook or the feedback could not be written ({type(error).__name__})"
                 result = replace(result, notes=(*result.notes, why), needs_eye=(*result.needs_eye, why))
-            self.summary.add(assignment, job.student, result, marked)
-            self.students.add(job.student)
+            self._add(name, job, result, marked)
+
+    def _add(self, name: str, job: Job, result: Result, marked: Any) -> None:
+        self.summary.add(self.assignments[name], job.student, result, marked)
+        self.students.add(job.student)
 
     def _write_one(
         self,

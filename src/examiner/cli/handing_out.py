@@ -64,7 +64,7 @@ def _handing_out(options: argparse.Namespace) -> tuple[Any, Path, AbstractContex
     given = options.to if options.to is not None else course.root / options.usual
     folders = ("source", "release", "submitted", "autograded", "feedback", ".workshop", ".git", "slides", "docs")
     own = [course.source, course.submitted, course.autograded, course.feedback, *(course.root / f for f in folders)]
-    return course, output.target_folder(given, options.command, own), _new_folder()
+    return course, output.target_folder(given, options.command, course.root, own), _new_folder()
 
 
 @contextmanager

@@ -15,18 +15,25 @@ from examiner.batch.job import ClassError
 MARKER = ".made-by-workshop"  # in the folder: the command, and each file that it made, by the hash of its bytes
 
 
-def target_folder(given: Path, command: str, kept: Iterable[Path] = ()) -> Path:
+def target_folder(given: Path, command: str, course: Path, kept: Iterable[Path] = ()) -> Path:
     """The folder that `command` may write to, looked at before any work is done.
 
-    It must be new, empty, or hold nothing but what the same command made there, unchanged since; and it must not lie in
-    one of the folders `kept`. Raises ClassError with the reason, and touches nothing.
+    It must be new, empty, or hold nothing but what the same command made there, unchanged since. It must not lie in one
+    of the folders `kept`, in what another command made, or in a folder of the course that is in use; in the course's
+    build/ each command has a folder of its own. Raises ClassError with the reason, and touches nothing.
     """
     if given.is_symlink() and not given.exists():
         raise ClassError(f"{given} is a link that leads nowhere. Name a folder with --to.")
     target = Path(os.path.realpath(given))
-    for folder in map(os.path.realpath, kept):
-        if target == Path(folder) or Path(folder) in target.parents:
-            raise ClassError(f"{given} lies in {folder}, which is the course's own. Name another folder with --to.")
+    for own in map(os.path.realpath, kept):
+        if target == Path(own) or Path(own) in target.parents:
+            raise ClassError(f"{given} lies in {own}, which is the course's own. Name another folder with --to.")
+    build = Path(os.path.realpath(course)) / "build"
+    if target == build:
+        raise ClassError(f"{given} is where each command has a folder of its own. Name a folder in it with --to.")
+    for folder in target.parents:
+        if (folder / MARKER).exists() or (build.parent in folder.parents and folder != build and _in_use(folder)):
+            raise ClassError(f"{given} lies in {folder}, which holds other things. Name another folder with --to.")
     if target.exists() and not target.is_dir():
         raise ClassError(f"{given} is there, and is no folder. Name another one with --to.")
     if foreign := _foreign(target, command):
@@ -39,16 +46,18 @@ def target_folder(given: Path, command: str, kept: Iterable[Path] = ()) -> Path:
 
 
 def target_zip(archive: Path, command: str) -> Path:
-    """The zip that `command` may write: new, or made by the same command. Raises ClassError with the reason."""
+    """The zip that `command` may write: new, or as the same command made it. Raises ClassError with the reason."""
     if not os.path.lexists(archive):
         return archive
     try:
         with zipfile.ZipFile(archive) as file:
-            if file.comment == _comment(command):
+            if file.comment == _comment(command, file) and not archive.is_symlink():
                 return archive
     except (OSError, zipfile.BadZipFile):
         pass
-    raise ClassError(f"{archive} is there, and this command did not make it. Nothing was written. Move it away first.")
+    raise ClassError(
+        f"{archive} is there, and this command did not make it as it is. Nothing was written. Move it away first."
+    )
 
 
 def publish(made: Path, target: Path, command: str) -> None:
@@ -79,14 +88,21 @@ def zip_folder(folder: Path, archive: Path, command: str) -> None:
                 information.compress_type = zipfile.ZIP_DEFLATED
                 information.external_attr = 0o644 << 16
                 file.writestr(information, (folder / name).read_bytes())
-            file.comment = _comment(command)
+            file.comment = _comment(command, file)
         os.replace(part, archive)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _comment(command: str) -> bytes:
-    return f"made by workshop {command}".encode()
+def _comment(command: str, made: zipfile.ZipFile) -> bytes:
+    """What a zip of ours says of itself: the command, and a hash of all that is in it."""
+    inside = repr([(one.filename, one.CRC) for one in made.infolist()]).encode()
+    return f"made by workshop {command}: {hashlib.sha256(inside).hexdigest()}".encode()
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether there is anything in a folder."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def _foreign(target: Path, command: str) -> list[str]:

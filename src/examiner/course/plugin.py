@@ -30,9 +30,9 @@ from nbgrader.utils import rmtree
 from sqlalchemy.exc import OperationalError
 from traitlets import Unicode
 
-from examiner.batch.job import Job, failed_result
+from examiner.batch.job import Job
 from examiner.batch.journal import Journal, course_secret
-from examiner.batch.run import Graded, grade_class, grader_failed
+from examiner.batch.run import Graded, grade_class, grader_failed, unjudged_result
 from examiner.course.course import private_folders
 from examiner.course.gradebook import Entry, save
 from examiner.course.notebook import marked_notebook
@@ -173,8 +173,7 @@ class Grade(_OfSubmission):
             result = _told(job, self._graded(course, job, assignment))
             self._save(course, job, assignment, result, resources)
         except Exception as error:
-            failed = failed_result(b"", assignment, self._reason(student, error))
-            result = replace(failed, marks=tuple(replace(mark, score=None) for mark in failed.marks))
+            result = unjudged_result(assignment, self._reason(student, error))
             try:
                 self._save(course, job, assignment, result, resources)
             except Exception as again:  # the notebook tells at least

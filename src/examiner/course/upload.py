@@ -12,7 +12,6 @@ from pathlib import Path
 from examiner.batch.job import ClassError
 from examiner.course.roster import COLUMNS, NOBODY, People, dialect_of
 from examiner.course.systems import Owner
-from examiner.isolation.files import write_atomically
 
 
 def fill_in(
@@ -109,9 +108,9 @@ def _who(header: Sequence[str], people: People) -> Callable[[Sequence[str]], str
 
 
 def zip_feedback(
-    feedback: Path, target: Path, people: People, students: Sequence[str], assignments: Sequence[str], system: str
-) -> int:
-    """Feedback in a zip whose names a system knows for its own, so that it can be uploaded as it is; how many pages."""
+    feedback: Path, people: People, students: Sequence[str], assignments: Sequence[str], system: str
+) -> tuple[bytes, int]:
+    """Feedback as a zip whose names a system knows for its own, so that it can be uploaded as it is; how many pages."""
     count = 0
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -121,8 +120,7 @@ def zip_feedback(
                 if file.is_file():
                     archive.writestr(_name_for(system, people, student, name), file.read_bytes())
                     count += 1
-    write_atomically(target, made.getvalue())
-    return count
+    return made.getvalue(), count
 
 
 def _name_for(system: str, people: People, student: str, assignment: str) -> str:

@@ -138,6 +138,7 @@ HELD_UP = "what the answer gave held the test up until it was ended"
 BROKEN = "The test could not be brought to its end with what your code gave."
 BROKE = "the test ended twice before it came to a verdict"
 NOT_TRIED = "it was not tried: the time for the notebook was up, or its process had ended too often"
+_COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *complex\b")
 
 
 class _Examination:
@@ -148,10 +149,13 @@ class _Examination:
         self.steps, self.limits = steps, limits
         sys.modules["__main__"] = space = ModuleType("__main__")
         self.space = vars(space)  # what the tests share
+        self.tools: dict[str, Any] = {"__name__": "__main__"}  # what the notebook's hidden tests share
         for source in tools:
-            exec(learn(source).code, self.space)
+            exec(learn(source).code, self.tools)
         told = [without_region(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
+        code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
+        self.complex_numbers = bool(_COMPLEX.search(re.sub(r"#.*", "", code)))
         files = {path: base64.b64decode(content) for path, content in job["files"].items()}
         numbers_only = any("gradcheck" in s for s in (*tools, *(s["source"] for s in steps if s["kind"] == "test")))
         self.student = StudentProcess(start, self.line_text, self.words, job["classes"], files, numbers_only)
@@ -183,7 +187,11 @@ class _Examination:
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
         for number, step in enumerate(self.steps[:first]):
             if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
-                self.ran[number] = source if step["kind"] == "run" else step["names"]
+                self.ran[number] = source if step["kind"] == "run" else self._names(step)
+
+    def _names(self, step: dict[str, Any]) -> list[str]:
+        """What a test takes from the student."""
+        return [name for name in step["names"] if name not in self.tools]
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -247,12 +255,12 @@ class _Examination:
         place = step["kind"] == "test"
         if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
-        self.ran[number] = step["names"] if place else step["source"]
+        self.ran[number] = self._names(step) if place else step["source"]
         seconds = min(self.limits.cell_seconds, max(self.left(), 0.1))
         try:
             with _own_work(seconds):
                 if place:
-                    self._take(number, step["names"])
+                    self._take(number, self._names(step))
                     return {"outputs": [], "error": ""}
                 room, asked = min(self.limits.output, self.room), step.get("asked", ())
                 outputs, error = self.student.run(number, step["source"], seconds, room, asked)
@@ -341,7 +349,7 @@ class _Examination:
         except BaseException as error:
             stopped = f"{step['grade_id']}: {type(error).__name__}"
             return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
-        eye = gradcheck.for_a_person(self.student.asked) or self.student.objects.doubt
+        eye = gradcheck.for_a_person(self.student.asked, self.complex_numbers) or self.student.objects.doubt
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]
@@ -357,7 +365,7 @@ class _Examination:
         """Bind what a test uses: the student's names as found at its place, and the examiner's own."""
         for name in step["names"]:
             self.space.pop(name, None)
-        self.space.update(self.found[number])
+        self.space |= {**self.found[number], **self.tools}
         for statement in step["prelude"]:
             with contextlib.suppress(Exception):  # the test itself will tell
                 exec(learn(statement).code, self.space)

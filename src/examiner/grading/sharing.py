@@ -50,10 +50,14 @@ def classes(cells: Cells) -> dict[str, list[str]]:
         for node in ast.walk(parsed(source) or ast.Module([], [])) if kind in CODE and kind != "tools" else ():
             if isinstance(node, ast.ClassDef):
                 found[node.name] = sorted(_special(node) | {m for base in _bases(node) for m in found.get(base, ())})
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                if ast.unparse(node.value.func).split(".")[-1] in ("namedtuple", "NamedTuple", "Enum"):
-                    found |= {target.id: [] for target in node.targets if isinstance(target, ast.Name)}
+            elif isinstance(node, ast.Assign) and _makes_a_class(node.value):
+                found |= {target.id: [] for target in node.targets if isinstance(target, ast.Name)}
     return found
+
+
+def _makes_a_class(value: ast.expr) -> bool:
+    made = ast.unparse(value.func).split(".")[-1] if isinstance(value, ast.Call) else ""
+    return made in ("namedtuple", "NamedTuple", "Enum")
 
 
 def _bases(node: ast.ClassDef) -> list[str]:
@@ -174,7 +178,7 @@ def _binds(
                 one: ast.stmt = ast.Import([alias])
                 if isinstance(statement, ast.ImportFrom):
                     one = ast.ImportFrom(statement.module, [alias], statement.level)
-                yield name, (("own", one) if _ours(statement, beside) else other)
+                yield name, (("own", one) if kind != "tools" and _ours(statement, beside) else other)
     elif isinstance(statement, ast.FunctionDef) and kind == "setup" and not _changes_globals(statement):
         yield statement.name, ("own", statement)
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -141,7 +141,7 @@ class Decoder:
         if self.at != len(self.data):
             raise Malformed("bytes left over")
         for thing, (number, _) in zip(renewed, changed, strict=True):
-            _renew(self.objects[number], thing)
+            renew(self.objects[number], thing)
         return value
 
     def _body(self) -> tuple[int, int]:
@@ -421,7 +421,7 @@ def _thawed(frozen: Any, depth: int = 0) -> Any:
     return {key: _thawed(value, depth + 1) for key, value in frozen}
 
 
-def _renew(old: Any, new: Any) -> None:
+def renew(old: Any, new: Any) -> None:
     """Make `old` what `new` is, in place."""
     if isinstance(old, np.ndarray) and isinstance(new, np.ndarray):
         _renew_array(old, new)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import copy
 import enum
 import functools
 import gc
@@ -23,17 +24,18 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
-from examiner.isolation.decoding import Decoder
+from examiner.isolation.decoding import Decoder, renew
 from examiner.isolation.encoding import Encoder, describe_error
 from examiner.isolation.objects import OPERATIONS, REFLECTED
 from examiner.isolation.values import Described, Opaque, WireError
 from examiner.isolation.wire import Line, decode, encode
-from workshop.gradcheck import standing_in
+from workshop.gradcheck import places, standing_in
 
 CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
 
@@ -95,6 +97,34 @@ OPERATE: dict[str, Callable[..., Any]] = {
 """What a test may ask of a thing of the student's."""
 
 MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not defined")"""
+MOST_KEPT = 1 << 20  # bytes of the contents that are kept of arrays, and as many entries of lists, at one place
+
+
+class _Place:
+    """A place in the notebook: what the names are bound to there, and what is in the data that they reach."""
+
+    def __init__(self, names: dict[str, Any], hidden: Container[str]) -> None:
+        self._names = dict(names)
+        self._kept: list[tuple[Any, Callable[[Any], None]]] = []  # a content, and what puts it back
+        held, left = list(places([{name: names[name] for name in names if name not in hidden}], names)), MOST_KEPT
+        for thing in {id(value): value for value, _ in held}.values():
+            if type(thing) is np.random.Generator:
+                generator = thing.bit_generator
+                self._kept.append((generator.state, functools.partial(setattr, generator, "state")))
+            elif type(thing) in (list, dict, set, np.ndarray):
+                left -= thing.nbytes if type(thing) is np.ndarray else len(thing)
+                if left > 0:
+                    self._kept.append((copy.copy(thing), functools.partial(renew, thing)))
+        self._kept += held
+
+    def put_back(self, names: dict[str, Any]) -> None:
+        """Have all of it as it was."""
+        for name in names.keys() - self._names.keys():
+            del names[name]
+        names.update(self._names)
+        for content, put in self._kept:
+            with contextlib.suppress(Exception):
+                put(content)
 
 
 class Student:
@@ -105,7 +135,7 @@ class Student:
         self.lock = threading.RLock()
         self.on_line = False  # the alarm must not tear a message
         self.working = False  # whether there is anything that it may stop
-        self.places: dict[int, dict[str, Any]] = {}  # what each test's place in the notebook found the names bound to
+        self.places: dict[int, _Place] = {}  # each test's, in the notebook
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.missing: dict[str, Any] = {}  # what stands in the place of answers that are not there
         self.classes: frozenset[str] = frozenset()  # names of the source's own: their objects travel by number
@@ -131,10 +161,11 @@ class Student:
             self._send(b"R", encode(self._run(*decode(message))))
         elif kind == b"n":
             number, names = decode(message)
-            self.places[number] = dict(self.names)
+            self.places[number] = _Place(self.names, self.shell.user_ns_hidden)
             self._send(b"R", self._look_up(names))
         elif kind == b"b":
-            self._return_to(self.places[decode(message)])
+            self.lending.close()  # what an earlier test has lent is gone
+            self.places[decode(message)].put_back(self.names)
             self._send(b"R", encode(None))
         elif kind == b"g":
             self._send(b"R", self._look_up(decode(message)))
@@ -210,13 +241,6 @@ class Student:
             finally:
                 self._rest()
         return encode(found)
-
-    def _return_to(self, place: dict[str, Any]) -> None:
-        """Bind the names as they were at a test's place; what an earlier test has lent is gone."""
-        self.lending.close()
-        for name in [name for name in self.names if name not in place]:
-            del self.names[name]
-        self.names.update(place)
 
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
@@ -389,13 +413,29 @@ def _files() -> Iterator[tuple[str, bytes]]:
 def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
     """A function's parameters: name and kind; where there is a default, that too, None for what is no plain number."""
     try:
-        parameters = list(inspect.signature(value).parameters.values())
+        parameters = list(inspect.signature(_bare(value)).parameters.values())
     except (TypeError, ValueError):
         return ()
     defaults = [
         () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
     ]
     return tuple((p.name, int(p.kind), *default) for p, default in zip(parameters, defaults, strict=True))
+
+
+def _bare(function: Any) -> Any:
+    """A callable as its code is, without what it says of itself: `__signature__`, `__wrapped__`."""
+    if type(function) is FunctionType:
+        code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
+        bare = FunctionType(code, {}, function.__name__, defaults, closure)
+        bare.__kwdefaults__ = function.__kwdefaults__
+        return bare
+    if type(function) is functools.partial:
+        return functools.partial(_bare(function.func), *function.args, **function.keywords)
+    if type(function) is MethodType:
+        return MethodType(_bare(function.__func__), function.__self__)
+    if isinstance(getattr(type(function), "__call__", None), FunctionType):  # noqa: B004
+        return MethodType(_bare(type(function).__call__), function)
+    raise TypeError("no function of Python's own kind")
 
 
 def cell_number(filename: Any) -> int | None:

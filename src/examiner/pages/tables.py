@@ -21,19 +21,20 @@ FORMULA = "=+-@"  # what begins so, a spreadsheet computes
 
 def write_tables(state: Path, tables: Mapping[Path, bytes]) -> dict[Path, Path]:
     """Write tables; what somebody has changed in one, or put in its place, is kept aside. Returns what went where."""
-    record, kept = state / "tables.json", {}
+    record, kept = state / "tables.json", dict[Path, Path]()
     try:
         known = dict(json.loads(record.read_text()))
     except (OSError, ValueError, TypeError):
         known = {}
     for path, content in tables.items():
+        name = os.path.relpath(path, state.parent)
         before = path.read_bytes() if path.is_file() else content
-        if before != content and hashlib.sha256(before).hexdigest() not in known.get(path.name, []):
+        if before != content and hashlib.sha256(before).hexdigest() not in known.get(name, []):
             aside = state / "replaced" / f"{path.stem}-{datetime.now():%Y-%m-%d-%H%M%S}{path.suffix}"
             write_atomically(aside, before)
             kept[path] = aside
         # Both are known until the new one is there: a run that is killed in between makes nobody's table a stranger's.
-        known[path.name] = [hashlib.sha256(part).hexdigest() for part in (before, content)]
+        known[name] = [hashlib.sha256(part).hexdigest() for part in (before, content)]
     write_atomically(record, json.dumps(known))
     for path, content in tables.items():
         write_atomically(path, content)

@@ -1,0 +1,57 @@
+"""Name a known mistake from what a visible test has seen.
+
+Of each mistake that is known, `known_mistakes.json` holds a few projections of the numbers that it gives in a visible
+test, and the sentence that names it: the problems of visible tests are fixed. The examiner works them out when it makes
+a release. Neither a formula nor an answer can be had from them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workshop._diagnosis import NOTHING, Finding
+
+FILE = Path(__file__).with_name("known_mistakes.json")
+PROJECTIONS = 3
+
+
+def projections(seen: Sequence[Any]) -> tuple[NDArray[np.float64], float]:
+    """A few weighted sums of all the numbers that a test has seen, shapes and errors among them; their size."""
+    numbers = np.array([number for thing in seen for number in _numbers(thing)])
+    k = np.arange(1, len(numbers) + 1)
+    weights = np.sin([[1 + 0.7 * j * i * i + i for i in k] for j in range(1, PROJECTIONS + 1)])
+    return weights @ numbers, float(np.linalg.norm(numbers))
+
+
+def _numbers(thing: Any) -> Iterator[float]:
+    if thing.got is None:
+        yield zlib.crc32(str(thing.wrong).split("\n")[0].strip().encode()) / 2**28
+        return
+    yield from thing.got.shape
+    yield from np.nan_to_num(thing.got, nan=123.0, posinf=1700.0, neginf=-2300.0).ravel()
+    yield from np.ravel(thing.want)
+
+
+def named(test: str, seen: Sequence[Any]) -> Finding:
+    """The mistake that gives what the visible test of this name has seen, or NOTHING."""
+    known = _known()
+    rows = known["tests"].get(test)
+    if rows:
+        values, size = projections(seen)
+        for number, *expected in rows:
+            if np.all(np.abs(values - expected) <= 3e-5 * size + 1e-6):
+                return Finding("known", known["sentences"][number])
+    return NOTHING
+
+
+@cache
+def _known() -> dict[str, Any]:
+    return json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"sentences": [], "tests": {}}

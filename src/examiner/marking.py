@@ -1,0 +1,167 @@
+"""What the hidden tests of a notebook stand on: right answers that are lent, and known mistakes that are named.
+
+A mistake is a function with the answer's own signature. Where an answer is wrong, its test is run again on each mistake
+that is known, on the same problems. One is named only where it shows the test what the answer has shown it, numbers,
+shapes, nan and errors alike, wherever either of the two is wrong. Nothing here knows a notebook: its answers and
+mistakes are in its marking tools, a cell of the source whose whole text is hidden.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workshop import gradcheck
+from workshop._diagnosis import NOTHING, Finding
+
+Answer = Callable[..., Any]
+
+
+class Mistake(NamedTuple):
+    """A known mistake: what is different in the right answer, whose options it gives, or an answer of its own."""
+
+    name: str
+    sentence: str
+    change: Mapping[str, Any] | Answer
+
+
+class _Differs(BaseException):
+    """A mistake has shown the test something else than the student's answer."""
+
+
+class _Match(gradcheck.Watch):
+    """A test that is run on a mistake, for as long as it sees what it has `known` of the student's answer."""
+
+    def __init__(self, known: Sequence[gradcheck.Seen]) -> None:
+        super().__init__()
+        self.known = known
+        self.differs = False
+
+    def right(self, want: Any) -> Any:
+        """The right values are those of the student's turn: they need not be worked out again."""
+        known = self.known[len(self.seen)] if len(self.seen) < len(self.known) else None
+        return super().right(want) if known is None or known.want is None else known.want
+
+    def see(self, thing: gradcheck.Seen) -> None:
+        """Go on while it is the same."""
+        if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
+            raise _Differs
+        self.differs = self.differs or thing.wrong is not None
+        super().see(thing)
+
+    def meets(self, test: Answer, answers: Sequence[Answer]) -> bool:
+        """Whether the answers show the test all that it has known, and are wrong somewhere."""
+        try:
+            self.run(test, answers)
+        except _Differs:
+            return False
+        return len(self.seen) == len(self.known) and self.differs
+
+
+def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
+    """Whether two answers have shown a test the same, or are both right."""
+    if known.wrong is None or thing.wrong is None:
+        return known.wrong is thing.wrong
+    if known.got is None or thing.got is None:
+        return known.got is thing.got and _first_line(known.wrong) == _first_line(thing.wrong)
+    got, other = known.got, thing.got
+    if got.shape != other.shape:
+        return False
+    off = np.where((got == other) | (np.isnan(got) & np.isnan(other)), 0.0, np.abs(got - other))
+    if not np.all(off <= 1e-7 + 2e-5 * np.where(np.isfinite(other), np.abs(other), 0.0)):
+        return False
+    if known.want is None or known.want.shape != got.shape:
+        return True
+    apart = np.nan_to_num(np.abs(got - known.want), nan=np.inf).max(initial=0.0)
+    return bool(off.max(initial=0.0) < 0.5 * apart)  # and not as near to what is right
+
+
+def _first_line(wrong: gradcheck.WrongAnswer) -> str:
+    """What was wrong, or raised, without the student's own lines below."""
+    return str(wrong).split("\n")[0].strip()
+
+
+class Marker:
+    """The marking tools of a notebook: its right answers in its order, and the mistakes that are known of each.
+
+    ``right``: by name. ``mistakes``: by the answer's name.
+    """
+
+    def __init__(self, right: Mapping[str, Answer], mistakes: Mapping[str, Sequence[tuple[str, str, Any]]]) -> None:
+        self.right, self.mistakes = right, {name: [Mistake(*m) for m in many] for name, many in mistakes.items()}
+        self.lent: dict[str, Answer] = {}
+        self.own: frozenset[str] = frozenset()
+        self.sources: tuple[str, ...] = ()
+        self.seen_by_a_person: list[str] = []
+
+    def mark(self, answer: str, derivative_of: Sequence[str] = ()) -> None:
+        """Begin a test of ``answer``: right answers stand in the place of all earlier ones of the student's.
+
+        Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's
+        is. But what the cell of ``forward`` writes anew belongs to it. Where the answer calls one of ``derivative_of``,
+        a person is to look at it.
+        """
+        earlier = itertools.takewhile(lambda name: name != answer, self.right)
+        self.lent = {name: self.right[name] for name in earlier if name not in gradcheck.OWN}
+        gradcheck.marker = self
+        gradcheck.derivative_of(*derivative_of)
+
+    def call(self, answer: Answer, args: Sequence[Any]) -> Any:
+        """Call a student's answer while the right earlier ones stand in the place of its own."""
+        return gradcheck._call_with(answer, self.lent, args)
+
+    def named(self, test: Answer, seen: Sequence[gradcheck.Seen]) -> Finding:
+        """The mistake that shows the test what it has seen, or two of one answer at once."""
+        names = gradcheck.names_of(test)
+        if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
+            return NOTHING  # nothing but nan: that many mistakes would give
+        with gradcheck.quiet():
+            for mistake, answers in self.wrong_answers(names):
+                if _Match(seen).meets(test, [_bare(name, answers[name]) for name in names]):
+                    return mistake
+        return NOTHING
+
+    def wrong_answers(self, names: Sequence[str], most: int = 2) -> Iterator[tuple[Finding, dict[str, Answer]]]:
+        """Each known mistake in the answers of these names, all others right; then each two in one of them."""
+        for together in range(1, most + 1):
+            for name in names:
+                for some in itertools.combinations(self.mistakes.get(name, ()), together):
+                    wrong = self._with(name, some)
+                    if wrong is not None:
+                        yield _finding(some), {n: self.right[n] for n in names} | {name: wrong}
+
+    def _with(self, name: str, some: Sequence[Mistake]) -> Answer | None:
+        """The right answer of a name with these mistakes made in it; None where they can't be made together."""
+        if len(some) == 1 and callable(some[0].change):
+            return some[0].change
+        options: dict[str, Any] = {}
+        for mistake in some:
+            if callable(mistake.change) or options.keys() & mistake.change.keys():
+                return None
+            options |= mistake.change
+        right = self.right[name]
+        return lambda *args, **kwargs: right(*args, **kwargs, **options)
+
+
+def _finding(some: Sequence[Mistake]) -> Finding:
+    if len(some) == 1:
+        return Finding(some[0].name, some[0].sentence)
+    told = "\n".join(f"  • {mistake.sentence}" for mistake in some)
+    return Finding(" and ".join(mistake.name for mistake in some), f"Two mistakes at once give these numbers:\n{told}")
+
+
+def _bare(name: str, answer: Answer) -> Answer:
+    """A known wrong answer, whose errors are seen as a student's are."""
+
+    def called(*args: Any) -> Any:
+        try:
+            return answer(*args)
+        except gradcheck.WrongAnswer:
+            raise
+        except Exception as error:
+            raise gradcheck.raised(name, error) from None
+
+    return called
