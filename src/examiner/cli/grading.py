@@ -22,6 +22,7 @@ from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.local import available_cores
 from examiner.batch.run import Progress, grade_class, unjudged_result
+from examiner.cli.checking import unsound
 from examiner.cli.terminal import own_command, say, say_isolation
 from examiner.course.roster import People, check_roster, read_roster, valid_id
 from examiner.course.settings import read_sessions, read_zone, words_of
@@ -94,6 +95,8 @@ def grade_command(options: argparse.Namespace) -> int:
         limits = Limits()
         secret = course_secret(course.state)
         journal = Journal(course.state / "journal", secret, limits)
+        for name, found in unsound(course, assignments, options.sandbox).items():
+            say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *found]))
         with ExitStack() as stack:
             progress = stack.enter_context(_progress(jobs, options))
             grading = grade_class(  # it begins at once, while the gradebook is made ready

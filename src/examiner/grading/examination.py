@@ -169,6 +169,7 @@ class _Examination:
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung, or held a test up
         self.starts = 0
+        self.line = 0  # of the test under way, where it failed
         self.doubt = ""  # why a person should look at what fails from here on
 
     def own_work(self, step: dict[str, Any]) -> float:
@@ -307,6 +308,7 @@ class _Examination:
             "grade_id": step["grade_id"],
             "right": message is None,
             "score": score,
+            "line": self.line,
             "message": printable(self.student.tellable((message or "")[:6000])),
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
@@ -315,6 +317,7 @@ class _Examination:
         }
 
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
+        self.line = 0
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         gradcheck.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
@@ -337,10 +340,12 @@ class _Examination:
             self.slow.add(step["question"])
             return TOO_LONG, "too slow", HELD_UP, 0.0
         except gradcheck.WrongAnswer as wrong:
+            self.line = _test_line(wrong)
             return str(wrong) or "The answer is wrong.", wrong.mistake, "", 0.0
         except StudentFailed as failure:
             return f"Your code could not be tested: {failure}.", "ended or hung", "", 0.0
         except Exception as error:
+            self.line = _test_line(error)
             message, mistake, eye = _explained(error, hidden)
             if self._waits(error):
                 why = self.student.objects.doubt or f"{eye or type(error).__name__}"

@@ -224,7 +224,9 @@ def _marks(
         if mistake in ("missing", "not written") and why and "NotImplementedError" not in why:
             message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
             mistake = "cell failed"
-        marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
+        marks.append(
+            Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"], mark["line"])
+        )
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
     for mark in marks:
         wrong = [question for question in tied.get(mark.question, []) if question in lost]

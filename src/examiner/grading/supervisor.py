@@ -56,6 +56,7 @@ def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> No
             "grade_id": step["grade_id"],
             "right": False,
             "score": 0.0,
+            "line": 0,
             "message": message,
             "mistake": "too slow" if busy else "ended or hung",
             "seconds": 0.0,

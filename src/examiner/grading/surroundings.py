@@ -48,7 +48,7 @@ class Surroundings:
 
     def install(self) -> None:
         """Be there for whatever the tests of this process ask."""
-        inspect.getsource = self._source_of(inspect.getsource)
+        inspect.getsource = self._source_of(inspect.getsource)  # type: ignore[assignment]
         np.random.seed = self._noted("numpy", np.random.seed)
         random.seed = self._noted("random", random.seed)
         self.student.replaced, self.student.drawn, self.student.changed = self._replaced, self._drawn, self._changed

@@ -19,7 +19,9 @@ import numpy as np
 from examiner.isolation.values import Malformed
 
 Apart = tuple[str, Any]
-_TYPES = {kind.__name__: kind for kind in (int, float, complex, bool, str, bytes, list, dict, set, tuple, frozenset)}
+_TYPES: dict[str, type] = {
+    kind.__name__: kind for kind in (int, float, complex, bool, str, bytes, list, dict, set, tuple, frozenset)
+}
 _TYPES |= {"NoneType": type(None), "object": object, "range": range, "type": type}
 _TYPES |= {f"numpy.{k.__name__}": k for k in {*np.sctypeDict.values(), np.ndarray, np.generic, np.number, np.floating}}
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -274,7 +276,7 @@ _TOGETHER: dict[str, Callable[[Any], Any]] = {
     "fraction": _whole(Fraction),
     "date": _whole(datetime.date),
     "time": _whole(datetime.time),
-    "datetime": _whole(lambda *x: datetime.datetime(*x[:7], tzinfo=_zone(x[7]))),
+    "datetime": _whole(lambda *x: datetime.datetime(*x[:7]).replace(tzinfo=_zone(x[7]))),
     "timedelta": _whole(datetime.timedelta),
     "counter": _counter,
     "deque": lambda parts: collections.deque(*parts),

@@ -79,7 +79,7 @@ class Thing(ByNumber):
     _real: type | None  # the class of a library's that it is an instance of, as far as its process says
 
     @property
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # type: ignore[override]
         return self._real or type(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -204,6 +204,7 @@ class Line:
         name, kind, bases, operations, *more = told
         if not (type(name) is str and re.fullmatch(r"[^\W\d]\w{0,99}", name) and type(kind) is str):
             raise Malformed("a class without a name")
+        made: type
         if kind == "tuple":
             made = self._made[generation, number] = _named(name, number, operations)
             return made
@@ -218,10 +219,9 @@ class Line:
             "__qualname__": name,
         }
         error = getattr(builtins, kind, None)
-        made: type
         if isinstance(error, type) and issubclass(error, Exception):
-            parents = tuple(base for base in own if issubclass(base, Raised)) or (Raised, error)
-            made = type(name, parents, about)
+            errors: tuple[type, ...] = tuple(base for base in own if issubclass(base, Raised)) or (Raised, error)
+            made = type(name, errors, about)
         else:
             allowed = (_ALWAYS | set(self.known.get(name, ()))) & set(operations) & OPERATIONS
             methods = {f"__{operation}__": _METHODS[operation] for operation in sorted(allowed)}

@@ -78,7 +78,7 @@ class Proxy(ByNumber):
         return self._student.ask("getattr", self._number, self._generation, (name,), {})
 
     @property
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # type: ignore[override]
         return FunctionType
 
     @property
@@ -390,7 +390,7 @@ class StudentProcess:
             error = self._revived(described)
             if len(described) == 5 and isinstance(described[4], Raised):
                 described[4].args = error.args  # type: ignore[attr-defined]
-                error = described[4]  # type: ignore[assignment]
+                error = described[4]
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
         error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"
         return error

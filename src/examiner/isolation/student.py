@@ -332,10 +332,12 @@ class Student:
         own = kind.__name__ in self.classes and kind.__module__ == "__main__"
         if not own and (not whatever or kind is object):
             return None
-        named = issubclass(kind, tuple) and hasattr(kind, "_fields")
+        named = issubclass(kind, tuple) and "_fields" in vars(kind)
         if own and issubclass(kind, VALUES) and not (isinstance(x, type) or issubclass(kind, enum.Enum) or named):
             return None  # by value, as what it builds on
-        return Described(kind, (kind.__name__, "tuple", (), tuple(kind._fields)) if named else self._told(kind))
+        return Described(
+            kind, (kind.__name__, "tuple", (), tuple(vars(kind)["_fields"])) if named else self._told(kind)
+        )
 
     def _told(self, kind: type) -> tuple[Any, ...]:
         error = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "")

@@ -115,7 +115,7 @@ class Generated(Iterated):
     """An iterator that was made from a generator's values."""
 
     @property
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # type: ignore[override]
         return types.GeneratorType
 
 
