@@ -19,6 +19,10 @@ BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_GUIDE, END_GUIDE = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
 
 
+class NotForUs(ValueError):
+    """A source notebook that the examiner can't mark; the message says why."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of the source notebook."""
@@ -49,11 +53,15 @@ class Assignment:
     digest: str  # sha256 of the source notebook's bytes
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # its own, with their special methods
     files: tuple[tuple[str, bytes], ...] = ()  # beside the source notebook: path below its folder, content
+    notebook: str = ""  # the name of its notebook, where that is not its own
 
     @classmethod
     def from_notebook(cls, source_ipynb: bytes, name: str, files: Mapping[str, bytes] | None = None) -> Assignment:
         """Read the assignment `name` from the bytes of its source notebook, and the files beside it."""
         notebook = json.loads(source_ipynb)
+        language = notebook.get("metadata", {}).get("kernelspec", {}).get("language") or "python"
+        if str(language).lower() != "python":
+            raise NotForUs(f"it is written in {language}: the examiner marks Python")
         marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
         questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
         cells, last = [], ""
