@@ -27,8 +27,9 @@ def main() -> int:
         Path(folder, "nbgrader_config.py").write_text("c = get_config()\n" + SETTINGS)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "JUPYTER_CONFIG_PATH": folder, "PATH": path}
-        command = [sys.executable, "-m", "pytest", "--pyargs", SUITE, "-q", "-n", "0", "-rf", "-p", "no:cacheprovider", "-c", os.devnull]
-        ran = subprocess.run([*command, *sys.argv[1:]], env=environment, cwd=folder, capture_output=True, text=True)
+        options = ["-q", "-n", "0", "-rf", "-p", "no:cacheprovider", "-c", os.devnull, *sys.argv[1:]]
+        command = [sys.executable, "-m", "pytest", "--pyargs", SUITE, *options]
+        ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     failed = re.findall(r"^FAILED .*::(\w+)", ran.stdout, re.MULTILINE)
     for name in failed:
         print(f"{name}: {OTHERWISE.get(name, 'FAILED')}")

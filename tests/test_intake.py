@@ -17,7 +17,7 @@ from examiner.batch.job import ClassError
 from examiner.course import archives, intake
 from examiner.course.archives import Taken
 from examiner.course.intake import find_jobs, take_in
-from examiner.course.recognition import Found, which_assignment
+from examiner.course.recognition import assignment_by_cells
 from examiner.course.roster import Enrolled, People, check_roster, read_roster
 from examiner.course.systems import Hints
 from examiner.course.timestamps import read_timestamp
@@ -222,8 +222,7 @@ def test_a_notebook_that_lost_its_ids_is_known_by_its_text() -> None:
     bare = answered()
     for cell in bare.cells:
         cell.metadata = {}
-    found = Found("ada", "Untitled7.ipynb", json.dumps(bare).encode())
-    assert which_assignment(found, MINI) == "mini"
+    assert assignment_by_cells(json.dumps(bare).encode(), MINI) == "mini"
 
 
 def test_no_student_vanishes(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ except OSError: pass
     "answer",
     [
         "import sys\ndef double(x): print('y' * 10**7); return 2 * x",
-        "class Deep:\n    pass\nfor i in range(3000):\n    Deep = type('Box', (Deep,), {})\ndef double(x): return Deep()",
+        "class Deep: pass\nfor i in range(3000): Deep = type('Box', (Deep,), {})\ndef double(x): return Deep()",
         "def double(x): return [type(f'C{i}', (), {})() for i in range(5000)]",
         "class Box:\n    def __getattr__(self, name): return self.missing\ndef double(x): return Box()",
         "for i in range(700): open(f'f{i}', 'w').write('x' * 1000)\ndef double(x): return 3 * x",

@@ -39,28 +39,11 @@ class Job:
 def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result:
     """The result of a submission that the grader could not grade: no marks, and a person must look."""
     marks = tuple(
-        Mark(
-            grade_id=cell.grade_id,
-            question=cell.question,
-            points=cell.points,
-            score=None if cell.by_hand else 0.0,
-            message="" if cell.by_hand else why,
-            mistake=None,
-            seconds=0.0,
-        )
+        Mark(cell.grade_id, cell.question, cell.points, *((None, "") if cell.by_hand else (0.0, why)))
         for cell in assignment.graded
     )
-    return Result(
-        assignment=assignment.name,
-        marks=marks,
-        notes=(why,),
-        needs_eye=(why,),
-        sandbox="",
-        seed=0,
-        digest=hashlib.sha256(submission).hexdigest(),
-        seconds=0.0,
-        cells=(),
-    )
+    digest = hashlib.sha256(submission).hexdigest()
+    return Result(assignment.name, marks, (why,), (why,), "", 0, digest, 0.0)
 
 
 def no_submission(assignment: Assignment) -> Result:

@@ -147,14 +147,13 @@ class Entry:
 
 def save(
     gradebook: Gradebook, assignment: Assignment, entries: Sequence[Entry], late: LatePenalty | None = None
-) -> int:
-    """Write results into the gradebook in one transaction; returns the number of rows that differed.
+) -> None:
+    """Write results into the gradebook in one transaction.
 
     Marks and comments given by hand are never touched. A hand mark on work that has changed since is flagged for a
     second look, as nbgrader does.
     """
     db = gradebook.db()
-    changes = 0
     try:
         notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
         cells = db.execute(
@@ -166,9 +165,8 @@ def save(
         commented = {name: id_ for id_, name, type_ in cells if type_ in ("SolutionCell", "TaskCell")}
         points = {cell.grade_id: cell.points for cell in assignment.graded}
         students = [entry.student for entry in entries]
-        changes += _add_students(db, students)
+        _add_students(db, students)
         submitted = _submissions(db, notebook, entries)
-        changes += submitted.pop("changes", 0)
         ids = [submitted[student] for student in students]
         grades = _rows_by(db, tables.Grade, ids)
         comments = _rows_by(db, tables.Comment, ids)
@@ -181,45 +179,33 @@ def save(
                 score = mark.score if mark else 0.0
                 row = grades.get((where, cell_id))
                 if row is None:
-                    db.add(
-                        tables.Grade(
-                            notebook_id=where, cell_id=cell_id, auto_score=score, needs_manual_grade=score is None
-                        )
-                    )
-                    changes += 1
-                    continue
-                by_hand = row.manual_score is not None
-                if by_hand:
-                    needs = True if entry.changed and row.auto_score != score else row.needs_manual_grade
-                    if entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""):
-                        needs = True
-                    if row.manual_score > points[name]:
-                        needs = True
-                else:
-                    needs = score is None
-                if row.auto_score != score or row.needs_manual_grade != needs:
-                    row.auto_score, row.needs_manual_grade = score, needs
-                    changes += 1
+                    row = tables.Grade(notebook_id=where, cell_id=cell_id)
+                    db.add(row)
+                if row.manual_score is None:
+                    row.needs_manual_grade = score is None
+                elif (
+                    row.manual_score > points[name]
+                    or (entry.changed and row.auto_score != score)
+                    or (entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""))
+                ):
+                    row.needs_manual_grade = True
+                row.auto_score = score
             blank = _unanswered(assignment, entry.result)
             for name, cell_id in commented.items():
-                text = "No response." if name in blank else None
                 note = comments.get((where, cell_id))
                 if note is None:
-                    db.add(tables.Comment(notebook_id=where, cell_id=cell_id, auto_comment=text))
-                    changes += 1
-                elif note.auto_comment != text:
-                    note.auto_comment = text
-                    changes += 1
+                    note = tables.Comment(notebook_id=where, cell_id=cell_id)
+                    db.add(note)
+                note.auto_comment = "No response." if name in blank else None
         db.flush()
         if late is not None:
-            changes += late.apply(db, [(entry.student, submitted[entry.student]) for entry in entries])
+            late.apply(db, [(entry.student, submitted[entry.student]) for entry in entries])
         db.commit()
     except BaseException:
         db.rollback()
         raise
     finally:
         db.expunge_all()
-    return changes
 
 
 def _unanswered(assignment: Assignment, result: Result) -> set[str]:
@@ -234,15 +220,14 @@ def _unanswered(assignment: Assignment, result: Result) -> set[str]:
     }
 
 
-def _add_students(db: Any, students: Sequence[str]) -> int:
+def _add_students(db: Any, students: Sequence[str]) -> None:
     there = set(db.scalars(sa.select(tables.Student.id).where(tables.Student.id.in_(students))))
     new = [student for student in dict.fromkeys(students) if student not in there]
     db.add_all([tables.Student(id=student) for student in new])
     db.flush()
-    return len(new)
 
 
-def _submissions(db: Any, notebook: Any, entries: Sequence[Entry]) -> dict[str, Any]:
+def _submissions(db: Any, notebook: Any, entries: Sequence[Entry]) -> dict[str, str]:
     """The id of each student's SubmittedNotebook, made where it is missing."""
     students = [entry.student for entry in entries]
     assignment_id = notebook.assignment_id
@@ -253,22 +238,16 @@ def _submissions(db: Any, notebook: Any, entries: Sequence[Entry]) -> dict[str, 
         )
     )
     handed_in = {row.student_id: row for row in found}
-    ids: dict[str, Any] = {"changes": 0}
     for entry in entries:
         row = handed_in.get(entry.student)
         if row is None:
             row = tables.SubmittedAssignment(
-                id=tables.new_uuid(),
-                assignment_id=assignment_id,
-                student_id=entry.student,
-                timestamp=entry.timestamp,
+                id=tables.new_uuid(), assignment_id=assignment_id, student_id=entry.student, timestamp=entry.timestamp
             )
             db.add(row)
             handed_in[entry.student] = row
-            ids["changes"] += 1
-        elif entry.timestamp is not None and row.timestamp != entry.timestamp:
+        elif entry.timestamp is not None:
             row.timestamp = entry.timestamp
-            ids["changes"] += 1
     db.flush()
     rows = db.execute(
         sa.select(tables.SubmittedNotebook.assignment_id, tables.SubmittedNotebook.id).where(
@@ -277,14 +256,12 @@ def _submissions(db: Any, notebook: Any, entries: Sequence[Entry]) -> dict[str, 
         )
     ).all()
     there = {assignment: id_ for assignment, id_ in rows}
-    for student, row in handed_in.items():
+    for row in handed_in.values():
         if row.id not in there:
             there[row.id] = tables.new_uuid()
             db.add(tables.SubmittedNotebook(id=there[row.id], assignment_id=row.id, notebook_id=notebook.id))
-            ids["changes"] += 1
-        ids[student] = there[row.id]
     db.flush()
-    return ids
+    return {student: there[row.id] for student, row in handed_in.items()}
 
 
 def _rows_by(db: Any, table: Any, notebooks: Sequence[str]) -> dict[tuple[str, str], Any]:
@@ -299,8 +276,7 @@ class LatePenalty:
         self._preprocessor = AssignLatePenalties(parent=course.app)
         self._preprocessor.init_plugin()
 
-    def apply(self, db: Any, submitted: Sequence[tuple[str, str]]) -> int:
-        changes = 0
+    def apply(self, db: Any, submitted: Sequence[tuple[str, str]]) -> None:
         ids = [notebook_id for _, notebook_id in submitted]
         rows = db.scalars(sa.select(tables.SubmittedNotebook).where(tables.SubmittedNotebook.id.in_(ids))).all()
         for row in rows:
@@ -312,10 +288,7 @@ class LatePenalty:
                 penalty = self._preprocessor.plugin_inst.late_submission_penalty(row.assignment.student_id, score, late)
                 if penalty is not None:
                     penalty = min(max(float(penalty), 0.0), score)
-            if row.late_submission_penalty != penalty:
-                row.late_submission_penalty = penalty
-                changes += 1
-        return changes
+            row.late_submission_penalty = penalty
 
 
 # --- marks out ---

@@ -78,11 +78,6 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def which_assignment(found: Found, assignments: Mapping[str, Assignment]) -> str | None:
-    """The assignment that a notebook answers: by content first, by name where content fails."""
-    return assignment_by_cells(found.content, assignments) or assignment_by_name(found, assignments)
-
-
 def assignment_by_cells(content: bytes, assignments: Mapping[str, Assignment]) -> str | None:
     cells = _ids_and_texts(content)
     scores = {name: likeness(cells, assignment) for name, assignment in assignments.items()}

@@ -25,8 +25,9 @@ from examiner.grading.sharing import without_magics
 from examiner.grading.source import LONGEST_ANSWER, hidden_lines
 from examiner.grading.surroundings import Surroundings
 from examiner.isolation.messages import printable, without_numbers
-from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess, definitions_alone
+from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess
 from examiner.isolation.sandbox import limit_memory
+from examiner.isolation.student import definitions_alone
 from examiner.isolation.values import ByNumber, WireError
 from workshop import gradcheck
 
@@ -238,7 +239,7 @@ class _Examination:
     def _guilty(self, number: int) -> None:
         """A cell that ended the process: the next one gets its definitions, or nothing of it."""
         whole = self.steps[number]["source"] if self.steps[number]["kind"] == "run" else ""
-        smaller = definitions_alone(whole) if len(whole) <= LONGEST_ANSWER else ""
+        smaller = definitions_alone(whole)
         if smaller.strip() and smaller != self.ran.get(number):
             self.ran[number] = self.instead[str(number)] = smaller
         else:

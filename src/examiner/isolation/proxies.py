@@ -6,7 +6,6 @@ goes on where the student left it, an exception raised by a function that was ha
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import json
@@ -33,7 +32,6 @@ from examiner.isolation.wire import Line, decode, encode
 STARTING = 60.0  # seconds on the wall for a process to come up
 DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
-LONGEST_PARSED = 100_000  # characters of a cell: to parse more would take as much memory as somebody wants
 KINDS = list(inspect._ParameterKind)  # by the number that travels
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
@@ -225,8 +223,7 @@ class StudentProcess:
         An error is (kind, message, lines, -1).
         """
         self.doubtful = False
-        rest = definitions_alone(source) if asked and len(source) <= LONGEST_PARSED else ""
-        answer = self._ask(b"x", encode((number, source, room, rest, list(asked))), seconds)
+        answer = self._ask(b"x", encode((number, source, room, list(asked))), seconds)
         if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0])):
             raise self._lost("malformed")
         if answer[1] is not None and not _well_described(answer[1]):
@@ -501,22 +498,3 @@ def _well_described(described: Any) -> bool:
     ):
         return False
     return all(type(line) is tuple and len(line) == 2 and all(type(n) is int for n in line) for line in lines)
-
-
-def definitions_alone(source: str) -> str:
-    """Of a cell that must not run again: its functions, classes, imports and plain assignments."""
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    kept: list[ast.stmt] = []
-    for node in body:
-        simple = isinstance(node, ast.Assign) and not any(isinstance(part, ast.Call) for part in ast.walk(node.value))
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom) or simple:
-            kept.append(node)
-    lines = source.split("\n")
-    blank = [""] * len(lines)
-    for node in kept:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        blank[first - 1 : node.end_lineno] = lines[first - 1 : node.end_lineno]
-    return "\n".join(blank)

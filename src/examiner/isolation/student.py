@@ -5,6 +5,7 @@ Nothing in here is trusted once a student's first cell has run.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import builtins
 import contextlib
@@ -194,11 +195,11 @@ class Student:
         else:
             raise EOFError
 
-    def _run(self, number: int, source: str, room: int, rest: str, asked: list[str]) -> tuple[Any, ...]:
+    def _run(self, number: int, source: str, room: int, asked: list[str]) -> tuple[Any, ...]:
         """Run a cell: its printed parts, and its error (kind, message, lines) or None.
 
-        Should it fail, its definitions (`rest`) are made all the same: a check of an earlier answer at its head is not
-        to cost this one. In the place of `asked` names that are missing then stands what a right answer may replace.
+        Should a cell fail in which names are `asked`, its definitions are made all the same: a check of an earlier
+        answer at its head is not to cost this one. In the place of names still missing stands what may be replaced.
         """
         parts: list[tuple[str, str]] = []
         left = [room]
@@ -211,8 +212,8 @@ class Student:
             self.working = True
             result = self.shell.run_cell(source, store_history=False)
             error = result.error_before_exec or result.error_in_exec
-            if error is not None and not isinstance(error, TimeUp) and rest:
-                self.shell.run_cell(rest, store_history=False)
+            if asked and error is not None and not isinstance(error, TimeUp):
+                self.shell.run_cell(definitions_alone(source), store_history=False)
         except BaseException as failure:
             error = failure
         finally:
@@ -438,6 +439,30 @@ def _bare(function: Any) -> Any:
     if isinstance(getattr(type(function), "__call__", None), FunctionType):  # noqa: B004
         return MethodType(_bare(type(function).__call__), function)
     raise TypeError("no function of Python's own kind")
+
+
+LONGEST_PARSED = 100_000  # characters of a cell: to parse more would take as much memory as somebody wants
+
+
+def definitions_alone(source: str) -> str:
+    """Of a cell that must not run again: its functions, classes, imports and plain assignments."""
+    if len(source) > LONGEST_PARSED:
+        return ""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    kept: list[ast.stmt] = []
+    for node in body:
+        simple = isinstance(node, ast.Assign) and not any(isinstance(part, ast.Call) for part in ast.walk(node.value))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom) or simple:
+            kept.append(node)
+    lines = source.split("\n")
+    blank = [""] * len(lines)
+    for node in kept:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        blank[first - 1 : node.end_lineno] = lines[first - 1 : node.end_lineno]
+    return "\n".join(blank)
 
 
 def cell_number(filename: Any) -> int | None:
