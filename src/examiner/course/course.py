@@ -62,7 +62,7 @@ class Course:
 
     def left_out(self) -> list[str]:
         """Why folders of source/ are no assignments of `workshop grade`."""
-        several = {}
+        several: dict[str, list[str]] = {}
         for notebook in sorted(self.source.glob("*/*.ipynb")):
             several.setdefault(notebook.parent.name, []).append(notebook.stem)
         return [

@@ -73,7 +73,8 @@ class Assignment:
             cells.append(cell)
         read = [(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells]
         beside = frozenset(path.split("/")[0].removesuffix(".py") for path in files or ())
-        needs = shares(read, beside)
+        visible = [without_region(cell.source, BEGIN_HIDDEN, END_HIDDEN) for cell in cells]
+        needs = shares(read, visible, beside)
         cells = [replace(cell, shares=need) for cell, need in zip(cells, needs, strict=True)]
         digest = hashlib.sha256(source_ipynb)
         for path, content in sorted((files or {}).items()):
@@ -136,7 +137,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
-    elif BEGIN_HIDDEN in source:
+    elif meta.get("locked") and BEGIN_HIDDEN in source and not without_region(source, BEGIN_HIDDEN, END_HIDDEN).strip():
         kind = "tools"
     elif "ungraded" in raw.get("metadata", {}).get("tags", []):
         kind = "ungraded"

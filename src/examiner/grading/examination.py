@@ -248,6 +248,8 @@ class _Examination:
 
     def _take(self, number: int, names: list[str]) -> None:
         """Note a place's names. Values stay as before any test had lent anything, functions are the last process's."""
+        if gives := self.steps[number]["gives"]:
+            self.student.run(number, gives, self.limits.cell_seconds, 0)
         found = self.student.note(number, names)
         first = self.found.setdefault(number, found)
         first.update({name: value for name, value in found.items() if issubclass(type(first.get(name)), ByNumber)})

@@ -156,6 +156,7 @@ def _needs(cell: Cell, assignment: Assignment) -> dict[str, Any]:
         "replaced": shares.replaced,
         "live": shares.live,
         "files": shares.files,
+        "gives": shares.gives,
         "needs": [assignment.cells[number].source for number in shares.tests],
     }
 

@@ -12,7 +12,7 @@ import builtins
 import importlib.util
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from examiner.grading.source import free_names
@@ -29,6 +29,7 @@ class Shares:
     replaced: tuple[str, ...] = ()  # names that it may bind anew for the student's functions, which read them
     live: tuple[str, ...] = ()  # variables that the notebook's own functions change
     files: bool = False  # whether it looks at files
+    gives: str = ""  # of its visible text, what later cells of the notebook need of it
 
 
 @dataclass
@@ -74,8 +75,11 @@ def _special(node: ast.ClassDef) -> set[str]:
     return made | {name[2:-2] for name in names if name.startswith("__") and name.endswith("__")}
 
 
-def shares(cells: Cells, beside: frozenset[str] = frozenset()) -> list[Shares]:
-    """For each cell what it needs; nothing for those that are no tests. `beside`: modules beside the notebook."""
+def shares(cells: Cells, visible: Sequence[str], beside: frozenset[str] = frozenset()) -> list[Shares]:
+    """For each cell what it needs; nothing for those that are no tests.
+
+    `visible` is what students see of each, `beside` are the modules beside the notebook.
+    """
     known, found = _Known(), []
     read, changed = _globals([source for kind, source in cells if kind in ("setup", "given", "solution")])
     for number, (kind, source) in enumerate(cells):
@@ -90,7 +94,46 @@ def shares(cells: Cells, beside: frozenset[str] = frozenset()) -> list[Shares]:
                 known.bound[name] = who
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*" and _ours(statement, beside):
                 known.star.append(ast.unparse(statement))
+    return _with_gifts(cells, visible, found)
+
+
+def _with_gifts(cells: Cells, visible: Sequence[str], found: list[Shares]) -> list[Shares]:
+    """The same, where the notebook's cells use what an earlier test has bound: a student may run that cell too."""
+    wanted: set[str] = set()
+    before = _bound_before(cells)
+    for number in reversed(range(len(cells))):
+        kind, source = cells[number]
+        tree = parsed(source if kind != "test" else visible[number]) if kind in CODE else None
+        if tree is None or kind == "tools":
+            continue
+        bound = {name for statement in _top(tree) for name, _ in _binds(statement, kind, number, frozenset())}
+        if kind != "test":
+            wanted = (wanted - bound) | {name for name in _all_free(source)}
+        elif needed := (bound & wanted) - before[number]:
+            statements: list[ast.stmt] = []
+            for statement in reversed(tree.body):
+                if needed & {name for name, _ in _binds(statement, kind, number, frozenset())}:
+                    statements.insert(0, statement)
+                    needed |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+            found[number] = replace(found[number], gives="\n".join(map(ast.unparse, statements)))
     return found
+
+
+def _bound_before(cells: Cells) -> list[set[str]]:
+    """For each cell the names that the notebook's own cells above it bind."""
+    found, bound = [], set()
+    for number, (kind, source) in enumerate(cells):
+        found.append(set(bound))
+        tree = parsed(source) if kind in ("setup", "given", "solution") else None
+        bound |= {n for s in _top(tree) for n, _ in _binds(s, kind, number, frozenset())} if tree else set()
+    return found
+
+
+def _all_free(source: str) -> list[str]:
+    try:
+        return free_names(without_magics(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 def parsed(source: str) -> ast.Module | None:

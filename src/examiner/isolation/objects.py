@@ -78,8 +78,8 @@ class Thing(ByNumber):
     _generation: int
     _real: type | None  # the class of a library's that it is an instance of, as far as its process says
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return self._real or type(self)
 
     def __getattr__(self, name: str) -> Any:

@@ -75,8 +75,8 @@ class Proxy(ByNumber):
             raise AttributeError(name)
         return self._student.ask("getattr", self._number, self._generation, (name,), {})
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return FunctionType
 
     @property
@@ -124,6 +124,7 @@ class StudentProcess:
         self.before_call: Callable[[], None] = lambda: None
         self.after_call: Callable[[], None] = lambda: None
         self.numbers_only = numbers_only
+        self._proxies: dict[tuple[int, int], Proxy] = {}
         self.replaced: Callable[[], tuple[dict[str, Any], tuple[str, ...]]] = lambda: ({}, ())
         self.drawn: Callable[[], tuple[Any, Any]] = lambda: (None, None)
         self.live: Sequence[str] = ()  # variables that calls may change
@@ -440,8 +441,11 @@ class StudentProcess:
 
     def _adopter(self, name: str) -> Callable[[int, int], Any]:
         def adopt(owner: int, number: int) -> Any:
-            if owner == 0:
+            if owner == 0 and self.numbers_only:
                 return Proxy(self, number, self.generation, name or "function")
+            if owner == 0:  # the same one each time: a test may compare two functions
+                key = self.generation, number
+                return self._proxies.setdefault(key, Proxy(self, number, self.generation, name or "function"))
             if number not in self._lent:
                 raise Malformed("a function that was not lent")
             return self._lent[number]

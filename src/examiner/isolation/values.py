@@ -114,8 +114,8 @@ class Iterated:
 class Generated(Iterated):
     """An iterator that was made from a generator's values."""
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return types.GeneratorType
 
 
