@@ -137,7 +137,7 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
-    elif meta.get("locked") and BEGIN_HIDDEN in source and not without_region(source, BEGIN_HIDDEN, END_HIDDEN).strip():
+    elif meta.get("locked") and _hidden_as_a_whole(source):
         kind = "tools"
     elif "ungraded" in raw.get("metadata", {}).get("tags", []):
         kind = "ungraded"
@@ -156,6 +156,12 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         defines=tuple(names),
         metadata=dict(meta),
     )
+
+
+def _hidden_as_a_whole(source: str) -> bool:
+    """Whether students see no more of a cell than comments."""
+    seen = without_region(source, BEGIN_HIDDEN, END_HIDDEN).split("\n")
+    return BEGIN_HIDDEN in source and all(not line.strip() or line.lstrip().startswith("#") for line in seen)
 
 
 def released(source: str, grade_id: str = "", written: bool = False, solution: bool = False) -> str:

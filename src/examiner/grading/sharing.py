@@ -121,7 +121,8 @@ def _with_gifts(cells: Cells, visible: Sequence[str], found: list[Shares]) -> li
 
 def _bound_before(cells: Cells) -> list[set[str]]:
     """For each cell the names that the notebook's own cells above it bind."""
-    found, bound = [], set()
+    found: list[set[str]] = []
+    bound: set[str] = set()
     for number, (kind, source) in enumerate(cells):
         found.append(set(bound))
         tree = parsed(source) if kind in ("setup", "given", "solution") else None
