@@ -67,6 +67,7 @@
     clock.textContent = `this part: ${part} min, done by 0:${String(end).padStart(2, "0")}`.replace("0:60", "1:00");
   };
   document.querySelector(".bespoke-marp-presenter-info-container")?.append(clock);
+  document.querySelector(".bespoke-marp-presenter-next")?.setAttribute("title", "The next slide");
   setInterval(tick, 500);
   tick();
 })();

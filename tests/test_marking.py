@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from examiner import marking
+from examiner.grading import marking
 from workshop import _known, gradcheck
 from workshop.gradcheck import WrongAnswer, compare
 

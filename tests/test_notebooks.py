@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -14,6 +16,8 @@ from nbclient import NotebookClient
 
 from examiner.course import release
 from examiner.grading.assignment import Assignment
+from examiner.grading.source import free_names
+from workshop import gradcheck
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("logistic_regression", "mlp_sgd")
@@ -110,6 +114,25 @@ def test_the_known_mistakes_of_the_release_are_numbers_and_sentences() -> None:
         for cell in cells(source(name)):
             if cell["metadata"]["nbgrader"]["solution"] and cell["cell_type"] == "code":
                 assert not [line for line in cell["source"] if len(line.strip()) > 15 and line.strip() in told]
+
+
+@pytest.mark.parametrize("name", NAMES[:1])
+def test_a_visible_test_leaves_no_name_behind_and_is_short(name: str) -> None:
+    assignment = Assignment.from_notebook(source(name).read_bytes(), name)
+    names: dict[str, Any] = {}
+    for cell in assignment.cells:
+        if cell.kind in ("setup", "tools"):
+            exec(cell.source, names)
+    names |= names.pop("marking_tools").marker.right
+    for cell in assignment.cells:
+        if cell.kind == "test":
+            assert cell.release_source.count("\n") < 25
+            for answer in (names[free_names(cell.release_source)[0]], lambda *args: None):
+                here = names | {free_names(cell.release_source)[0]: answer}
+                before = set(here)
+                with contextlib.suppress(gradcheck.WrongAnswer), contextlib.redirect_stdout(io.StringIO()):
+                    exec(cell.release_source, here)
+                assert set(here) == before
 
 
 @pytest.mark.parametrize("name", NAMES)

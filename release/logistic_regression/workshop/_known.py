@@ -37,7 +37,7 @@ def _numbers(thing: Any) -> Iterator[float]:
         return
     yield from thing.got.shape
     yield from np.nan_to_num(thing.got, nan=123.0, posinf=1700.0, neginf=-2300.0).ravel()
-    yield from np.ravel(thing.want)
+    yield from np.ravel(thing.want if thing.want is not None else ())
 
 
 def named(test: str, seen: Sequence[Any]) -> Finding:

@@ -218,6 +218,20 @@ class Watch:
 _watch: Watch | None = None
 
 
+def note(value: Any) -> None:
+    """Let a test see numbers that it doesn't compare: they tell one mistake from another."""
+    if _watch is not None:
+        with contextlib.suppress(WrongAnswer):  # what are no numbers tells nothing
+            _watch.see(Seen("", as_array("it", value), None, None, None))
+
+
+def miss(message: str, mistake: str | None = None) -> None:
+    """Say that the answer is wrong, as :func:`fail` does, and let the test go on."""
+    if _watch is None:
+        fail(message, mistake)
+    _watch.see(Seen("", None, None, None, WrongAnswer(message, mistake)))
+
+
 class Marker(Protocol):
     """What grading adds to a test: right answers in the place of earlier ones, and the known mistakes."""
 
@@ -387,7 +401,7 @@ class _Guarded:
 
 def raised(name: str, error: BaseException, where: str = "") -> WrongAnswer:
     """What is wrong with an answer that raised an error; ``where``: in which line."""
-    kind, why = type(error).__name__, f": {error}" if str(error) else ""
+    kind, why = type(error).__name__, re.sub(r"[\w.]+\.<locals>\.", "", f": {error}" if str(error) else "")
     return WrongAnswer(f"{name} raised {kind}{why}{where}", f"raised {kind}")
 
 
@@ -588,6 +602,33 @@ def lookup(name: str, result: Any, key: str) -> Any:
         more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
         fail(f'{name} returned a dict without the key "{key}"; it has {keys[:MOST_KEYS]}{more}.', "missing key")
     return result[key]
+
+
+def as_batches(name: str, result: Any, most: int) -> list[list[int]]:
+    """A result that is an iterable of mini-batches, each a sequence of indices; ``most`` of them: it may never end."""
+    if result is None:
+        fail(f"{name} returned None: is the return (or the yield) missing?", "returns None")
+    try:
+        batches = [_indices(batch) for batch in itertools.islice(result, most)]
+    except TypeError:
+        fail(f"{name} must return an iterable of batches, but returned {_kind(result)}.", "wrong type")
+    except Exception as error:
+        kind = type(error).__name__
+        fail(f"{name} raised {kind} while its batches were taken one by one.", f"raised {kind}")
+    for batch in batches:
+        if batch.ndim != 1 or (batch.size and batch.dtype.kind not in "iu"):
+            kinds = {"f": "fractions", "b": "truth values", "O": "no numbers", "U": "text"}
+            what = f"{kinds[batch.dtype.kind]}, of shape" if batch.dtype.kind in kinds else "of shape"
+            told = "Each mini-batch must be a sequence of whole numbers: the indices of its points."
+            fail(f"{told} One of {len(batches)} is {what} {batch.shape}.", "wrong type")
+    return [batch.tolist() for batch in batches]
+
+
+def _indices(batch: Any) -> NDArray[Any]:
+    try:
+        return np.array(batch)
+    except ValueError:  # its parts differ in length
+        return np.array(None)
 
 
 def as_array(name: str, value: Any) -> Floats:

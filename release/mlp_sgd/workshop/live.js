@@ -735,7 +735,9 @@ class NudgeView extends View {
       });
     }
     this.svg.append(group);
-    this.parts[name] = { group, value, by, symbol, fixed };
+    const said = drawn("title", {}); // its name for a screen reader
+    if (!fixed) group.prepend(said);
+    this.parts[name] = { group, value, by, symbol, fixed, said };
   }
 
   showControls() {
@@ -758,7 +760,7 @@ class NudgeView extends View {
     const nudge = this.asker;
     const { now, before, name: picked, delta } = nudge;
     const moves = new Set(delta ? [picked, ...nudge.moving] : []);
-    for (const [name, { group, value, by, symbol, fixed }] of Object.entries(this.parts)) {
+    for (const [name, { group, value, by, symbol, fixed, said }] of Object.entries(this.parts)) {
       const moved = moves.has(name);
       const change = now[name] - before[name];
       const known = Number.isFinite(now[name]);
@@ -768,7 +770,7 @@ class NudgeView extends View {
       if (fixed) continue;
       group.classList.toggle("picked", name === picked);
       group.setAttribute("aria-pressed", name === picked);
-      group.setAttribute("aria-label", `${symbol} is ${value.textContent}${moved ? `, moved by ${precise(change)}` : ""}. Nudge it.`);
+      write(said, `${symbol} is ${value.textContent}${moved ? `, moved by ${precise(change)}` : ""}. Nudge it.`);
     }
     for (const { group, source, weight } of this.arrows) group.classList.toggle("moved", moves.has(source) || moves.has(weight));
     this.term.textContent = `∂L / ∂${this.symbols[picked]}`;

@@ -25,6 +25,7 @@ from traitlets.config import Config
 import workshop
 from examiner.course.course import open_course, quiet_nbgrader
 from examiner.grading.assignment import Assignment, name_tasks
+from examiner.grading.marking import MOST_TOLD, either
 from examiner.grading.source import free_names
 from workshop import _known, gradcheck
 from workshop._diagnosis import NOTHING, Finding
@@ -134,17 +135,20 @@ def known_mistakes(sources: Iterable[Path]) -> str:
             elif "marking_tools" in before and (cell.kind == "test" or "gradcheck.report(" in cell.source):
                 marker = before["marking_tools"].marker
                 names = [name for name in free_names(cell.release_source) if name in marker.right]
-                for finding, answers in marker.wrong_answers(names, most=1):
+                found: dict[tuple[str, ...], list[Finding]] = {}
+                for finding, answers in marker.wrong_answers(names):
                     seen = gradcheck.marker = _Seen()
                     with gradcheck.quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
                     if seen.seen:
-                        values, _ = _known.projections(seen.seen)
-                        row: list[float] = [sentences.setdefault(finding.sentence, len(sentences))]
-                        row += [float(f"{value:.8g}") for value in values]
-                        rows = tests.setdefault(seen.test, [])
-                        if all(row[1:] != known[1:] for known in rows):
-                            rows.append(row)
+                        sums, _ = _known.projections(seen.seen)
+                        same = found.setdefault((seen.test, *(f"{value:.8g}" for value in sums)), [])
+                        if finding.mistake not in {each.mistake for each in same}:
+                            same.append(finding)
+                for (test, *values), findings in found.items():
+                    told = either(findings[:MOST_TOLD]).sentence
+                    number = sentences.setdefault(told, len(sentences))
+                    tests.setdefault(test, []).append([number, *map(float, values)])
     gradcheck.marker = None
     return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
 

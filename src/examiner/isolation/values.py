@@ -119,6 +119,9 @@ class Generated(Iterated):
         return types.GeneratorType
 
 
+Iterated.__name__ = Iterated.__qualname__ = "generator"  # what errors call it, in the student's code
+
+
 @functools.lru_cache(256)
 def dtype_of(code: str) -> np.dtype[Any]:
     return np.dtype(code)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class _Match(gradcheck.Watch):
         """Go on while it is the same."""
         if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
             raise _Differs
-        self.differs = self.differs or thing.wrong is not None
+        self.differs = self.differs or (thing.wrong is not None and not _bare(thing.wrong))
         super().see(thing)
 
     def meets(self, test: Answer, answers: Sequence[Answer]) -> bool:
@@ -64,10 +65,18 @@ class _Match(gradcheck.Watch):
 def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
     """Whether two answers have shown a test the same, or are both right."""
     if known.wrong is None or thing.wrong is None:
-        return known.wrong is thing.wrong
+        noted = known.want is None and thing.want is None and known.got is not None and thing.got is not None
+        return known.wrong is thing.wrong and (not noted or _near(known, thing))
     if known.got is None or thing.got is None:
-        return known.got is thing.got and _first_line(known.wrong) == _first_line(thing.wrong)
+        alike = _first_line(known.wrong) == _first_line(thing.wrong)
+        alike = alike or (_bare(known.wrong) and known.wrong.mistake == thing.wrong.mistake)
+        return known.got is thing.got and alike
+    return _near(known, thing)
+
+
+def _near(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
     got, other = known.got, thing.got
+    assert got is not None and other is not None
     if got.shape != other.shape:
         return False
     off = np.where((got == other) | (np.isnan(got) & np.isnan(other)), 0.0, np.abs(got - other))
@@ -77,6 +86,11 @@ def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
         return True
     apart = np.nan_to_num(np.abs(got - known.want), nan=np.inf).max(initial=0.0)
     return bool(off.max(initial=0.0) < 0.5 * apart)  # and not as near to what is right
+
+
+def _bare(wrong: gradcheck.WrongAnswer) -> bool:
+    """Whether it is an error of which nothing is known but its kind."""
+    return (wrong.mistake or "").startswith("raised ") and _first_line(wrong).endswith(wrong.mistake or "")
 
 
 def _first_line(wrong: gradcheck.WrongAnswer) -> str:
@@ -92,10 +106,10 @@ class Marker:
 
     def __init__(self, right: Mapping[str, Answer], mistakes: Mapping[str, Sequence[tuple[str, str, Any]]]) -> None:
         self.right, self.mistakes = right, {name: [Mistake(*m) for m in many] for name, many in mistakes.items()}
+        for name, answer in right.items():
+            if isinstance(answer, FunctionType):  # an error that a student's call makes tells its name
+                answer.__name__ = answer.__qualname__ = name
         self.lent: dict[str, Answer] = {}
-        self.own: frozenset[str] = frozenset()
-        self.sources: tuple[str, ...] = ()
-        self.seen_by_a_person: list[str] = []
 
     def mark(self, answer: str, derivative_of: Sequence[str] = ()) -> None:
         """Begin a test of ``answer``: right answers stand in the place of all earlier ones of the student's.
@@ -119,19 +133,24 @@ class Marker:
         if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
             return NOTHING  # nothing but nan: that many mistakes would give
         with gradcheck.quiet():
-            for mistake, answers in self.wrong_answers(names):
-                if _Match(seen).meets(test, [_bare(name, answers[name]) for name in names]):
-                    return mistake
+            for together in (1, 2):
+                found = {}
+                for mistake, answers in self.wrong_answers(names, together):
+                    if mistake.mistake not in found and _Match(seen).meets(
+                        test, [_seen_as_raising(name, answers[name]) for name in names]
+                    ):
+                        found[mistake.mistake] = mistake
+                if found:
+                    return either(list(found.values())[:MOST_TOLD])
         return NOTHING
 
-    def wrong_answers(self, names: Sequence[str], most: int = 2) -> Iterator[tuple[Finding, dict[str, Answer]]]:
-        """Each known mistake in the answers of these names, all others right; then each two in one of them."""
-        for together in range(1, most + 1):
-            for name in names:
-                for some in itertools.combinations(self.mistakes.get(name, ()), together):
-                    wrong = self._with(name, some)
-                    if wrong is not None:
-                        yield _finding(some), {n: self.right[n] for n in names} | {name: wrong}
+    def wrong_answers(self, names: Sequence[str], together: int = 1) -> Iterator[tuple[Finding, dict[str, Answer]]]:
+        """Each known mistake in the answers of these names, or each two in one of them; all others are right."""
+        for name in names:
+            for some in itertools.combinations(self.mistakes.get(name, ()), together):
+                wrong = self._with(name, some)
+                if wrong is not None:
+                    yield _finding(some), {n: self.right[n] for n in names} | {name: wrong}
 
     def _with(self, name: str, some: Sequence[Mistake]) -> Answer | None:
         """The right answer of a name with these mistakes made in it; None where they can't be made together."""
@@ -146,6 +165,17 @@ class Marker:
         return lambda *args, **kwargs: right(*args, **kwargs, **options)
 
 
+MOST_TOLD = 3
+
+
+def either(findings: Sequence[Finding]) -> Finding:
+    """The mistakes that give the same numbers: which of them it is can't be seen."""
+    if len(findings) == 1:
+        return findings[0]
+    told = "\n".join(f"  • {finding.sentence}" for finding in findings)
+    return Finding(findings[0].mistake, f"Each of these gives just these numbers:\n{told}")
+
+
 def _finding(some: Sequence[Mistake]) -> Finding:
     if len(some) == 1:
         return Finding(some[0].name, some[0].sentence)
@@ -153,7 +183,7 @@ def _finding(some: Sequence[Mistake]) -> Finding:
     return Finding(" and ".join(mistake.name for mistake in some), f"Two mistakes at once give these numbers:\n{told}")
 
 
-def _bare(name: str, answer: Answer) -> Answer:
+def _seen_as_raising(name: str, answer: Answer) -> Answer:
     """A known wrong answer, whose errors are seen as a student's are."""
 
     def called(*args: Any) -> Any:
