@@ -547,6 +547,7 @@ def test_a_value_may_depend_on_everything_before_it_and_is_for_nobody_to_look_at
     notebook = json.dumps({"cells": cells}).encode()
     result = grade(notebook, Assignment.from_notebook(notebook, "a"), KEY, QUICK)
     assert [mark.score for mark in result.marks] == [0, 0] and not result.needs_eye
+    assert result.marks[1].message.startswith("It follows from first, which came out wrong above")
 
 
 def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person_and_keeps_its_mark() -> None:

@@ -248,8 +248,12 @@ def test_formgraders_pages_run_no_script_but_their_own(page: Page, server: tuple
         assert not page.evaluate("window.stolen")
 
 
-@pytest.mark.parametrize("page_of", ["feedback/77/mini/mini.html", "class_report.html"])
-def test_pages_that_are_written_run_and_load_nothing(course: Path, page_of: str) -> None:
+@pytest.mark.parametrize(
+    ("page_of", "own"),  # how many scripts, buttons and fields are the page's own
+    [("feedback/77/mini/mini.html", 0), ("class_report.html", 2), ("build/marking.html", 6)],
+)
+def test_pages_that_are_written_run_and_load_nothing_of_a_students(course: Path, page_of: str, own: int) -> None:
+    assert main(["mark", "--course", str(course)]) == 0
     with chromium() as browser:
         opened = browser.new_page()
         asked: list[str] = []
@@ -261,6 +265,9 @@ def test_pages_that_are_written_run_and_load_nothing(course: Path, page_of: str)
             "[...document.body.querySelectorAll('*')].filter(e => /fixed|absolute/.test(getComputedStyle(e).position))"
         )
         assert opened.evaluate(f"{loose}.length") == 0
-        assert opened.locator("iframe, object, embed, form, base, script, button, input").count() == 0
+        opened.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=stolen=1>')")
+        assert not opened.evaluate("window.stolen")
+        assert opened.locator("iframe, object, embed, form, base").count() == 0
+        assert opened.locator("script, button, input").count() == own
         assert opened.locator("[id=explain]").count() == (1 if "feedback" in page_of else 0)
     assert not [url for url in asked if not url.startswith(("file:", "data:"))]

@@ -113,6 +113,7 @@ def test_the_page_of_solutions_shows_what_a_test_says_and_not_its_code() -> None
     assert all(cell.metadata["jupyter"] == {"source_hidden": True} for cell in tests)
     page = handout.solution_page(nb, "mlp_sgd")
     assert "sigmoid: right on both." in page and "backward" in page
+    assert '<a href="#section-1">1 · Activations' in page and '<h2 id="section-1">1 · Activations' in page
     assert "# Test:" not in page and 'def</span> <span class="nf">visible' not in page
 
 

@@ -86,6 +86,16 @@ def test_two_files_of_one_name_are_both_seen(tmp_path: Path) -> None:
     assert "Several notebooks came" in taken.notes["1", "mini"][0]
 
 
+def test_drafts_in_teams_are_not_handed_in(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        f"Submitted files/{name}/W5/Version 1/mini.ipynb": ANSWER for name in ("Ada", "Bob")
+    }
+    files |= {f"Working files/{name}/W5/mini.ipynb": OTHER for name in ("Ada", "Cat")}
+    taken, submitted = take(tmp_path, files)
+    assert (submitted / "Ada" / "mini" / "mini.ipynb").read_text() == ANSWER
+    assert not (submitted / "Cat").exists() and "submitted nothing" in taken.ungraded["Cat"][0]
+
+
 def test_a_zip_within_the_zip_is_opened(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:

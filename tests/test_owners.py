@@ -53,6 +53,19 @@ def test_sessions_are_no_students(sessions: tuple[str, str]) -> None:
     assert sorted(found.values()) == sorted(NAMES)
 
 
+@pytest.mark.parametrize("session", ["T0{}", "Lab {}", "PRAC0{}", "W{}", "Tute {}"])
+@pytest.mark.parametrize("below", ["{}.ipynb", "{}/mine.ipynb", "{}/mlp_sgd/x.ipynb", "{}_mlp_sgd.ipynb"])
+@pytest.mark.parametrize("each", [1, 2])
+def test_nor_are_small_sessions(session: str, below: str, each: int) -> None:
+    found = owners(*(f"{session.format(1 + i // each)}/{below.format(name)}" for i, name in enumerate(NAMES)))
+    assert sorted(found.values()) == sorted(NAMES)
+
+
+def test_files_of_any_name_in_students_folders_make_nobody_another() -> None:
+    paths = ("alovelace/first try.ipynb", "alovelace/nn.ipynb", "bob/nn.ipynb", "jdoe12/alovelace helped.ipynb")
+    assert set(owners(*paths).values()) == {"alovelace", "bob", "jdoe12"}
+
+
 @pytest.mark.parametrize("folders", [TWO, ("Task 1", "Task 2"), ("MLP", "LR"), ("Backprop", "Descent")])
 def test_assignments_are_no_students(folders: tuple[str, str]) -> None:
     paths = [
@@ -81,6 +94,10 @@ def test_drafts_of_one_student_stay_that_students() -> None:
         [f"hw/{i}.ipynb" for i in range(7)],
         [(f"{one}/answers.ipynb", one) for one in TWO],
         [f"Smith/part {i}/answers.ipynb" for i in range(5)],
+        ["Red/ada.ipynb", "Red/cat.ipynb", "Blue/bob.ipynb"],
+        ["Smith/ada/x.ipynb", "Jones/bob/x.ipynb"],
+        ["AH211/ada.ipynb", "AH108/bob.ipynb"],
+        [(f"{s}/{n}_{one}.ipynb", one) for s, n in (("Smith", "ada"), ("Jones", "bob")) for one in TWO],
     ],
 )
 def test_where_it_cannot_be_told_the_tutor_is_asked(paths: list[str | tuple[str, str]]) -> None:
@@ -136,6 +153,10 @@ AT, LATER = "attempt_2017-08-28-13-05-22_m.ipynb", "attempt_2017-08-28-14-05-22_
             [f"10{i}-7 - {n} Smith - Sep 24, 2017 926 PM/w.ipynb" for i, n in enumerate(NAMES)],
             {f"10{i}" for i in range(6)},
         ),
+        (
+            ["Ada L - Sep 24, 2017 926 PM - w.ipynb", "Bob B - 24 September, 2017 21:27.ipynb"],
+            {"Ada L", "Bob B"},
+        ),
         ([f"7-7 - {n}-Ann Smith - Sep 24, 2017 926 PM - w.ipynb" for n in NAMES], {f"{n}-Ann Smith" for n in NAMES}),
     ],
 )
@@ -171,6 +192,6 @@ def test_short_ids_name_students_where_nothing_else_does(ids: tuple[str, str]) -
 
 
 def test_copy_of_is_no_name() -> None:
-    titles = ("mlp_sgd", "Copy of mlp_sgd", "mlp_sgd (1)", "Kopie von mlp_sgd", "mlp_sgd - Copy", "mlp_sgd-Copy1")
+    titles = ("mlp_sgd", "Copy of mlp_sgd", "mlp_sgd (1)", "Untitled", "mlp_sgd - Copy", "Copy of Task 1")
     found = owners(*(f"Week 5/{name} - {title}.ipynb" for name, title in zip(NAMES, titles, strict=True)))
     assert sorted(found.values()) == sorted(NAMES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from examiner.batch.job import ClassError
+from examiner.cli.administration import listed
 from examiner.cli.command import main
 from examiner.course.roster import Enrolled, People
 from examiner.course.upload import fill_in
@@ -95,6 +96,19 @@ def test_feedback_of_a_session_by_moodles_names(course: Path, capsys: pytest.Cap
     with zipfile.ZipFile(target) as archive:
         assert archive.namelist() == ["Bob B_2_assignsubmission_file_/mini.html"]
     assert main(command) == 1 and "already" in capsys.readouterr().err  # nothing is written over
+
+
+def test_feedback_is_not_named_for_a_system_that_nobody_came_from(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = course / "canvas.zip"
+    assert main(["feedback", "--course", str(course), "--for", "canvas", "--to", str(target)]) == 1
+    assert "came from Canvas" in capsys.readouterr().err and not target.exists()
+
+
+def test_an_id_may_hold_the_comma_that_parts_a_list() -> None:
+    there = ["a,b;c", "d", "Lovelace, Ada"]
+    assert listed("d, a,b;c,Lovelace, Ada, zoe", there) == ["d", "a,b;c", "Lovelace, Ada", "zoe"]
 
 
 def test_a_file_in_build_that_somebody_changed_is_kept_aside(course: Path, capsys: pytest.CaptureFixture[str]) -> None:

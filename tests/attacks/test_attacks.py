@@ -24,7 +24,6 @@ import pytest
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, SHARED, WIRE, Attack, Fraud
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, graded, handed_in, play, play_fraud
 from examiner.course.archives import Taken, read_source
-from examiner.course.gradebook import Marked
 from examiner.course.intake import find_jobs, take_in
 from examiner.course.notebook import marked_notebook
 from examiner.course.owners import owners_of
@@ -37,8 +36,6 @@ from examiner.grading.submission import Submitted, Unreadable, read_submission
 from examiner.isolation.sandbox import NONE, best_level, readable_paths
 from examiner.isolation.values import Malformed
 from examiner.isolation.wire import decode, encode
-from examiner.pages.class_report import Summary
-from examiner.pages.pictures import by_session_picture
 
 PATIENT = {attack.name for attack in [*RESOURCES, *WIRE] if "end" in attack.name or "alarm" in attack.name}
 PATIENT |= {"loops and catches everything", "sleeps", "takes 8 GB in a call", "replies with colliding keys"}
@@ -300,13 +297,6 @@ def test_who_is_a_link_or_looks_like_another_is_told_of(tmp_path: Path) -> None:
     taken = take_in([tmp_path / "in"], tmp_path / "submitted", tmp_path / "replaced", {"mini": ASSIGNMENT})
     assert any("bob" in problem for problem in taken.problems)
     assert any("one person" in problem for problem in taken.problems)
-
-
-@pytest.mark.parametrize("name", [r"$\frac$", "a$$b"])
-def test_the_name_of_a_group_stops_no_report(name: str) -> None:
-    summary = Summary({"mini": ASSIGNMENT}, {"eve": name})
-    summary.add(ASSIGNMENT, "eve", restored(HONEST, ASSIGNMENT), Marked("eve"))
-    assert "<svg" in by_session_picture(summary.rows(), [], 7)
 
 
 @pytest.mark.parametrize("value", ["[],", "{},"])

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -70,7 +70,7 @@ def _agreed(options: argparse.Namespace) -> bool:
 
 # --- marks and feedback for others ---
 @contextmanager
-def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, People]]:
+def marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, People]]:
     """The course, its gradebook, and who is in it."""
     from examiner.course.course import open_course
     from examiner.course.database import check_database
@@ -84,7 +84,7 @@ def _marked_course(options: argparse.Namespace) -> Iterator[tuple[Any, Any, Peop
         yield course, gradebook, People.read(course.state / "people.json", roster)
 
 
-def _known_assignment(course: Any, name: str) -> Assignment:
+def known_assignment(course: Any, name: str) -> Assignment:
     every = course.assignments()
     if name not in every:
         raise ClassError(f"There is no assignment {name}; there is {', '.join(every)}.")
@@ -100,7 +100,7 @@ def _must_be_new(given: Path | None) -> None:
             raise ClassError(f"{folder} is a file, and {given} can't lie in it; name a new file with --to.")
 
 
-def _write_file(course: Any, target: Path, content: bytes) -> None:
+def write_file(course: Any, target: Path, content: bytes) -> None:
     """Write a file; what somebody has changed in it, or put in its place, is kept aside, and that is said."""
     for path, aside in write_tables(course.state, {target: content}).items():
         say(f"{path} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
@@ -112,8 +112,8 @@ def export_command(options: argparse.Namespace) -> int:
     from examiner.course.gradebook import read_marks
 
     _must_be_new(options.to)
-    with _marked_course(options) as (course, gradebook, people):
-        assignment = _known_assignment(course, options.assignment)
+    with marked_course(options) as (course, gradebook, people):
+        assignment = known_assignment(course, options.assignment)
         table = options.like or course.state / "roster.csv"
         if not table.is_file():
             wanted = "Give the system's own table with --like: its gradebook's export, or a grading worksheet."
@@ -125,7 +125,7 @@ def export_command(options: argparse.Namespace) -> int:
         marks = {student: one.score for student, one in marked.items()}
         content, column, missing = upload.fill_in(table, people, marks, assignment.name, most, options.column)
     target = options.to or course.root / "build" / f"{assignment.name}_marks.csv"
-    _write_file(course, target, content)
+    write_file(course, target, content)
     say(f"Wrote {target}: {len(marks) - len(missing)} marks in the column {column!r}.")
     if missing:
         say(f"  look at this: the table lacks {', '.join(missing[:MOST_NAMED])}{' …' if missing[MOST_NAMED:] else ''}.")
@@ -139,32 +139,54 @@ def feedback_command(options: argparse.Namespace) -> int:
     from examiner.course import upload
 
     _must_be_new(options.to)
-    with _marked_course(options) as (course, _, people):
-        assignments = [_known_assignment(course, name).name for name in options.assignments] or list(
+    with marked_course(options) as (course, _, people):
+        assignments = [known_assignment(course, name).name for name in options.assignments] or list(
             course.assignments()
         )
         there = sorted(path.name for path in course.feedback.iterdir()) if course.feedback.is_dir() else []
-        wanted = [one.strip() for one in options.students.split(",")] if options.students is not None else there
+        wanted = listed(options.students, there) if options.students is not None else there
         if unknown := sorted(set(wanted) - set(there)):
             raise ClassError(f"There is no feedback for {', '.join(unknown)}. `workshop students` lists who there is.")
         if options.session is not None:
             session = session_of(options.session, read_sessions(course.root))
             wanted = [one for one in wanted if one in people.roster and people.roster[one].session == session]
+        strangers = [one for one in wanted if not upload.came_from(options.system, people, one)]
+        if wanted and len(strangers) == len(wanted):
+            raise ClassError(
+                f"None of this work came from {options.system.capitalize()}, so its names and numbers for these "
+                "students aren't known, and it would not take the files. Leave --for out, or name the system that the "
+                "submissions came from. Nothing was written."
+            )
         content, count = upload.zip_feedback(course.feedback, people, wanted, assignments, options.system)
     if not count:
         raise ClassError("There is no such feedback; nothing was written.")
     target = options.to or course.root / "build" / "feedback.zip"
-    _write_file(course, target, content)
+    write_file(course, target, content)
     say(f"Wrote {target}: {count} pages of {len(wanted)} students.")
+    if strangers:
+        shown = ", ".join(strangers[:MOST_NAMED]) + (" …" if strangers[MOST_NAMED:] else "")
+        say(f"  look at this: {shown} did not come from {options.system.capitalize()}, which won't know their files.")
     return 0
+
+
+def listed(text: str, there: Sequence[str]) -> list[str]:
+    """The ids in a list with commas between, of which an id that is there may hold some itself."""
+    pieces, found = [piece.strip() for piece in text.split(",")], []
+    whole = {re.sub(r"\s*,\s*", ",", one): one for one in there}
+    while pieces:
+        count = next((n for n in range(len(pieces), 0, -1) if ",".join(pieces[:n]) in whole), 1)
+        text = ",".join(pieces[:count])
+        found.append(whole.get(text, text))
+        del pieces[:count]
+    return found
 
 
 def extend_command(options: argparse.Namespace) -> int:
     """Give one student more time."""
     from nbgrader.api import MissingEntry
 
-    with _marked_course(options) as (course, gradebook, _):
-        name, zone = _known_assignment(course, options.assignment).name, read_zone(course.root)
+    with marked_course(options) as (course, gradebook, _):
+        name, zone = known_assignment(course, options.assignment).name, read_zone(course.root)
         for what, find in ((options.student, gradebook.find_student), (name, gradebook.find_assignment)):
             try:
                 found = find(what)

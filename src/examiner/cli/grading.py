@@ -25,7 +25,7 @@ from examiner.batch.run import Progress, grade_class, unjudged_result
 from examiner.cli.checking import unsound
 from examiner.cli.terminal import own_command, say, say_isolation
 from examiner.course.roster import People, check_roster, read_roster, valid_id
-from examiner.course.settings import read_sessions, read_zone, words_of
+from examiner.course.settings import read_sessions, read_title, read_zone, words_of
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.grade import forkserver
 from examiner.grading.result import Result
@@ -374,8 +374,8 @@ class _Class:
         from examiner.pages.class_report import Summary
 
         self.course, self.gradebook, self.assignments, self.odd = course, gradebook, assignments, odd
-        self.late = LatePenalty(course)
-        self.summary = Summary(assignments, session_of, sessions)
+        self.late, self.zone = LatePenalty(course), read_zone(course.root)
+        self.summary = Summary(assignments, session_of, sessions, read_title(course.root))
         self.students: set[str] = set()
         self.roster = set(session_of)
 
@@ -475,7 +475,7 @@ class _Class:
             write_atomically(path, notebook_text(nb))
         if shown:
             html = feedback_html(
-                apply_marks(nb, marked),
+                apply_marks(nb, marked, self.zone),
                 student=student,
                 assignment=assignment.name,
                 late_penalty=marked.late_penalty,
@@ -492,6 +492,7 @@ class _Class:
         shown: list[Any] = [key, assignment.digest, look(), result.notes, marked.late_penalty]
         shown += [sorted(part) for part in (marked.scores.items(), marked.comments.items())]
         shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
+        shown += [marked.name, marked.timestamp, marked.duedate, str(self.zone)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         return path, "" if read_stamp(path, STAMP) == stamp else stamp
@@ -548,6 +549,8 @@ class _Class:
         )
         zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
         if report:
+            whole = ((one.id, f"{one.first_name or ''} {one.last_name or ''}".strip()) for one in everyone)
+            self.summary.names = {student: name for student, name in whole if name}
             path = root / "class_report.html"
             if read_stamp(path, STAMP) != self.summary.stamp():
                 write_atomically(path, self.summary.page())

@@ -15,6 +15,7 @@ from examiner.cli.administration import (
 from examiner.cli.checking import check_command
 from examiner.cli.grading import grade_command
 from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
+from examiner.cli.marking import mark_command, replay_command
 from examiner.isolation.sandbox import LEVELS, NONE
 
 
@@ -95,15 +96,26 @@ def parser() -> argparse.ArgumentParser:
     export = commands.add_parser(
         "export",
         help="the marks of an assignment in your learning-management system's own table, to import as it is",
-        description="Fill the marks of an assignment into the table that Canvas, Moodle or Blackboard exports (its "
-        "gradebook, or Moodle's grading worksheet), so that it can be imported as it is. Without --like, "
-        "the roster that was given last is filled in.",
+        description="Write a copy of the table that Canvas, Moodle or Blackboard exports, with an assignment's marks "
+        "in one column and all else as it was, so that the system imports it as it is. Download the table there first "
+        "(Canvas, Blackboard: the gradebook's export; Moodle: that, or the grading worksheet) and give it with --like.",
     )
     export.add_argument("assignment", metavar="ASSIGNMENT")
-    export.add_argument("--like", type=Path, metavar="CSV", help="the system's own table")
-    export.add_argument("--column", default="", metavar="NAME", help="which of its columns (default: by its name)")
     export.add_argument(
-        "--to", type=Path, metavar="FILE", help="where to write it (default: ASSIGNMENT_marks.csv here)"
+        "--like",
+        type=Path,
+        metavar="CSV",
+        help="the table as the system exported it (default: the roster that `workshop grade` was given last)",
+    )
+    export.add_argument(
+        "--column",
+        default="",
+        metavar="NAME",
+        help="the column to fill: its name, or how its name begins; "
+        "a name that the table lacks makes a new one (default: the one called as the assignment)",
+    )
+    export.add_argument(
+        "--to", type=Path, metavar="FILE", help="a new file to write (default: build/ASSIGNMENT_marks.csv)"
     )
     _of_marks(export)
     export.set_defaults(run=export_command)
@@ -115,12 +127,51 @@ def parser() -> argparse.ArgumentParser:
         "With --for its names are those that the system gave the students' work, so that it can be uploaded as it is.",
     )
     feedback.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all)")
-    feedback.add_argument("--students", metavar="IDS", help="only these, with commas between")
+    feedback.add_argument("--students", metavar="IDS", help="only these ids, with commas between")
     feedback.add_argument("--session", metavar="NAME", help="only this session: its number or its name")
-    feedback.add_argument("--for", dest="system", default="", choices=["moodle", "canvas"], help="by whose names")
-    feedback.add_argument("--to", type=Path, metavar="FILE", help="where to write it (default: build/feedback.zip)")
+    feedback.add_argument(
+        "--for",
+        dest="system",
+        default="",
+        choices=["moodle", "canvas"],
+        help="name the files as this system named the work that came from it",
+    )
+    feedback.add_argument("--to", type=Path, metavar="FILE", help="a new file to write (default: build/feedback.zip)")
     _of_marks(feedback)
     feedback.set_defaults(run=feedback_command)
+
+    mark = commands.add_parser(
+        "mark",
+        help="mark the written answers by the keyboard, in a page without names",
+        description="Write build/marking.html, a page with all written answers, question by question, without names, "
+        "and the marking guide beside them. It needs no server, and gives the marks back as a CSV, which --take writes "
+        "into the gradebook. Where two markers differ, nothing is written; build/moderation.csv lists these.",
+    )
+    mark.add_argument(
+        "--take",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="a CSV that the page gave; may be given several times",
+    )
+    _of_marks(mark)
+    mark.set_defaults(run=mark_command)
+
+    replay = commands.add_parser(
+        "replay",
+        help="the very problem that a student's answer failed, as a page",
+        description="Run one test of one student's notebook once more, on the problems that it was marked with, and "
+        "write a page with what went in, the student's numbers, the right ones, and the student's code: "
+        "build/replay/STUDENT_ASSIGNMENT_TEST.html.",
+    )
+    replay.add_argument("student", metavar="STUDENT")
+    replay.add_argument(
+        "test",
+        metavar="TEST",
+        help="a test (test_gradient_w) or a question (5, gradient); mlp_sgd/5 where both have it",
+    )
+    _of_marks(replay)
+    replay.set_defaults(run=replay_command)
 
     extend = commands.add_parser(
         "extend",

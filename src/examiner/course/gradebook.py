@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from traitlets.config import Config
 
 from examiner.batch.job import ClassError
 from examiner.course.course import Course, quiet_nbgrader
+from examiner.course.settings import read_zone
+from examiner.course.timestamps import in_zone, lasting
 from examiner.grading.assignment import Assignment
 from examiner.grading.result import Result
 
@@ -291,6 +293,17 @@ class LatePenalty:
             row.late_submission_penalty = penalty
 
 
+def mark_by_hand(
+    gradebook: Gradebook, assignment: str, student: str, cell: str, score: float, comment: str = ""
+) -> None:
+    """A person's mark for a cell, and a comment if there is one, as formgrader writes them."""
+    grade = gradebook.find_grade(cell, assignment, assignment, student)
+    grade.manual_score, grade.needs_manual_grade = score, False
+    if comment:
+        gradebook.find_comment(cell, assignment, assignment, student).manual_comment = comment
+    gradebook.db.commit()
+
+
 # --- marks out ---
 @dataclass
 class Marked:
@@ -307,6 +320,11 @@ class Marked:
     first_name: str = ""
     last_name: str = ""
     email: str = ""
+    submission: str = ""  # the id of the submitted notebook, by which formgrader shows it
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
 
     @property
     def score(self) -> float:
@@ -338,9 +356,9 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
     by_notebook: dict[str, Marked] = {}
     for id_, penalty, student, timestamp, extension, duedate, first, last, email in db.execute(base):
         due = duedate + extension if duedate and extension else duedate
-        by_notebook[id_] = Marked(
-            student, timestamp, penalty or 0.0, due, first_name=first or "", last_name=last or "", email=email or ""
-        )
+        by_notebook[id_] = Marked(student, timestamp, penalty or 0.0, due, submission=id_)
+        by_notebook[id_].first_name, by_notebook[id_].last_name = first or "", last or ""
+        by_notebook[id_].email = email or ""
     wanted = base.with_only_columns(t.SubmittedNotebook.id).subquery()
     grades = (
         sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
@@ -367,8 +385,18 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
     return {marked.student: marked for marked in by_notebook.values()}
 
 
-def apply_marks(nb: NotebookNode, marked: Marked) -> NotebookNode:
-    """Put the gradebook's marks and comments into a marked notebook's metadata, as nbgrader's GetGrades does."""
+def apply_marks(nb: NotebookNode, marked: Marked, zone: tzinfo = UTC) -> NotebookNode:
+    """Put the gradebook's marks and comments into a marked notebook's metadata, as nbgrader's GetGrades does.
+
+    And the student's name, and when the work came and was due, in the course's zone.
+    """
+    late = marked.timestamp - marked.duedate if marked.timestamp and marked.duedate else timedelta(0)
+    nb.metadata.setdefault("workshop", NotebookNode()).update(
+        name=marked.name,
+        handed_in=in_zone(marked.timestamp, zone),
+        due=in_zone(marked.duedate, zone),
+        late=lasting(late) if late > timedelta(0) else "",
+    )
     for cell in nb.cells:
         info = cell.metadata.get("nbgrader")
         if info is None:
@@ -392,5 +420,5 @@ class GetMarks(GetGrades):
         with Gradebook(about["db_url"]) as gradebook:
             marks = read_marks(gradebook, about["assignment"], [about["student"]])
         if about["student"] in marks:
-            apply_marks(nb, marks[about["student"]])
+            apply_marks(nb, marks[about["student"]], read_zone(Path.cwd()))
         return nb, resources

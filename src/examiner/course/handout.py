@@ -159,7 +159,7 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
     target.mkdir()
     for name in assignments:
         nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)
-        nb.cells = [_shown(cell) for cell in nb.cells]
+        nb.cells = [shown for cell in nb.cells if (shown := _shown(cell)).source]
         with tempfile.TemporaryDirectory() as folder:
             quiet = ["--IPKernelApp.log_level=ERROR"]
             where = {"metadata": {"path": folder}}
@@ -167,6 +167,8 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
         nb.metadata.pop("widgets", None)
         for cell in nb.cells:
             cell.metadata.pop("execution", None)
+            if _is_test(cell):  # what it says stays; its code would be most of the page
+                cell.source = cell.source.split("\n", 1)[0]
         text = nbformat.writes(nb)
         for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, name))):
             (target / f"{name}{suffix}").write_text(content, encoding="utf-8")
@@ -184,6 +186,10 @@ def _shown(cell: Any) -> Any:
     return cell
 
 
+def _is_test(cell: Any) -> bool:
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
 def _without(text: str, begin: str, end: str) -> str:
     return re.sub(rf"^[^\n]*{re.escape(begin)}.*?{re.escape(end)}[^\n]*\n?", "", text, flags=re.DOTALL | re.MULTILINE)
 
@@ -199,14 +205,29 @@ def solution_page(nb: Any, name: str) -> str:
     config.HTMLExporter.filters = FILTERS
     nb = copy.deepcopy(nb)
     for cell in nb.cells:  # of a test the page has what it says, not its code
-        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        if _is_test(cell):
             cell.source = ""
     body, _ = HTMLExporter(config=config).from_notebook_node(harmless(nb))
+    contents, body = _with_contents(body)
     style = (TEMPLATES / "style.css").read_text() + HtmlFormatter().get_style_defs(".highlight")
     title = html.escape(name.replace("_", " "))
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>\n"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}: solutions</title>\n<style>\n{style}\n.prompt, pre:empty {{ display: none; }}\n"
-        f"</style></head><body>\n{body}\n</body></html>\n"
+        f"</style></head><body>\n{contents}\n{body}\n</body></html>\n"
     )
+
+
+def _with_contents(body: str) -> tuple[str, str]:
+    """A list of a page's sections, and the page with something for its links to lead to."""
+    sections: list[str] = []
+
+    def numbered(match: re.Match[str]) -> str:
+        sections.append(re.sub(r"<[^>]*>", "", match[1]))
+        return f'<h2 id="section-{len(sections)}">{match[1]}</h2>'
+
+    body = re.sub(r"<h2>(.*?)</h2>", numbered, body, flags=re.DOTALL)
+    lines = [f'<li><a href="#section-{i}">{section}</a></li>' for i, section in enumerate(sections, 1)]
+    return f"<nav><b>Contents</b><ul>{''.join(lines)}</ul></nav>", body

@@ -25,7 +25,7 @@ from examiner.course.archives import SKIP, Came, Taken, files_below, is_regular,
 from examiner.course.owners import owners_of
 from examiner.course.recognition import Found, assignment_by_cells, assignment_by_name, worked_on
 from examiner.course.roster import People, check_roster, look_alikes
-from examiner.course.systems import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, utc
+from examiner.course.systems import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, drafts, utc
 from examiner.course.timestamps import read_timestamp
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.submission import without_outputs
@@ -230,8 +230,17 @@ def _choose_newest(
         when, attempt, dated = found.order
         return [when, attempt, one.worked[1] > 0, dated, *one.worked, one.size]
 
+    unsubmitted = drafts([one.came.origin for one in staged])
+    submitted = {
+        student for one in staged if one.came.origin not in unsubmitted for student in whose.get(one.came.origin, ())
+    }
     for one in staged:
         origin = one.came.origin
+        if origin in unsubmitted:
+            for student in set(whose.get(origin, ())) - submitted:
+                taken.students.add(student)
+                taken.leave(student, f"has a draft in Teams ({origin}) and submitted nothing.")
+            continue
         if not whose.get(origin):
             taken.problems.append(f"{origin}: its name does not tell whose it is; not taken.")
             continue

@@ -48,7 +48,7 @@ def marked_notebook(assignment: Assignment, result: Result, key: str = "", stude
     nodes: list[dict[str, Any]] = []
     for grade_id, node in cells:
         nodes.append(node)
-        guide = _guide(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
+        guide = guide_of(next(cell for cell in assignment.cells if cell.grade_id == grade_id)) if grade_id else ""
         if guide:
             text = f"**Marking guide** (students never see this)\n\n{guide}"
             about = _new_cell("markdown", textwrap.indent(text, "> ", lambda line: True), None)
@@ -91,6 +91,8 @@ def _outputs(submitted: Any) -> list[dict[str, Any]]:
             outputs.append({"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}})
         else:
             outputs.append({"output_type": "stream", "name": kind, "text": text})
+    for kinds in submitted.pictures.values():
+        outputs.append({"output_type": "display_data", "data": dict(kinds), "metadata": {}})
     if submitted.error:
         name, _, value = submitted.error.strip().split("\n")[-1].partition(":")
         outputs.append(_error(name, value.strip(), submitted.error.rstrip()))
@@ -125,7 +127,7 @@ def _checksum(cell_type: str, source: str, about: str) -> str:
     return str(utils.compute_checksum(nbformat.from_dict(given)))
 
 
-def _guide(cell: Any) -> str:
+def guide_of(cell: Any) -> str:
     """What the source says to the marker in a written question: its marking scheme, or else its model answer."""
     if cell.kind != "written":
         return ""

@@ -19,17 +19,17 @@ from examiner.course.systems import Hints, Owner, Piece, by_system, without_team
 
 _WORDS = (  # that say what a folder or file is, and not whose
     "a all am an and answer answers apr april archive assessment assignment assignments attempt aug august "
-    "autograded backup class classroom code collected copie copy course coursework dec december desktop documents "
-    "done download downloads draft drafts exam exercise exercises export exported extracted fall feb february "
-    "file files final first folder for fri friday from group groups hand handed handin home homework homeworks hw "
-    "in is it jan january jul july jun june jupyter kopie lab labs last late lecture main mar march marking "
-    "master may mine mon monday my new notebook notebooks nov november oct october of old on other others part "
-    "parts pm practical problem project projects python raw resubmission resubmissions revised sat saturday "
-    "second section semester sep sept september session sessions set sheet solution solutions source spring src "
-    "stream students subject submission submissions submit submitted summer sun sunday task tasks temp term test "
-    "the third thu thur thurs thursday time tmp to try tue tues tuesday tut tutorial tutorials untitled unzipped "
-    "upload uploads version versions wed wednesday week weeks winter wk work working works workshop workshops zip "
-    "zips "
+    "autograded backup class classroom code collected copie copy course coursework dec december desktop "
+    "documents done download downloads draft drafts exam exercise exercises export exported extracted fall feb "
+    "february file files final first folder for fri friday from group groups hand handed handin home homework "
+    "homeworks hw in is it jan january jul july jun june jupyter kopie lab labs last late lecture main mar "
+    "march marking master may mine mon monday my new notebook notebooks nov november oct october of old on "
+    "other others part parts pm prac practical practicals pracs problem project projects python raw "
+    "resubmission resubmissions revised sat saturday second section semester sep sept september session "
+    "sessions set sheet solution solutions source spring src stream students subject submission submissions "
+    "submit submitted summer sun sunday task tasks temp term test the third thu thur thurs thursday time tmp to "
+    "try tue tues tuesday tut tute tutes tutorial tutorials untitled unzipped upload uploads version versions "
+    "wed wednesday week weeks winter wk work working works workshop workshops zip zips "
 )
 GENERIC = frozenset(_WORDS.split())
 SHOWN = 4  # names of a level, where the tutor is asked
@@ -79,6 +79,21 @@ def _bare(part: str, is_file: bool, hints: Hints) -> str:
             rf"^\s*{pattern}(?![^\W_])[\s_\-–—]*|[\s_\-–—]*(?<![^\W_]){pattern}\s*$", "", name, flags=re.IGNORECASE
         )
     return re.sub(rf"[\s_\-–—]+{_COPY}$", "", name.strip(" _"), flags=re.IGNORECASE)
+
+
+def _without_titles(parts: Mapping[str, str], is_file: Mapping[str, bool], hints: Hints) -> dict[str, str]:
+    """Names by path, bare; of Google Classroom's `Ada L - mlp_sgd` and `Cat Cee - Untitled` the first half."""
+    names = {path: _bare(part, is_file[path], hints) for path, part in parts.items()}
+    halves = {path: re.split(r"\s[-–—]\s", part, maxsplit=1) for path, part in parts.items() if is_file[path]}
+
+    def says_nothing(title: str) -> bool:
+        bare = _bare(title, True, hints)
+        return not bare or _is_generic(bare, hints)
+
+    titled = [path for path, half in halves.items() if len(half) == 2 and says_nothing(half[1])]
+    if len(parts) < 2 or len(titled) < len(parts) or any(_is_generic(halves[path][0], hints) for path in titled):
+        return names
+    return {path: halves[path][0].strip() for path in titled}
 
 
 def _split(name: str) -> list[str]:
@@ -143,9 +158,10 @@ def _levels(pieces: Sequence[Piece], hints: Hints) -> list[_Level]:
     for at in range(max(map(len, parts.values()), default=0)):
         raw = {path: p[at] for path, p in parts.items() if len(p) > at}
         is_file = {path: len(parts[path]) == at + 1 for path in raw}
+        bare = _without_titles(raw, is_file, hints)
         by_answer: dict[str, dict[str, str]] = defaultdict(dict)
-        for path, part in raw.items():
-            by_answer[answers[path] if is_file[path] else ""][path] = _bare(part, is_file[path], hints)
+        for path in raw:
+            by_answer[answers[path] if is_file[path] else ""][path] = bare[path]
         names = {path: name for some in by_answer.values() for path, name in _without_common(some, hints).items()}
         level = _Level(at + 1, names, raw)
         good = {path for path, name in names.items() if name and not _is_generic(name, hints)}
@@ -174,6 +190,42 @@ def _recurs(level: _Level, under: _Level) -> bool:
     return any(name and len(parents) > 1 for name, parents in above.items())
 
 
+FEW = 12  # more names than these are no sessions'
+_SESSION = re.compile(r"(t|l|w|lab|tut|tute|prac|ws|wk|sess)[\W_]*\d{1,2}", re.IGNORECASE)
+_CODE = re.compile(r"([^\W\d_]{1,4})[\W_]*\d{1,3}")
+
+
+def _may_be_sessions(level: _Level, deeper: _Level, answers: Mapping[str, str]) -> bool:
+    """Whether a level of few names may be of sessions or tutors, since names of people may stand below it.
+
+    A student's own file may have any name. Those below `Smith` say something where they are folders' or come for each
+    assignment, where Smith has several notebooks for one, or is `AH1` and the others `AH2` and so on.
+    """
+    names = level.students
+    kin = any(_share_a_word(name, level.names.get(path, "")) for path, name in deeper.names.items())
+    if not 1 < len(names) <= FEW or deeper.named < 1 or deeper.crowd or kin:
+        return False
+    codes = [_CODE.fullmatch(name) for name in names]
+    series = all(codes) and len({code[1] for code in codes if code}) == 1
+    each = len({(name, answers[path]) for path, name in deeper.names.items()}) >= 2 * len(deeper.students)
+    return deeper.folder or level.crowd > 0 or series or each
+
+
+def _share_a_word(one: str, other: str) -> bool:
+    """Whether a word of one name stands in the other: `ada_lovelace` and `alovelace`."""
+    whole = "".join(_tokens(other))
+    return any(len(word) > 2 and word in whole for word in _tokens(one)) or ("".join(_tokens(one)) in whole)
+
+
+def _are_titles(level: _Level, under: _Level, answers: Mapping[str, str]) -> bool:
+    """Whether a level's names say what a notebook is: one stands below several names, for the same assignment."""
+    above = defaultdict(set)
+    for path, name in level.names.items():
+        if answers[path]:
+            above[name, answers[path]].add(under.names.get(path))
+    return any(name and len(parents) > 1 for (name, _), parents in above.items())
+
+
 def _telling(levels: Sequence[_Level], answers: Mapping[str, str], hints: Hints) -> _Level | None:
     """The level that tells students apart, or None where there is a doubt."""
     if hints.known:
@@ -189,11 +241,19 @@ def _telling(levels: Sequence[_Level], answers: Mapping[str, str], hints: Hints)
     chosen = valid[0]
     for deeper in valid[1:]:
         alone = len(chosen.students) == 1
+        if _are_titles(deeper, chosen, answers):
+            continue
+        if len(chosen.students) <= FEW and all(map(_SESSION.fullmatch, chosen.students)):
+            chosen = deeper
+            continue
+        plain = chosen.crowd >= 0.6 or chosen.all_crowded or _recurs(deeper, chosen)
+        if not plain and _may_be_sessions(chosen, deeper, answers):
+            return None
         if _same_partition(chosen, deeper) or (deeper.crowd >= chosen.crowd and not _recurs(deeper, chosen)):
             continue
         if chosen.crowd <= 0.34 and not alone and not _recurs(deeper, chosen):
             continue
-        if chosen.crowd >= 0.6 or chosen.all_crowded or (alone and deeper.folder) or _recurs(deeper, chosen):
+        if plain or (alone and deeper.folder):
             chosen = deeper
         elif chosen.crowd > 0:
             return None

@@ -329,7 +329,7 @@ class People:
             student = made_valid(owner.student)
             if student in self.seen or student in self.roster:  # another's, who has another name
                 self.problems.append(
-                    f"{student} came before as {self._name(student) or student}, and now as {owner.name}; "
+                    f"{student} came before as {self.name(student) or student}, and now as {owner.name}; "
                     "they are taken for two people."
                 )
                 student = made_valid(f"{owner.student} {owner.name}")
@@ -351,14 +351,15 @@ class People:
             named = [student for student in self.seen if fold(student) == fold(owner.student)]
         return named[0] if len(named) == 1 else ""
 
-    def _name(self, student: str) -> str:
+    def name(self, student: str) -> str:
+        """A student's name as the roster has it, or as the work came; "" where it is not known."""
         names = [name for _, _, name, _ in self.seen.get(student, []) if name]
         enrolled = self.roster.get(student)
         return (enrolled.name if enrolled else "") or (names[0] if names else "")
 
     def _other_name(self, student: str, owner: Owner) -> bool:
         """Whether a student is known by a name that has no word in common with the owner's."""
-        mine, theirs = self._name(student), owner.name
+        mine, theirs = self.name(student), owner.name
         if not mine or not theirs or name_keys(mine) & name_keys(theirs):
             return False
         squashed = "".join(_words(theirs))

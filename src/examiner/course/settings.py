@@ -41,6 +41,13 @@ def read_zone(root: Path) -> Any:
     return zone
 
 
+def read_title(root: Path) -> str:
+    """The course's code, title and semester in a line."""
+    course = _read_course(root)
+    title = " ".join(str(course[key]) for key in ("code", "title") if course.get(key))
+    return ", ".join(filter(None, (title, str(course.get("term") or ""))))
+
+
 def words_of(root: Path) -> frozenset[str]:
     """Words of the course's code, title and sessions: folders may be called so, and people are not."""
     course = _read_course(root)

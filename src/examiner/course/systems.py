@@ -59,8 +59,8 @@ CANVAS_ANONYMOUS = re.compile(
 CANVAS_PAGE = re.compile(r"^(?P<name>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(text|link|url|media|question_\d+.*)\.html?$")
 EXCHANGE = re.compile(r"^(?P<id>[^+]+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(\+.*)?$")
 BRIGHTSPACE = re.compile(
-    r"^(?P<id>\d+)-(?P<other>\d+) ?- ?(?P<name>.+?) ?- ?"
-    r"(?P<time>(\w{3,9}\.? \d{1,2}|\d{1,2} \w{3,9}\.?),? \d{4},? \d{1,2}:?\d\d ?[AP]M)( ?- ?(?P<rest>.*))?$",
+    r"^((?P<id>\d+)-(?P<other>\d+) ?- ?)?(?P<name>.+?) ?- ?"  # without numbers where files lie in no folders
+    r"(?P<time>(\w{3,9}\.? \d{1,2}|\d{1,2} \w{3,9}\.?),? \d{4},? \d{1,2}:?\d\d( ?[AP]M)?)([ -]+(?P<rest>.*)|\.\w+)?$",
     re.IGNORECASE,
 )
 GRADESCOPE = re.compile(r"^submission_(?P<id>\d+)$")
@@ -114,10 +114,10 @@ def _brightspace(part: str, hints: Hints) -> list[Owner]:
     match = BRIGHTSPACE.match(part)
     if not match:
         return []
-    time = re.sub(r"(\d{1,2})(\d\d) ?([AP]M)$", r"\1:\2 \3", match["time"], flags=re.IGNORECASE)
+    time = re.sub(r" (\d{1,2})(\d\d)( ?[AP]M)?$", r" \1:\2\3", match["time"], flags=re.IGNORECASE)
     name = match["name"].strip()
     owner = Owner(name, name, timestamp=_local(time, hints.zone), system="Brightspace")
-    return [replace(owner, student=student) for student in (match["id"], match["other"], name)]
+    return [replace(owner, student=student) for student in (match["id"] or name, match["other"] or name, name)]
 
 
 def _gradescope(part: str, hints: Hints) -> list[Owner]:
@@ -137,6 +137,15 @@ def _gradescope(part: str, hints: Hints) -> list[Owner]:
                 when = when if isinstance(when, datetime) else None
                 found.append(Owner(number or email or name, name, timestamp=when, email=email, system="Gradescope"))
     return found or [Owner(part, system="Gradescope")]
+
+
+TEAMS_SUBMITTED, TEAMS_DRAFTS = "Submitted files", "Working files"  # Teams' two folders, a student's folder in each
+
+
+def drafts(paths: Sequence[str]) -> set[str]:
+    """Of a source's paths, those in Teams' folder of what was not submitted, where that of what was is there."""
+    both = any(f"/{TEAMS_SUBMITTED}/" in f"/{path}" for path in paths)
+    return {path for path in paths if both and f"/{TEAMS_DRAFTS}/" in f"/{path}"}
 
 
 SYSTEMS = (_moodle, _exchange, _brightspace, _gradescope, _canvas, _blackboard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from examiner.course.systems import utc
@@ -20,3 +20,15 @@ def timestamp_text(folder: Path, root: Path | None = None) -> str:
     with suppress(OSError, ValueError):
         return read_regular(folder / "timestamp.txt", 100, root).decode()
     return ""
+
+
+def in_zone(when: datetime | None, zone: tzinfo) -> str:
+    """A time of the gradebook's (UTC, without a zone) as people of a zone write it; "" for none."""
+    return f"{when.replace(tzinfo=UTC).astimezone(zone):%A %-d %B %Y, %H:%M %Z}" if when else ""
+
+
+def lasting(time: timedelta) -> str:
+    """A span of time in its two largest units, as `2 days 3 hours`."""
+    minutes = max(1, int(time.total_seconds() // 60))
+    spans = {"day": minutes // 1440, "hour": minutes // 60 % 24, "minute": minutes % 60}
+    return " ".join([f"{n} {unit}{'s' if n > 1 else ''}" for unit, n in spans.items() if n][:2])

@@ -123,6 +123,11 @@ def zip_feedback(
     return made.getvalue(), count
 
 
+def came_from(system: str, people: People, student: str) -> bool:
+    """Whether a student's work came from a system; where none is named, from anywhere."""
+    return not system or any(one[0].casefold() == system for one in people.seen.get(student, []))
+
+
 def _name_for(system: str, people: People, student: str, assignment: str) -> str:
     """Moodle's folder, or Canvas's file name, as the student's work came from there; else a folder by id."""
     came = [one for one in people.seen.get(student, []) if one[0].casefold() == system]

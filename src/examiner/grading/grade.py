@@ -76,7 +76,7 @@ def grade(
         return replace(_unreadable(assignment, why, digest), sandbox=home.level, seed=seed)
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
-    anew, tied = _ties(placed, assignment)
+    anew, tied, needs = _ties(placed, assignment)
     job = {
         "steps": list(_steps(placed, assignment, anew, stand)),
         "classes": assignment.classes,
@@ -87,7 +87,7 @@ def grade(
         "seed": seed,
     }
     told, outcome = examined(job, limits, digest, home)
-    marks, eyes = _marks(placed, assignment, told, outcome, tied, stand)
+    marks, eyes = _marks(placed, assignment, told, outcome, tied, needs, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
     messages = {mark.grade_id: mark.message for mark in marks}
     return Result(
@@ -101,6 +101,32 @@ def grade(
         seconds=round(time.monotonic() - began, 6),
         cells=tuple(_output(p, told["cells"].get(i, {}), messages) for i, p in enumerate(placed)),
     )
+
+
+def replay(
+    submission: bytes,
+    seed: int,
+    assignment: Assignment,
+    grade_id: str,
+    sandbox: str = "auto",
+    hidden: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """One test of a submission once more, on the problems that `seed` gives: {"right", "message", "calls", "values"}.
+
+    Nothing where the test did not come to be run; Unreadable where the submission is no notebook.
+    """
+    placed, _ = place(read_submission(submission)[0], assignment)
+    others = {cell.grade_id: Mark(cell.grade_id, cell.question, 0.0, 0.0) for cell in assignment.graded}
+    del others[grade_id]
+    steps = list(_steps(placed, assignment, _ties(placed, assignment)[0], others))
+    job = {
+        "steps": [step | {"replay": step["kind"] == "test"} for step in steps],
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
+        "limits": asdict(Limits()),
+        "seed": seed,
+    }
+    told, _ = examined(job, Limits(), hashlib.sha256(submission).hexdigest(), forkserver(sandbox, hidden))
+    return dict(told["marks"].get(grade_id, {}))
 
 
 def restored(submission: bytes, assignment: Assignment) -> Result:
@@ -165,15 +191,17 @@ Ties = Mapping[str, list[str]]
 _AT_ONCE = re.compile(r"^(?!def |class |#)\S.*", re.MULTILINE)  # the lines of a cell that run when it does
 
 
-def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties]:
-    """By question: the earlier answers that its cell writes anew, and the earlier questions that it is tied to.
+def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties, Ties]:
+    """By question: the earlier answers that its cell writes anew, and the earlier questions it is tied to, and needs.
 
     Tied, since a right answer that is lent may not reach it: by a helper of that question's cell, or by an answer that
-    is used while the cell runs, and not just when a function of it is called.
+    is used while the cell runs, and not just when a function of it is called. Needed, where any word of it is a name
+    of theirs, or of one that they need.
     """
     written = {p.cell.grade_id: p.submitted.source for p in placed if p.cell and p.submitted and p.kind == "solution"}
     earlier: dict[str, tuple[str, bool]] = {}  # of a name the question, and whether it is what the question asks for
     anew, tied, left = {}, {}, MOST_READ
+    needs: dict[str, list[str]] = {}
     for cell in assignment.cells:
         if cell.kind == "solution" and cell.cell_type == "code":
             source = written.get(cell.grade_id, "")
@@ -184,8 +212,11 @@ def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties]:
             anew[cell.grade_id] = [name for name in names if name in earlier and earlier[name][1]]
             uses = {question for name, (question, asked) in earlier.items() if name in (at_once if asked else words)}
             tied[cell.grade_id] = sorted(uses)
+            direct = {question for name, (question, _) in earlier.items() if name in words}
+            reached = direct.union(*(needs[question] for question in direct))
+            needs[cell.grade_id] = [question for question in needs if question in reached]
             earlier = {n: (cell.grade_id, n in cell.defines) for n in (*names, *cell.defines)} | earlier
-    return anew, tied
+    return anew, tied, needs
 
 
 def _marks(
@@ -194,6 +225,7 @@ def _marks(
     told: dict[str, Any],
     outcome: list[str],
     tied: Ties,
+    needs: Ties,
     stand: Mapping[str, Mark],
 ) -> tuple[tuple[Mark, ...], list[str]]:
     eyes = [] if "done" in told else [note for note in outcome if "examiner" in note]
@@ -229,7 +261,12 @@ def _marks(
             Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"], mark["line"])
         )
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
-    for mark in marks:
+    for i, mark in enumerate(marks):
+        cause = [question for question in needs.get(mark.question, []) if question in lost]
+        tested = told["marks"].get(mark.grade_id, {"lent": True})
+        if cause and mark.score == 0 and not tested["lent"] and mark.mistake not in ("missing", "not written"):
+            first = f"It follows from {' and '.join(cause)}, which came out wrong above: put that right first."
+            marks[i] = replace(mark, message=f"{first}\n{mark.message}")
         wrong = [question for question in tied.get(mark.question, []) if question in lost]
         if wrong and mark.score == 0 and told["marks"].get(mark.grade_id, {}).get("lent"):
             eyes.append(f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: the same mistake?")
@@ -248,7 +285,7 @@ def _is_text(cell: Submitted) -> bool:
     lines = [line.strip() for line in cell.source.strip().split("\n")]
     if cell.cell_type == "code" and not all(not line or line.startswith("#") for line in lines):
         return bool(re.fullmatch(r"([\"\'])\1\1.*\1{3}", cell.source.strip(), re.DOTALL))  # a text and nothing else
-    return any(re.search(r"\w", line) for line in lines) or bool(cell.pictures)
+    return any(re.search(r"\w", line) for line in lines) or (cell.cell_type != "code" and bool(cell.pictures))
 
 
 def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -> CellOutput:
@@ -262,5 +299,5 @@ def _output(placed: Placed, told: dict[str, Any], messages: Mapping[str, str]) -
         source = submitted.source if submitted else ""
     kind = cell.cell_type if cell else submitted.cell_type if submitted else "raw"
     outputs = tuple((name, text) for name, text in told.get("outputs", []))
-    shown = submitted.pictures if submitted and kind != "code" else {}
+    shown = submitted.pictures if submitted and submitted.cell_type == kind else {}
     return CellOutput(grade_id, kind, source, outputs, told.get("error", ""), shown)

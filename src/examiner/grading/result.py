@@ -29,7 +29,7 @@ class CellOutput:
     source: str
     outputs: tuple[tuple[str, str], ...] = ()  # ("stdout", "stderr" or "result", text)
     error: str = ""
-    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # attached to a text, as in a notebook
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # a text's, or what code had drawn
 
 
 @dataclass(frozen=True)

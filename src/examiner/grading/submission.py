@@ -24,7 +24,8 @@ class Submitted:
     source: str
     claims: str | None  # the grade_id in its metadata
     points: Any = None
-    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # attached: by name, then kind, in base64
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict)  # by name, then kind, in base64: a text's
+    # attachments, or what a cell of code had drawn when it was saved
 
 
 MOST_STRUCTURE = 3_000_000  # brackets, commas and colons of a notebook's JSON: each can take fifty bytes of memory
@@ -96,7 +97,26 @@ def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[S
         raise Unreadable("it is not a notebook: it has no cells")
     if len(cells) > 5000:
         raise Unreadable("it has more than 5000 cells")
-    return [read for cell in cells if (read := _read_submitted(cell)) is not None], notes
+    found = [read for cell in cells if (read := _read_submitted(cell)) is not None]
+    return _few_plots(found), notes
+
+
+MOST_PLOTS = 2 << 20  # characters of base64, of all that a notebook's code had drawn: each is kept with the marks
+
+
+def _few_plots(cells: list[Submitted]) -> list[Submitted]:
+    """The cells without the plots for which there is no room."""
+    room = MOST_PLOTS
+    for cell in cells if sum(map(_size, cells)) > room else ():
+        for name in list(cell.pictures) if cell.cell_type == "code" else ():
+            room -= sum(map(len, cell.pictures[name].values()))
+            if room < 0:
+                del cell.pictures[name]
+    return cells
+
+
+def _size(cell: Submitted) -> int:
+    return sum(len(data) for kinds in cell.pictures.values() for data in kinds.values())
 
 
 def _read_submitted(cell: Any) -> Submitted | None:
@@ -118,8 +138,14 @@ def _read_submitted(cell: Any) -> Submitted | None:
         _text(source.replace("\r\n", "\n")),
         _text(claims)[:LONGEST_NAME] if isinstance(claims, str) else None,
         about.get("points") if isinstance(about, dict) else None,
-        _pictures(cell.get("attachments")),
+        _pictures(_saved(cell.get("outputs")) if kind == "code" else cell.get("attachments")),
     )
+
+
+def _saved(outputs: Any) -> dict[str, Any]:
+    """What the saved outputs of a cell of code show, by number."""
+    shown = [output.get("data") for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
+    return {str(number): data for number, data in enumerate(shown)}
 
 
 LONGEST_NAME = 200  # characters of the name of a cell or a picture

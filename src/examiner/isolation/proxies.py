@@ -134,6 +134,7 @@ class StudentProcess:
         self._next_number = 0
         self._bound: dict[str, Any] | None = None  # the names that the student was told of last
         self.broken: StudentFailed | None = None
+        self.observer: Callable[..., Callable[[Any], None]] | None = None  # told of each call, and then of its value
         self.begin_test(1.0, 1.0)
 
     # The process
@@ -318,6 +319,7 @@ class StudentProcess:
             self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         watch = Watch(self._process, min(self.call_seconds, self.budget))
+<<<<<<< HEAD
         bound = {name: id(thing) for name, thing in names.items()} | dict.fromkeys(removed, 0)
         told = None if self._within or bound == self._bound else tuple(names.items())
         self._within += 1
@@ -326,6 +328,19 @@ class StudentProcess:
             message = encoder.message((target, args, tuple(kwargs.items()), told, more))
             self._bound = self._bound if told is None else bound
             return self._converse(b"c", message, watch, encoder.objects, called)
+=======
+        note = self.observer(target.__name__, args, kwargs) if self.observer and not self._within else None
+        told = None if self._within or names == self._bound else tuple(names.items())
+        self._within += 1
+        try:
+            encoder = Encoder(export=self._lend)
+            message = encoder.message((target._number, args, tuple(kwargs.items()), told))
+            self._bound = self._bound if told is None else dict(names)
+            value = self._converse(b"c", message, watch, encoder.objects, target.__name__)
+            if note:
+                note(value)
+            return value
+>>>>>>> main
         finally:
             self.budget -= watch.spent()
             self._within -= 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from examiner.pages.markup import markdown_to_html, output_text, python_to_html
+from examiner.pages.markup import markdown_to_html, output_text, pictures_of, python_to_html
 
 
 def sentence(text: str) -> str:
@@ -137,10 +137,19 @@ def pieces_of(nb: NotebookNode) -> Iterable[dict[str, Any]]:
                 "kind": "code",
                 "html": python_to_html(HIDDEN.sub("", cell.source)),
                 "outputs": [text for text in outputs if text],
+                "plots": list(_plots(cell)),
                 "mine": not info.get("locked"),
             }
         else:
             yield piece | {"kind": "code", "html": python_to_html(cell.source), "outputs": [], "mine": True}
+
+
+def _plots(cell: NotebookNode) -> Iterable[str]:
+    """The pictures that a cell had drawn, as addresses that hold them."""
+    for output in cell.get("outputs", []):
+        for kinds in pictures_of({"plot": output.get("data")}).values():
+            for kind, data in kinds.items():
+                yield f"data:{kind};base64,{data}"
 
 
 @lru_cache(maxsize=4096)

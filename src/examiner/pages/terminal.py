@@ -10,6 +10,8 @@ from typing import Any
 from examiner.grading.assignment import Assignment
 from examiner.pages.questions import Line, Question, first_lines, folded, number
 
+LONGEST_NAME = 40  # characters of an id and a name in the table
+
 
 @dataclass
 class Row:
@@ -43,7 +45,8 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         return ""
     rows = sorted(rows, key=lambda row: row.student)
     questions = rows[0].questions
-    wide = max([len(row.student) for row in rows] + [12])
+    called = {row.student: f"{row.student} {row.marked.name}".strip()[:LONGEST_NAME] for row in rows}
+    wide = max([len(name) for name in called.values()] + [12])
     most = sum(question.points for question in questions)
     legend = "   ".join(f"{i} {question.name}" for i, question in enumerate(questions, 1))
     header = [str(i) for i in range(1, len(questions) + 1)]
@@ -61,7 +64,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         by_name = {question.name: question for question in row.questions}
         cells = ["…" if by_name[q.name].waiting else number(by_name[q.name].score) for q in questions]
         total = f"{number(row.score):>6}" + (" + hand marks" if row.marked.waiting else "")
-        lines.append(line(row.student, cells, total))
+        lines.append(line(called[row.student], cells, total))
     wrong: list[str] = []
     for row in rows:
         notes = folded(row.notes)
@@ -75,7 +78,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
                     )
         said += [f"{', '.join(asked)}: {message}" for message, asked in alike.items()]
         if said:
-            wrong.append(f"  {row.student}")
+            wrong.append(f"  {called[row.student]}")
             for text in said:
                 wrong += ["    " + piece for piece in _wrapped(text, 110, "    ")]
     return "\n".join([*lines, *(["", "What went wrong", *wrong] if wrong else [])]) + "\n"
