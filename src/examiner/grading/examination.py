@@ -21,14 +21,10 @@ from typing import Any
 import numpy as np
 
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
-<<<<<<< HEAD
+from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
 from examiner.grading.source import LONGEST_ANSWER, hidden_lines
 from examiner.grading.surroundings import Surroundings
-=======
-from examiner.grading.replay import Calls, shown
-from examiner.grading.source import LONGEST_ANSWER, free_names, hidden_lines
->>>>>>> main
 from examiner.isolation.messages import printable, without_numbers
 from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess
 from examiner.isolation.sandbox import limit_memory
@@ -302,19 +298,13 @@ class _Examination:
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-<<<<<<< HEAD
         """Run a test cell: {"grade_id", "right", "score", "message", "mistake", "seconds", "eye", "lent"}.
 
         The score is None where a person must mark it.
         """
-        began = time.monotonic()
-        message, mistake, eye, score = self._tested(number, step)
-=======
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
         began, calls = time.monotonic(), Calls()
         self.student.observer = calls.begin if step.get("replay") else None
-        message, mistake, eye = self._tested(number, step)
->>>>>>> main
+        message, mistake, eye, score = self._tested(number, step)
         if self.student.hung:
             self.slow.add(step["question"])
         if message is not None and not eye:
@@ -332,17 +322,13 @@ class _Examination:
             **({"calls": calls.made, "values": self._values(number)} if step.get("replay") else {}),
         }
 
-<<<<<<< HEAD
-    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
-        self.line = 0
-=======
     def _values(self, number: int) -> dict[str, str]:
         """What a test takes from the student that is no function."""
         found = self.found.get(number, {})
-        return {name: shown(value) for name, value in found.items() if not isinstance(value, Proxy)}
+        return {name: shown(value) for name, value in found.items() if not issubclass(type(value), ByNumber)}
 
-    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
->>>>>>> main
+    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
+        self.line = 0
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         gradcheck.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))

@@ -77,15 +77,7 @@ def grade(
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
     anew, tied, needs = _ties(placed, assignment)
-    job = {
-        "steps": list(_steps(placed, assignment, anew, stand)),
-        "classes": assignment.classes,
-        "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
-        "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
-        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
-        "limits": asdict(limits),
-        "seed": seed,
-    }
+    job = _job(assignment, list(_steps(placed, assignment, anew, stand)), limits, seed)
     told, outcome = examined(job, limits, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome, tied, needs, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
@@ -119,14 +111,22 @@ def replay(
     others = {cell.grade_id: Mark(cell.grade_id, cell.question, 0.0, 0.0) for cell in assignment.graded}
     del others[grade_id]
     steps = list(_steps(placed, assignment, _ties(placed, assignment)[0], others))
-    job = {
-        "steps": [step | {"replay": step["kind"] == "test"} for step in steps],
-        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
-        "limits": asdict(Limits()),
-        "seed": seed,
-    }
+    job = _job(assignment, [step | {"replay": step["kind"] == "test"} for step in steps], Limits(), seed)
     told, _ = examined(job, Limits(), hashlib.sha256(submission).hexdigest(), forkserver(sandbox, hidden))
     return dict(told["marks"].get(grade_id, {}))
+
+
+def _job(assignment: Assignment, steps: list[dict[str, Any]], limits: Limits, seed: int) -> dict[str, Any]:
+    """What an examiner's process is told."""
+    return {
+        "steps": steps,
+        "classes": assignment.classes,
+        "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
+        "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
+        "limits": asdict(limits),
+        "seed": seed,
+    }
 
 
 def restored(submission: bytes, assignment: Assignment) -> Result:

@@ -319,7 +319,7 @@ class StudentProcess:
             self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         watch = Watch(self._process, min(self.call_seconds, self.budget))
-<<<<<<< HEAD
+        note = self.observer(called, args, kwargs) if self.observer and not self._within else None
         bound = {name: id(thing) for name, thing in names.items()} | dict.fromkeys(removed, 0)
         told = None if self._within or bound == self._bound else tuple(names.items())
         self._within += 1
@@ -327,20 +327,10 @@ class StudentProcess:
             encoder = Encoder(export=self._lend, rich=not self.numbers_only)
             message = encoder.message((target, args, tuple(kwargs.items()), told, more))
             self._bound = self._bound if told is None else bound
-            return self._converse(b"c", message, watch, encoder.objects, called)
-=======
-        note = self.observer(target.__name__, args, kwargs) if self.observer and not self._within else None
-        told = None if self._within or names == self._bound else tuple(names.items())
-        self._within += 1
-        try:
-            encoder = Encoder(export=self._lend)
-            message = encoder.message((target._number, args, tuple(kwargs.items()), told))
-            self._bound = self._bound if told is None else dict(names)
-            value = self._converse(b"c", message, watch, encoder.objects, target.__name__)
+            value = self._converse(b"c", message, watch, encoder.objects, called)
             if note:
                 note(value)
             return value
->>>>>>> main
         finally:
             self.budget -= watch.spent()
             self._within -= 1
