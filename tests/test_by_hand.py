@@ -96,6 +96,8 @@ def test_the_page_is_marked_by_the_keyboard(tmp_path: Path) -> None:
         hand_in(root, student, answered(explain=text))
     grade(root)
     assert main(["mark", "--course", str(root)]) == 0
+    text = (root / "build" / "marking.html").read_text()
+    assert "The map is" in text and "one for saying so in words" in text  # the question and the guide
     with chromium() as browser:
         page = browser.new_page()
         page.goto((root / "build" / "marking.html").as_uri())

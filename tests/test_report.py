@@ -6,18 +6,21 @@ import base64
 import hashlib
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from dateutil import tz
 from nbconvert import HTMLExporter
 from nbformat import v4
 
 from examiner.batch.job import no_submission
-from examiner.course.gradebook import Marked
+from examiner.course.gradebook import Marked, apply_marks
 from examiner.course.notebook import marked_notebook
 from examiner.grading.assignment import Assignment
+from examiner.grading.grade import restored
 from examiner.grading.result import CellOutput, Mark, Result
 from examiner.pages.class_report import Summary, in_general, shape_of
 from examiner.pages.feedback import TEMPLATES, feedback_html, look
@@ -291,6 +294,18 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQG
 def test_a_picture_in_an_answer_is_shown(text: str) -> None:
     page = markdown_to_html(text, attachments={"image.png": {"image/png": PIXEL}})
     assert f'src="data:image/png;base64,{PIXEL}"' in page and "See" in page
+
+
+def test_feedback_has_the_students_own_plots_name_and_lateness() -> None:
+    notebook = answered()
+    plot = v4.new_output("display_data", data={"image/png": PIXEL, "text/html": "<script>x</script>"})
+    notebook.cells.insert(3, v4.new_code_cell("plot()", outputs=[plot]))
+    nb = marked_notebook(MINI, restored(json.dumps(notebook).encode(), MINI))
+    due = datetime(2017, 8, 28, 7, 0)
+    late = Marked("ada", due + timedelta(hours=26, minutes=5), duedate=due, first_name="Ada", last_name="L")
+    page = feedback_html(apply_marks(nb, late, tz.gettz("Australia/Melbourne")), student="ada", assignment="mini")
+    assert page.count(f'<img src="data:image/png;base64,{PIXEL}"') == 1 and "<script" not in page
+    assert "Ada L (ada)" in page and "due Monday 28 August 2017, 17:00 AEST: <b>1 day 2 hours late</b>" in page
 
 
 def test_a_large_picture_makes_no_text_too_long_to_set() -> None:

@@ -86,7 +86,8 @@ def _marking_page(assignments: Mapping[str, Assignment], answers: Sequence[Any])
             cell = next(cell for cell in cells if cell.grade_id == answer.question)
             order = list(dict.fromkeys(cell.question for cell in assignments[answer.assignment].graded))
             label = f"{order.index(cell.question) + 1} {cell.question.replace('_', ' ')}"
-            text = cell.release_source.replace("YOUR ANSWER HERE", "").strip()
+            before = [other.source for other in cells[: cells.index(cell)] if other.kind == "text"]
+            text = "\n\n".join([*before[-1:], cell.release_source.replace("YOUR ANSWER HERE", "").strip()])
             asked[key] = Asked(*key, label, cell.points, text, guide_of(cell))
         asked[key].answers.append((answer.token, answer.cells, answer.waits))
     return marking_page(list(asked.values()))
