@@ -9,7 +9,7 @@ SETUP := "$(PYTHON)" tools/environment.py $(if $(filter file,$(origin PYTHON)),,
 .DEFAULT_GOAL := help
 .PHONY: help setup for-grading for-lab for-lite for-slides for-tests with-strace
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
-.PHONY: check test adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
+.PHONY: check test test-peers adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ TEST = @room=$$(mktemp -d) && mkdir $$room/home && { HOME=$$room/home TMPDIR=$$r
 
 test: for-tests check ## all tests, in under 15 minutes
 	$(TEST) $(ARGS); code=$$?; rm -rf $$room; exit $$code; }
+
+test-peers: for-tests ## nbgrader's own tests of `nbgrader autograde`, with the examiner's settings (ten minutes)
+	@$(BIN)/python tests/peers.py $(ARGS)
 
 adequacy: for-tests ## grade the banks of wrong and right answers; count the grader's errors. ARGS="--stable 200" too
 	@$(BIN)/python tests/adequacy.py $(ARGS)

@@ -159,6 +159,7 @@ def test_odd_kinds_become_plain_ones() -> None:
         import numpy as np
         got = q()
         kinds = ["tuple", "dict", "list", "float", "float", "list", "ndarray", "ndarray", "ndarray", "Opaque"]
+        from workshop import gradcheck
         assert [type(x).__name__ for x in got] == kinds
         assert got[4] != 3
         """,
@@ -745,7 +746,8 @@ def nested():
 )  # fmt: skip
 def test_a_lent_function_is_not_called_with_what_no_problem_needs(argument: str) -> None:
     said = message(
-        f"import numpy as np{SIZES}\ndef q(f): return f({argument})", "q(lambda x: len(str(x)))\nassert 0, 'called'"
+        f"import numpy as np{SIZES}\ndef q(f): return f({argument})",
+        "from workshop import gradcheck\nq(lambda x: len(str(x)))\nassert 0, 'called'",
     )
     assert "Your code raised TypeError" in said or "Your code raised ValueError" in said
 

@@ -39,7 +39,7 @@ class Job:
 def failed_result(submission: bytes, assignment: Assignment, why: str) -> Result:
     """The result of a submission that the grader could not grade: no marks, and a person must look."""
     marks = tuple(
-        Mark(cell.grade_id, cell.question, cell.points, *((None, "") if cell.kind == "written" else (0.0, why)))
+        Mark(cell.grade_id, cell.question, cell.points, *((None, "") if cell.by_hand else (0.0, why)))
         for cell in assignment.graded
     )
     digest = hashlib.sha256(submission).hexdigest()

@@ -46,7 +46,9 @@ def marking(assignment: Assignment) -> Marking:
         parts, tests = [assignment.name], {}
         for cell in assignment.cells:
             if cell.kind == "test":
-                tests[cell.grade_id] = hashlib.sha256(repr((cell.points, cell.source)).encode()).hexdigest()
+                others = [assignment.cells[number].source for number in cell.shares.tests]
+                whole = repr((cell.points, cell.source, *others))
+                tests[cell.grade_id] = hashlib.sha256(whole.encode()).hexdigest()
                 parts.append(repr((cell.grade_id, cell.question)))
             elif cell.kind not in ("text", "ungraded"):
                 source = "" if cell.kind == "written" else cell.source

@@ -22,6 +22,7 @@ from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.local import available_cores
 from examiner.batch.run import Progress, grade_class, unjudged_result
+from examiner.cli.checking import unsound
 from examiner.cli.terminal import own_command, say, say_isolation
 from examiner.course.roster import People, check_roster, read_roster, valid_id
 from examiner.course.settings import read_sessions, read_title, read_zone, words_of
@@ -94,6 +95,10 @@ def grade_command(options: argparse.Namespace) -> int:
         limits = Limits()
         secret = course_secret(course.state)
         journal = Journal(course.state / "journal", secret, limits)
+        for why in course.left_out():
+            say(why)
+        for name, found in unsound(course, assignments, options.sandbox).items():
+            say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *found]))
         with ExitStack() as stack:
             progress = stack.enter_context(_progress(jobs, options))
             grading = grade_class(  # it begins at once, while the gradebook is made ready
@@ -419,7 +424,7 @@ class _Class:
         entries, paths, stamps = [], [], []
         for job, key, result in batch:
             stamp = hashlib.sha256(f"{key}\0{assignment.digest}\0{result.notes!r}".encode()).hexdigest()
-            path = self.course.autograded / job.student / name / f"{name}.ipynb"
+            path = self.course.autograded / job.student / name / f"{assignment.notebook or name}.ipynb"
             paths.append(path)
             stamps.append("" if read_stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
             when = read_timestamp(self.course.submitted / job.student / name, self.course.submitted)
@@ -507,7 +512,7 @@ class _Class:
             for student, marked in sorted(read_marks(self.gradebook, name).items()):
                 if (name, student) in known or not self._belongs(student, handed_in):
                     continue
-                path = self.course.autograded / student / name / f"{name}.ipynb"
+                path = self.course.autograded / student / name / f"{assignment.notebook or name}.ipynb"
                 result = read_result(path, assignment)
                 given = marked.timestamp or marked.by_hand or any(marked.scores.values())
                 if result is None and not given:  # nothing came, but they have an extension

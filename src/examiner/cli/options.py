@@ -12,6 +12,7 @@ from examiner.cli.administration import (
     feedback_command,
     students_command,
 )
+from examiner.cli.checking import check_command
 from examiner.cli.grading import grade_command
 from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
 from examiner.cli.marking import mark_command, replay_command
@@ -64,6 +65,17 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(grade)
     grade.set_defaults(run=grade_command)
+
+    check = commands.add_parser(
+        "check",
+        help="whether each test marks the assignment's own solution right, and a blank copy wrong",
+        description="Grade the solution in source/ and a blank copy, and list the test cells that mark the one wrong "
+        "or the other right, each with the reason and what to change. `workshop grade` does this by itself where the "
+        "assignment is new.",
+    )
+    check.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all in source/)")
+    _common(check)
+    check.set_defaults(run=check_command)
 
     students = commands.add_parser(
         "students",

@@ -6,10 +6,11 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nbgrader.apps import NbGrader
 from nbgrader.exchange.default import Exchange
 
 from examiner.batch.job import ClassError
-from examiner.grading.assignment import Assignment
+from examiner.grading.assignment import Assignment, NotForUs
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -48,17 +49,60 @@ class Course:
         return private_folders(self.root, self.app.coursedir)
 
     def assignments(self) -> dict[str, Assignment]:
-        """The assignments of source/, by name: each is a folder that holds a notebook of the same name."""
+        """The assignments of source/, by name: each is a folder with a notebook, and what lies beside that."""
         found = {}
-        for notebook in sorted(self.source.glob("*/*.ipynb")):
-            if notebook.stem == notebook.parent.name:
-                try:
-                    found[notebook.stem] = Assignment.from_notebook(notebook.read_bytes(), notebook.stem)
-                except json.JSONDecodeError as error:
-                    raise ClassError(f"{notebook} is no notebook: its JSON is broken ({error}).") from error
+        for folder in sorted({notebook.parent for notebook in self.source.glob("*/*.ipynb")}):
+            notebooks = sorted(folder.glob("*.ipynb"))
+            named = [notebook for notebook in notebooks if notebook.stem == folder.name]
+            if len(named or notebooks) == 1:
+                found[folder.name] = read_assignment((named or notebooks)[0])
         if not found:
             raise ClassError(f"No assignment in {self.source}: there should be source/NAME/NAME.ipynb.")
         return found
+
+    def left_out(self) -> list[str]:
+        """Why folders of source/ are no assignments of `workshop grade`."""
+        several: dict[str, list[str]] = {}
+        for notebook in sorted(self.source.glob("*/*.ipynb")):
+            several.setdefault(notebook.parent.name, []).append(notebook.stem)
+        return [
+            f"source/{name} has several notebooks ({', '.join(stems)}), and none of its own name: "
+            f"grade it by `nbgrader autograde {name}`, which marks with the same examiner."
+            for name, stems in several.items()
+            if len(stems) > 1 and name not in stems
+        ]
+
+
+BESIDE = 8 << 20  # bytes of all files beside a notebook
+
+
+def read_assignment(source: Path) -> Assignment:
+    """The assignment of a source notebook, with the files beside it; ClassError where it can't be marked."""
+    if source.parent.joinpath("..", "..", "source_with_tests", source.parent.name, source.name).is_file():
+        source = source.parent.joinpath("..", "..", "source_with_tests", source.parent.name, source.name).resolve()
+    content, name = source.read_bytes(), source.parent.name
+    if re.search(rb"### (HASHED )?AUTOTEST", content):
+        raise ClassError(f"{source} has autotests that are not written out: run `nbgrader generate_assignment {name}`.")
+    try:
+        found = Assignment.from_notebook(content, name, _beside(source.parent))
+    except json.JSONDecodeError as error:
+        raise ClassError(f"{source} is no notebook: its JSON is broken ({error}).") from error
+    except NotForUs as error:
+        raise ClassError(f"{source} can't be marked: {error}.") from error
+    return found if source.stem == name else replace(found, notebook=source.stem)
+
+
+def _beside(folder: Path) -> dict[str, bytes]:
+    """The files in a source notebook's folder, by their paths below it."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if path.is_file() and path.suffix not in (".ipynb", ".pyc") and not hidden and not path.is_symlink():
+            files["/".join(parts)] = path.read_bytes()
+    if (size := sum(map(len, files.values()))) > BESIDE:
+        raise ClassError(f"The files beside the notebook in {folder} are {size >> 20} MB; {BESIDE >> 20} are taken.")
+    return files
 
 
 def open_course(root: Path, db_url: str | None = None) -> Course:

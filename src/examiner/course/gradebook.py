@@ -72,7 +72,7 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
 def _what_marks_hang_on(gradebook: Gradebook, assignment: Assignment) -> dict[str, tuple[float, str]]:
     """The points of each graded cell as the gradebook has them, and its text if it is a test."""
     try:
-        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
         return {}
     tests = {cell.grade_id for cell in assignment.cells if cell.kind == "test"}
@@ -100,7 +100,7 @@ def _ask_again(gradebook: Gradebook, assignment: Assignment, changed: set[str]) 
 def _cells_changed_under_marks(gradebook: Gradebook, assignment: Assignment) -> list[str]:
     """The cells by which source and gradebook differ, where nbgrader would refuse that because marks hang on them."""
     try:
-        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
         return []
     if not notebook.submissions:
@@ -121,7 +121,7 @@ def _kept(assignment: Assignment) -> list[Any]:
 
 def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
     try:
-        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
         return False
     sources = {cell.name: cell.source for cell in notebook.source_cells}
@@ -157,7 +157,7 @@ def save(
     """
     db = gradebook.db()
     try:
-        notebook = gradebook.find_notebook(assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
         cells = db.execute(
             sa.select(tables.BaseCell.id, tables.BaseCell.name, tables.BaseCell.type).where(
                 tables.BaseCell.notebook_id == notebook.id

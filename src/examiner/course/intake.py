@@ -415,9 +415,10 @@ def find_jobs(
 
 
 def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | None, list[str]]:
-    exact = folder / f"{name}.ipynb"
-    if is_regular(exact):
-        return exact, []
+    exact = folder / f"{assignment.notebook or name}.ipynb"
+    for path in (exact, folder / f"{name}.ipynb"):
+        if is_regular(path):
+            return path, []
     candidates = [
         path
         for path in files_below(folder)

@@ -33,7 +33,7 @@ from traitlets import Unicode
 from examiner.batch.job import Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.run import Graded, grade_class, grader_failed, unjudged_result
-from examiner.course.course import private_folders
+from examiner.course.course import private_folders, read_assignment
 from examiner.course.gradebook import Entry, save
 from examiner.course.notebook import marked_notebook
 from examiner.course.timestamps import read_timestamp
@@ -109,8 +109,8 @@ def _is_finished(notebook: Path) -> bool:
 
 
 @lru_cache(8)
-def _assignment(source: bytes, name: str) -> Assignment:
-    return Assignment.from_notebook(source, name)
+def _assignment(source: Path, _changed: int) -> Assignment:
+    return read_assignment(source)
 
 
 class _OfSubmission(NbGraderPreprocessor):
@@ -126,7 +126,8 @@ class _OfSubmission(NbGraderPreprocessor):
         handed_in = course.format_path(course.submitted_directory, about["student"], name)
         source = course.format_path(course.source_directory, ".", name)
         job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute(), Path(course.root))
-        return course, job, _assignment(Path(source, f"{notebook}.ipynb").read_bytes(), name)
+        path = Path(source, f"{notebook}.ipynb")
+        return course, job, _assignment(path, path.stat().st_mtime_ns)
 
 
 def _told(job: Job, result: Result) -> Result:

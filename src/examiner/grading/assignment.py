@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from examiner.grading.sharing import Shares, classes, shares
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
@@ -18,12 +19,16 @@ BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_GUIDE, END_GUIDE = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
 
 
+class NotForUs(ValueError):
+    """A source notebook that the examiner can't mark; the message says why."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of the source notebook."""
 
     grade_id: str  # "" for a text cell that nbgrader does not know
-    kind: str  # "setup", "solution", "test", "tools" (what hidden tests share), "ungraded", "written" or "text"
+    kind: str  # "setup", "given", "solution", "test", "tools", "ungraded", "written" or "text"
     question: str  # what a test belongs to; for the other kinds the grade_id itself
     points: float
     source: str  # with answers and hidden tests: never shown to a student
@@ -31,6 +36,12 @@ class Cell:
     cell_type: str = "code"
     defines: tuple[str, ...] = ()  # the top-level functions and variables of a solution cell
     metadata: dict[str, Any] = field(default_factory=dict)  # nbgrader's, as in the source
+    shares: Shares = field(default_factory=Shares)  # what a test needs beside itself
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person marks it."""
+        return self.kind == "written" or (self.kind == "solution" and bool(self.metadata.get("grade")))
 
 
 @dataclass(frozen=True)
@@ -40,15 +51,35 @@ class Assignment:
     name: str
     cells: tuple[Cell, ...]
     digest: str  # sha256 of the source notebook's bytes
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # its own, with their special methods
+    files: tuple[tuple[str, bytes], ...] = ()  # beside the source notebook: path below its folder, content
+    notebook: str = ""  # the name of its notebook, where that is not its own
 
     @classmethod
-    def from_notebook(cls, source_ipynb: bytes, name: str) -> Assignment:
-        """Read the assignment `name` from the bytes of its source notebook."""
+    def from_notebook(cls, source_ipynb: bytes, name: str, files: Mapping[str, bytes] | None = None) -> Assignment:
+        """Read the assignment `name` from the bytes of its source notebook, and the files beside it."""
         notebook = json.loads(source_ipynb)
+        language = notebook.get("metadata", {}).get("kernelspec", {}).get("language") or "python"
+        if str(language).lower() != "python":
+            raise NotForUs(f"it is written in {language}: the examiner marks Python")
         marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
         questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
-        cells = tuple(_read_cell(cell, questions) for cell in notebook["cells"])
-        return cls(name, cells, hashlib.sha256(source_ipynb).hexdigest())
+        cells, last = [], ""
+        for raw in notebook["cells"]:
+            cell = _read_cell(raw, questions)
+            if cell.kind == "test" and not cell.question:
+                cell = replace(cell, question=last)
+            last = cell.grade_id if cell.kind == "solution" else last
+            cells.append(cell)
+        read = [(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells]
+        beside = frozenset(path.split("/")[0].removesuffix(".py") for path in files or ())
+        visible = [without_region(cell.source, BEGIN_HIDDEN, END_HIDDEN) for cell in cells]
+        needs = shares(read, visible, beside)
+        cells = [replace(cell, shares=need) for cell, need in zip(cells, needs, strict=True)]
+        digest = hashlib.sha256(source_ipynb)
+        for path, content in sorted((files or {}).items()):
+            digest.update(path.encode() + hashlib.sha256(content).digest())
+        return cls(name, tuple(cells), digest.hexdigest(), classes(read), tuple(sorted((files or {}).items())))
 
     def seed(self, submission: bytes, secret: bytes) -> int:
         """The seed of the fresh random problems of one submission: the same whenever it is graded again."""
@@ -58,7 +89,7 @@ class Assignment:
     @property
     def graded(self) -> tuple[Cell, ...]:
         """The cells that bear marks, in the order of the notebook."""
-        return tuple(cell for cell in self.cells if cell.kind in ("test", "written"))
+        return tuple(cell for cell in self.cells if cell.kind == "test" or cell.by_hand)
 
 
 @dataclass(frozen=True)
@@ -106,23 +137,31 @@ def _read_cell(raw: dict[str, Any], questions: list[str]) -> Cell:
         kind = "solution"
     elif graded:
         kind = "test"
-    elif BEGIN_HIDDEN in source:
+    elif meta.get("locked") and _hidden_as_a_whole(source):
         kind = "tools"
+    elif "ungraded" in raw.get("metadata", {}).get("tags", []):
+        kind = "ungraded"
     else:
-        kind = "ungraded" if "ungraded" in raw.get("metadata", {}).get("tags", []) else "setup"
+        kind = "setup" if meta.get("locked") else "given"
     grade_id = meta.get("grade_id", "")
     names = top_level_names(source) if kind == "solution" else []
     return Cell(
         grade_id=grade_id,
         kind=kind,
         question=question_of(grade_id, questions) if kind == "test" else grade_id,
-        points=float(meta.get("points", 0)) if graded or meta.get("task") else 0.0,
+        points=float(meta.get("points") or 0) if graded or meta.get("task") else 0.0,
         source=source,
         release_source=released(source, grade_id, kind == "written", solution),
         cell_type=raw["cell_type"],
         defines=tuple(names),
         metadata=dict(meta),
     )
+
+
+def _hidden_as_a_whole(source: str) -> bool:
+    """Whether students see no more of a cell than comments."""
+    seen = without_region(source, BEGIN_HIDDEN, END_HIDDEN).split("\n")
+    return BEGIN_HIDDEN in source and all(not line.strip() or line.lstrip().startswith("#") for line in seen)
 
 
 def released(source: str, grade_id: str = "", written: bool = False, solution: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import importlib
 import json
@@ -14,16 +15,21 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
 from examiner.grading.replay import Calls, shown
-from examiner.grading.source import LONGEST_ANSWER, free_names, hidden_lines
+from examiner.grading.sharing import without_magics
+from examiner.grading.source import LONGEST_ANSWER, hidden_lines
+from examiner.grading.surroundings import Surroundings
 from examiner.isolation.messages import printable, without_numbers
-from examiner.isolation.proxies import DOUBT, NotStarted, Proxy, StudentFailed, StudentProcess
+from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess
 from examiner.isolation.sandbox import limit_memory
 from examiner.isolation.student import definitions_alone
+from examiner.isolation.values import ByNumber, WireError
 from workshop import gradcheck
 
 
@@ -32,8 +38,9 @@ class _Test:
     """A test cell, ready to run."""
 
     code: CodeType
-    names: list[str]  # what it takes from the student
+    last: CodeType | None  # its last line, if that is an expression: a number there is its mark
     hidden: set[int]  # the numbers of its hidden lines
+    reads_words: bool  # whether it looks at what an error says
 
 
 _learnt: dict[str, _Test] = {}
@@ -43,7 +50,8 @@ def learn(source: str) -> _Test:
     """Get a test cell ready to run, and import what it imports, once for all submissions."""
     known = _learnt.get(source)
     if known is None:
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(without_magics(source))
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             if isinstance(node, ast.ImportFrom):  # what is imported from a package may be a module too
                 names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
@@ -51,15 +59,25 @@ def learn(source: str) -> _Test:
                 with contextlib.suppress(Exception):  # the test itself will tell
                     importlib.import_module(name)
         hidden = hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
-        known = _learnt[source] = _Test(compile(source, _TEST, "exec"), free_names(source), hidden)
+        reads_words = any(map(_reads_words, ast.walk(tree)))
+        last = tree.body.pop() if _shows_a_value(tree, source) else None
+        shown = compile(ast.Expression(last.value), _TEST, "eval") if isinstance(last, ast.Expr) else None
+        known = _learnt[source] = _Test(compile(tree, _TEST, "exec"), shown, hidden, reads_words)
     return known
 
 
-def names_of(source: str) -> list[str]:
-    """What a test cell takes from the student; of a cell that is no Python, the test itself will tell."""
-    with contextlib.suppress(Exception):
-        return learn(source).names
-    return []
+def _reads_words(node: ast.AST) -> bool:
+    """Whether a part of a test looks at the words of an error, and not just at its kind."""
+    if isinstance(node, ast.ExceptHandler) and node.name:
+        return any(isinstance(part, ast.Name) and part.id == node.name for s in node.body for part in ast.walk(s))
+    if isinstance(node, ast.Call):
+        return any(keyword.arg == "match" for keyword in node.keywords) or "Regex" in ast.unparse(node.func)
+    return False
+
+
+def _shows_a_value(tree: ast.Module, source: str) -> bool:
+    """Whether a notebook would show the value of a cell's last line."""
+    return bool(tree.body) and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
 
 
 def examine(line: socket.socket) -> None:
@@ -83,9 +101,10 @@ def examine(line: socket.socket) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
     tell(pid=os.getpid())
-    steps, examination = job["steps"], _Examination(job["steps"], job["tools"], limits, start)
+    steps, examination = job["steps"], _Examination(job, limits, start)
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    examination.surroundings.install()
     gradcheck.SEED = job["seed"]
     try:
         for at, number in list(enumerate(in_source_order(steps)))[first_step:]:
@@ -101,6 +120,8 @@ def examine(line: socket.socket) -> None:
         tell(done=examination.notes)
     except NotStarted as failure:
         tell(failed=str(failure))
+    finally:
+        examination.surroundings.remove()
 
 
 def in_source_order(steps: list[dict[str, Any]]) -> list[int]:
@@ -125,8 +146,11 @@ _COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *c
 class _Examination:
     """The state of one examination: the student's process, what has run in it, and the time that is left."""
 
-    def __init__(self, steps: list[dict[str, Any]], tools: list[str], limits: Limits, start: Any) -> None:
+    def __init__(self, job: dict[str, Any], limits: Limits, start: Any) -> None:
+        steps, tools = job["steps"], job["tools"]
         self.steps, self.limits = steps, limits
+        sys.modules["__main__"] = space = ModuleType("__main__")
+        self.space = vars(space)  # what the tests share
         self.tools: dict[str, Any] = {"__name__": "__main__"}  # what the notebook's hidden tests share
         for source in tools:
             exec(learn(source).code, self.tools)
@@ -134,7 +158,10 @@ class _Examination:
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
         code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
         self.complex_numbers = bool(_COMPLEX.search(re.sub(r"#.*", "", code)))
-        self.student = StudentProcess(start, self.line_text, self.words)
+        files = {path: base64.b64decode(content) for path, content in job["files"].items()}
+        numbers_only = any("gradcheck" in s for s in (*tools, *(s["source"] for s in steps if s["kind"] == "test")))
+        self.student = StudentProcess(start, self.line_text, self.words, job["classes"], files, numbers_only)
+        self.surroundings = Surroundings(self.student, self.space, steps, files)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
         self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
@@ -144,6 +171,7 @@ class _Examination:
         self.notes: list[str] = []
         self.slow: set[str] = set()  # questions with an answer that hung, or held a test up
         self.starts = 0
+        self.line = 0  # of the test under way, where it failed
         self.doubt = ""  # why a person should look at what fails from here on
 
     def own_work(self, step: dict[str, Any]) -> float:
@@ -166,7 +194,7 @@ class _Examination:
 
     def _names(self, step: dict[str, Any]) -> list[str]:
         """What a test takes from the student."""
-        return [name for name in names_of(step["source"]) if name not in self.tools]
+        return [name for name in step["names"] if name not in self.tools]
 
     def line_text(self, number: int, line: int) -> str:
         """A line of the student's, for messages: "line 3: `w -= eta * g`"."""
@@ -221,9 +249,11 @@ class _Examination:
 
     def _take(self, number: int, names: list[str]) -> None:
         """Note a place's names. Values stay as before any test had lent anything, functions are the last process's."""
+        if gives := self.steps[number]["gives"]:
+            self.student.run(number, gives, self.limits.cell_seconds, 0)
         found = self.student.note(number, names)
         first = self.found.setdefault(number, found)
-        first.update({name: value for name, value in found.items() if isinstance(first.get(name), Proxy)})
+        first.update({name: value for name, value in found.items() if issubclass(type(first.get(name)), ByNumber)})
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a cell of the student's, or a locked one, or take what a test's names are: {"outputs", "error"}."""
@@ -268,10 +298,13 @@ class _Examination:
         return printable("\n".join([*filter(None, told), f"{kind}: {shown}" if shown else kind]))
 
     def test(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
-        """Run a test cell: {"grade_id", "right", "message", "mistake", "seconds", "eye", "lent"}."""
+        """Run a test cell: {"grade_id", "right", "score", "message", "mistake", "seconds", "eye", "lent"}.
+
+        The score is None where a person must mark it.
+        """
         began, calls = time.monotonic(), Calls()
         self.student.observer = calls.begin if step.get("replay") else None
-        message, mistake, eye = self._tested(number, step)
+        message, mistake, eye, score = self._tested(number, step)
         if self.student.hung:
             self.slow.add(step["question"])
         if message is not None and not eye:
@@ -279,6 +312,8 @@ class _Examination:
         return {
             "grade_id": step["grade_id"],
             "right": message is None,
+            "score": score,
+            "line": self.line,
             "message": printable(self.student.tellable((message or "")[:6000])),
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
@@ -290,36 +325,84 @@ class _Examination:
     def _values(self, number: int) -> dict[str, str]:
         """What a test takes from the student that is no function."""
         found = self.found.get(number, {})
-        return {name: shown(value) for name, value in found.items() if not isinstance(value, Proxy)}
+        return {name: shown(value) for name, value in found.items() if not issubclass(type(value), ByNumber)}
 
-    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str]:
+    def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
+        self.line = 0
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         gradcheck.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
         if not self.ready() or number not in self.found:
             why = "The time was up, or the cells ended the process too often, or gave what can't be read."
-            return why, "no time", NOT_TRIED
+            return why, "no time", NOT_TRIED, 0.0
         hidden: set[int] = set()
         try:
             test = learn(step["source"])
             hidden = test.hidden
             with _own_work(self.own_work(step)):
                 self.student.enter(number)
-                exec(test.code, {**self.found[number], **self.tools})
+                self._bind(number, step)
+                self.surroundings.begin(step, self.found[number], test.reads_words)
+                exec(test.code, self.space)
+                value = eval(test.last, self.space) if test.last else None
             self.student.end_test()
         except _TooLong:
             self.student.stop()  # it may have been in the middle of a message
             self.slow.add(step["question"])
-            return TOO_LONG, "too slow", HELD_UP
+            return TOO_LONG, "too slow", HELD_UP, 0.0
         except gradcheck.WrongAnswer as wrong:
-            return str(wrong) or "The answer is wrong.", wrong.mistake, ""
+            self.line = _test_line(wrong)
+            return str(wrong) or "The answer is wrong.", wrong.mistake, "", 0.0
         except StudentFailed as failure:
-            return f"Your code could not be tested: {failure}.", "ended or hung", ""
+            return f"Your code could not be tested: {failure}.", "ended or hung", "", 0.0
         except Exception as error:
-            return _explained(error, hidden)
+            self.line = _test_line(error)
+            message, mistake, eye = _explained(error, hidden)
+            if self._waits(error):
+                why = self.student.objects.doubt or f"{eye or type(error).__name__}"
+                return "A person looks at this test: it could not work with what your code gave.", mistake, why, None
+            return message, mistake, eye, 0.0
         except BaseException as error:
-            return f"The test stopped ({type(error).__name__}).", None, f"{step['grade_id']}: {type(error).__name__}"
-        return None, None, gradcheck.for_a_person(self.student.asked, self.complex_numbers)
+            stopped = f"{step['grade_id']}: {type(error).__name__}"
+            return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
+        eye = gradcheck.for_a_person(self.student.asked, self.complex_numbers) or self.student.objects.doubt
+        if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+            return _partial(float(value), step["points"], eye)
+        return None, None, eye, step["points"]
+
+    def _waits(self, error: Exception) -> bool:
+        """Whether a test failed perhaps for what can't be brought over from the student's process."""
+        if isinstance(error, WireError) or (isinstance(error, AssertionError) and self.student.objects.doubt):
+            return True
+        theirs = getattr(error, "student_traceback", None) is not None
+        return self.student.objects.met and not theirs and not isinstance(error, AssertionError | NameError)
+
+    def _bind(self, number: int, step: dict[str, Any]) -> None:
+        """Bind what a test uses: the student's names as found at its place, and the examiner's own."""
+        for name in step["names"]:
+            self.space.pop(name, None)
+        self.space |= {**self.found[number], **self.tools}
+        for statement in step["prelude"]:
+            with contextlib.suppress(Exception):  # the test itself will tell
+                exec(learn(statement).code, self.space)
+        for source in step["needs"]:  # of a test that did not run here, or not to its end
+            if any(name not in self.space for name in step["owns"]):
+                with contextlib.suppress(Exception):
+                    made = {**self.space}
+                    exec(learn(definitions_alone(source)).code, made)
+                    self.space.update(
+                        {name: made[name] for name in step["owns"] if name in made and name not in self.space}
+                    )
+
+
+def _partial(score: float, points: float, eye: str) -> tuple[str | None, str | None, str, float | None]:
+    """The mark that a test's last line gives."""
+    if score == points:
+        return None, None, eye, points
+    if 0 <= score < points:
+        return f"The test gave {score:g} of {points:g} marks.", None, eye, score
+    why = f"its last line gives {score:g} of {points:g} marks"
+    return "A person looks at the mark of this test.", None, why, None
 
 
 _TEST = "<test>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import os
@@ -13,7 +14,7 @@ from dataclasses import asdict, replace
 from multiprocessing.util import Finalize
 from typing import Any
 
-from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.assignment import Assignment, Cell, Limits
 from examiner.grading.placing import MOST_READ, Placed, normalised, place
 from examiner.grading.result import CellOutput, Mark, Result
 from examiner.grading.source import top_level_names
@@ -76,12 +77,7 @@ def grade(
     placed, more = place(cells, assignment)
     stand = {mark.grade_id: mark for mark in known.marks} if known else {}
     anew, tied, needs = _ties(placed, assignment)
-    job = {
-        "steps": list(_steps(placed, assignment, anew, stand)),
-        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
-        "limits": asdict(limits),
-        "seed": seed,
-    }
+    job = _job(assignment, list(_steps(placed, assignment, anew, stand)), limits, seed)
     told, outcome = examined(job, limits, digest, home)
     marks, eyes = _marks(placed, assignment, told, outcome, tied, needs, stand)
     eyes += [why for why in known.needs_eye if why.split(":")[0] in stand] if known else []
@@ -115,14 +111,22 @@ def replay(
     others = {cell.grade_id: Mark(cell.grade_id, cell.question, 0.0, 0.0) for cell in assignment.graded}
     del others[grade_id]
     steps = list(_steps(placed, assignment, _ties(placed, assignment)[0], others))
-    job = {
-        "steps": [step | {"replay": step["kind"] == "test"} for step in steps],
-        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
-        "limits": asdict(Limits()),
-        "seed": seed,
-    }
+    job = _job(assignment, [step | {"replay": step["kind"] == "test"} for step in steps], Limits(), seed)
     told, _ = examined(job, Limits(), hashlib.sha256(submission).hexdigest(), forkserver(sandbox, hidden))
     return dict(told["marks"].get(grade_id, {}))
+
+
+def _job(assignment: Assignment, steps: list[dict[str, Any]], limits: Limits, seed: int) -> dict[str, Any]:
+    """What an examiner's process is told."""
+    return {
+        "steps": steps,
+        "classes": assignment.classes,
+        "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
+        "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
+        "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
+        "limits": asdict(limits),
+        "seed": seed,
+    }
 
 
 def restored(submission: bytes, assignment: Assignment) -> Result:
@@ -153,16 +157,34 @@ def _steps(
         name = f"the cell {cell.grade_id}" if cell and cell.grade_id else f"cell {(p.index or 0) + 1}"
         if cell and cell.kind == "test" and cell.grade_id not in stand:
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
+            about |= _needs(cell, assignment)
             yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
         elif cell and cell.kind == "setup":
             yield {"kind": "run", "source": cell.release_source, "name": name}
         elif code and cell and cell.kind == "solution":
             source = submitted.source if submitted else ""
             yield {"kind": "run", "source": source, "name": name, "asked": cell.defines}
-        elif code and submitted and p.kind in ("own", "text"):
-            yield {"kind": "run", "source": submitted.source, "name": name}
+        elif code and p.kind in ("own", "text", "given") and (submitted or cell):
+            source = submitted.source if submitted else cell.source if cell else ""
+            yield {"kind": "run", "source": source, "name": name}
         else:
             yield {"kind": "skip", "source": "", "name": name}
+
+
+def _needs(cell: Cell, assignment: Assignment) -> dict[str, Any]:
+    """What a test needs beside itself, for its step."""
+    shares = cell.shares
+    return {
+        "points": cell.points,
+        "names": shares.names,
+        "owns": shares.own,
+        "prelude": shares.prelude,
+        "replaced": shares.replaced,
+        "live": shares.live,
+        "files": shares.files,
+        "gives": shares.gives,
+        "needs": [assignment.cells[number].source for number in shares.tests],
+    }
 
 
 Ties = Mapping[str, list[str]]
@@ -211,9 +233,10 @@ def _marks(
     answers = {p.cell.grade_id: p for p in placed if p.cell}
     errors = {p.cell.grade_id: told["cells"].get(i, {}).get("error", "") for i, p in enumerate(placed) if p.cell}
     for cell in assignment.graded:
-        if cell.kind == "written":
+        if cell.by_hand:
             submitted = answers[cell.grade_id].submitted
             blank = submitted is None or normalised(submitted.source) in ("", normalised(cell.release_source))
+            blank = blank and cell.kind == "written" and bool(cell.metadata.get("solution"))
             if blank and _beside(placed, cell.grade_id):
                 blank = False
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")
@@ -229,12 +252,14 @@ def _marks(
             continue
         if mark["eye"]:
             eyes.append(f"{cell.grade_id}: {mark['eye']}")
-        score, message, mistake = cell.points if mark["right"] is True else 0.0, mark["message"], mark["mistake"]
+        score, message, mistake = mark["score"], mark["message"], mark["mistake"]
         why = errors.get(cell.question, "")
         if mistake in ("missing", "not written") and why and "NotImplementedError" not in why:
             message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
             mistake = "cell failed"
-        marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"]))
+        marks.append(
+            Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"], mark["line"])
+        )
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
     for i, mark in enumerate(marks):
         cause = [question for question in needs.get(mark.question, []) if question in lost]

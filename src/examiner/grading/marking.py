@@ -50,7 +50,8 @@ class _Match(gradcheck.Watch):
         """Go on while it is the same."""
         if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
             raise _Differs
-        self.differs = self.differs or (thing.wrong is not None and not _bare(thing.wrong))
+        wrong = self.known[len(self.seen)].wrong
+        self.differs = self.differs or (wrong is not None and not _bare(wrong))
         super().see(thing)
 
     def meets(self, test: Answer, answers: Sequence[Answer]) -> bool:

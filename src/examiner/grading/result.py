@@ -17,6 +17,7 @@ class Mark:
     message: str = ""  # plain words for the student, empty when right
     mistake: str | None = None  # the short key of a known mistake
     seconds: float = 0.0
+    line: int = 0  # of the test cell's source, where it failed
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> No
         told["marks"][step["grade_id"]] = {
             "grade_id": step["grade_id"],
             "right": False,
+            "score": 0.0,
+            "line": 0,
             "message": message,
             "mistake": "too slow" if busy else "ended or hung",
             "seconds": 0.0,
@@ -78,7 +80,9 @@ def _examined_once(
     deadline: float,
 ) -> str:
     """Let one examiner work, and note what it tells: "" when it has ended, "busy" or "late" where it was ended."""
-    tests = [*job["tools"], *(step["source"] for step in job["steps"] if step["kind"] == "test")]
+    tests = [*job["tools"], *(["import pandas"] if job["tables"] else [])]
+    for step in job["steps"]:
+        tests += [*step["prelude"], step["source"]] if step["kind"] == "test" else []
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
     scratches: list[str] = []
     examiner, until = watch.Process(), math.inf

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.encoding import seed_of
+from examiner.isolation.kinds import put_together
 from examiner.isolation.values import (
     ARRAYS,
     C128,
@@ -35,6 +36,7 @@ from examiner.isolation.values import (
     NO_NUMBERS,
     THREE,
     U32,
+    Generated,
     Iterated,
     Malformed,
     NoNumbers,
@@ -62,6 +64,8 @@ def _array_kind(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, bool]
 class Decoder:
     """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description.
 
+    `stand_for(is_class, id, told)` makes what stands for an object or a class of the other side's.
+
     With `numbers`, nothing is taken but numbers, their arrays, lists, tuples, dicts and iterators, random
     generators and callables, and of these only so many; the message is looked at no further once there is more.
     """
@@ -73,7 +77,9 @@ class Decoder:
         known: list[Any] | None = None,
         revive: Callable[[Any], BaseException] | None = None,
         numbers: bool = False,
+        stand_for: Callable[[bool, int, Any], Any] | None = None,
     ) -> None:
+        self.stand_for = stand_for
         self.data, self.at, self.adopt, self.revive, self.numbers = bytes(data), 0, adopt, revive, numbers
         self.objects: list[Any] = list(known or ())
         self.items = self.keys = 0
@@ -308,13 +314,28 @@ class Decoder:
             if self.adopt is None:
                 raise Malformed("a callable where none can be")
             return self.adopt(owner, number)
-        if tag == 107:  # k
+        if tag in (75, 79):  # K O
+            self.adopted = True
+            owner, number = self._take(1)[0], self._u32()
+            told = self.value(depth + 1)
+            if self.stand_for is None or owner:
+                raise Malformed("an object where none can be")
+            return self.stand_for(tag == 75, number, told)
+        if tag == 87:  # W
+            kind, values = self.value(depth + 1), self.value(depth + 1)
+            if not (isinstance(kind, type) and issubclass(kind, tuple) and len(kind._fields) == len(values)):  # type: ignore[attr-defined]
+                raise Malformed("no named tuple")
+            return tuple.__new__(kind, values)
+        if tag == 86:  # V
+            return put_together(self._name(), self.value(depth + 1))
+        if tag in (107, 71):  # k G
             self.adopted = True
             values = [self.value(depth + 1) for _ in range(self._count(self._u32()))]
             described = self.value(depth + 1)
             if described is not None and self.revive is None:
                 raise Malformed("an error where none can be")
-            return Iterated(values, None if described is None else self.revive(described))  # type: ignore[misc]
+            made = Iterated if tag == 107 else Generated
+            return made(values, None if described is None else self.revive(described))  # type: ignore[misc]
         if tag == 88:  # X
             return Opaque(self._string()[:MAX_TEXTS], self._string()[:MAX_TEXTS])
         if tag == 73:  # I

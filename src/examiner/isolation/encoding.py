@@ -10,10 +10,12 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from numbers import Complex, Real
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
 
+from examiner.isolation.kinds import taken_apart
 from examiner.isolation.values import (
     ARRAYS,
     C128,
@@ -34,6 +36,9 @@ from examiner.isolation.values import (
     NUMBER,
     THREE,
     U32,
+    ByNumber,
+    Described,
+    Generated,
     Iterated,
     Opaque,
     WireError,
@@ -41,10 +46,20 @@ from examiner.isolation.values import (
 
 
 class Encoder:
-    """Makes one message. `export` gives a callable its number (owner, id); `known` are objects the receiver has."""
+    """Makes one message. `export` gives a callable its number (owner, id); `known` are objects the receiver has.
 
-    def __init__(self, export: Callable[[Any], tuple[int, int]] | None = None, known: list[Any] | None = None) -> None:
-        self.export = export
+    `describe` gives the class of a thing that is to travel by number: those of the notebook's own classes, or any.
+    `rich`: dates, decimals, tables and the like travel as what they are, and not as the plain values nearest to them.
+    """
+
+    def __init__(
+        self,
+        export: Callable[[Any], tuple[int, int]] | None = None,
+        known: list[Any] | None = None,
+        describe: Callable[[Any, bool], Described | None] | None = None,
+        rich: bool = False,
+    ) -> None:
+        self.export, self.describe, self.rich = export, describe, rich
         self.objects: list[Any] = list(known or ())
         self.index = {id(thing): i for i, thing in enumerate(self.objects)}
         self.known = len(self.objects)
@@ -93,7 +108,12 @@ class Encoder:
         kind = type(x)
         if kind is float:
             return FLOAT(b"f", x)
-        if kind is np.ndarray or kind is list or kind is dict or kind is set:
+        if (
+            kind is list
+            or kind is dict
+            or kind is set
+            or (kind is np.ndarray and not (self.rich and x.dtype.kind in "mMV"))
+        ):
             return self._refer(x)
         if kind is str:
             return b"s" + _text(x)
@@ -113,11 +133,21 @@ class Encoder:
     def _rarer(self, x: Any, depth: int) -> bytes:
         if type(x) in FUNCTIONS and self.export is not None:
             return CALLABLE(b"C", *self.export(x))
+        if issubclass(type(x), ByNumber) and self.export is not None:
+            return CALLABLE(b"C", *self.export(x))
+        if type(x) is Described and self.export is not None:
+            return CALLABLE(b"K", *self.export(x.kind)) + self.value(x.told, depth + 1)
+        if self.describe is not None and (described := self.describe(x, False)) is not None:
+            return self._by_number(x, described, depth)
+        if isinstance(x, tuple) and (number := vars(type(x)).get("_class_number")) is not None:
+            return b"W" + CALLABLE(b"C", 1, number) + self.value(tuple(x), depth + 1)
         if isinstance(x, np.generic):
             plain = np.asarray(x)
             if plain.dtype.newbyteorder("=").str in ARRAYS:
                 plain = plain.astype(plain.dtype.newbyteorder("="))
                 return b"n" + _short(plain.dtype.str) + plain.tobytes()
+        if self.rich and (apart := taken_apart(x)) is not None:
+            return b"V" + _short(apart[0]) + self.value(apart[1], depth + 1)
         if x is Ellipsis:
             return b"E"
         if isinstance(x, memoryview) and x.format != "B":
@@ -140,9 +170,9 @@ class Encoder:
         if isinstance(x, bool | float | int | complex | str):
             return self._subclass(x)
         if isinstance(x, Iterated):
-            return self._iterator(x.again(), depth)
-        if isinstance(x, Iterator):
-            return self._iterator(x, depth)
+            return self._iterator(x.again(), depth, b"G" if type(x) is Generated else b"k")
+        if isinstance(x, Iterator) and not callable(x):
+            return self._iterator(x, depth, b"G" if self.rich and type(x) is GeneratorType else b"k")
         if callable(x) and self.export is not None:
             return CALLABLE(b"C", *self.export(x))
         return self._like(x, depth)
@@ -183,10 +213,19 @@ class Encoder:
         # The table keeps the new object alive, so that its id stays its own.
         return self._refer(x)
 
+    def _by_number(self, x: Any, described: Described, depth: int) -> bytes:
+        if isinstance(x, type) or self.export is None:
+            return self.value(described, depth)
+        if isinstance(x, tuple):
+            return b"W" + self.value(described, depth) + self.value(tuple(x), depth + 1)
+        return CALLABLE(b"O", *self.export(x)) + self.value(described, depth)
+
     def _opaque(self, x: Any) -> bytes:
+        if self.describe is not None and self.export is not None and (described := self.describe(x, True)) is not None:
+            return self._by_number(x, described, 1)
         return b"X" + _text(str(type(x).__name__)[:MAX_TEXTS]) + _text("")
 
-    def _iterator(self, x: Iterator[Any], depth: int) -> bytes:
+    def _iterator(self, x: Iterator[Any], depth: int, kind: bytes = b"k") -> bytes:
         parts: list[bytes] = []
         error = b"N"
         total = 0
@@ -205,7 +244,7 @@ class Encoder:
             parts.append(part)
             total += len(part)
         self._count(len(parts))
-        return b"k" + U32.pack(len(parts)) + b"".join(parts) + error
+        return kind + U32.pack(len(parts)) + b"".join(parts) + error
 
     def _snapshot(self, item: Any, depth: int) -> bytes:
         """An iterator's value as it is now, even if the same list or array is changed and given again."""

@@ -14,20 +14,25 @@ import re
 import select
 import socket
 import struct
-from collections.abc import Callable, Sequence, Set
+import sys
+from collections.abc import Callable, Mapping, Sequence, Set
+from types import FunctionType
 from typing import Any
 
 from examiner.isolation.decoding import Decoder
 from examiner.isolation.encoding import Encoder, describe_error
 from examiner.isolation.messages import PYTHONS_WORDS, kind_of, only_known, standard
+from examiner.isolation.objects import Line as Objects
+from examiner.isolation.objects import Raised
 from examiner.isolation.student import CALLBACK_GONE, revive
-from examiner.isolation.values import Malformed, NoNumbers, WireError, unfolded
+from examiner.isolation.values import MAX_ASKED, ByNumber, Malformed, NoNumbers, WireError, unfolded
 from examiner.isolation.watch import Process, Watch
-from examiner.isolation.wire import Line, encode
+from examiner.isolation.wire import Line, decode, encode
 
 STARTING = 60.0  # seconds on the wall for a process to come up
 DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
+KINDS = list(inspect._ParameterKind)  # by the number that travels
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -53,8 +58,10 @@ class NotStarted(RuntimeError):
     """No student's process came up: the grader's own failure, for which no student pays."""
 
 
-class Proxy:
-    """One of the student's callables."""
+class Proxy(ByNumber):
+    # One of the student's callables. It has the student's own docstring, or none.
+
+    told_as = "function"
 
     def __init__(self, student: StudentProcess, number: int, generation: int, name: str) -> None:
         self._student, self._number, self._generation = student, number, generation
@@ -62,6 +69,19 @@ class Proxy:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._student.call(self, {}, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name not in ("__code__", "__defaults__", "__annotations__", "__dict__"):
+            raise AttributeError(name)
+        return self._student.ask("getattr", self._number, self._generation, (name,), {})
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return FunctionType
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self._student.ask("getattr", self._number, self._generation, ("__doc__",), {})
 
     def __call_with__(self, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call it with `names` in place of the student's own for this one call."""
@@ -71,9 +91,13 @@ class Proxy:
         return f"<the student's {self.__name__}>"
 
 
+Proxy.__name__ = "function"  # for a test that asks for its type's
+
+
 class StudentProcess:
     """The examiner's end of the line to a student's process, which it starts again when it has ended.
 
+    With `numbers_only`, answers come as plain values, and the functions that a test lends take nothing but numbers.
     `start()` gives a fresh process: the line, and the leash that tells how it ended and ends it when let go.
     `line_text(cell, line)` is a line of what the student handed in, `words` are the notebook's: no other may be told.
     """
@@ -83,6 +107,9 @@ class StudentProcess:
         start: Callable[[], tuple[socket.socket, socket.socket]],
         line_text: Callable[..., str],
         words: Set[str] = frozenset(),
+        classes: Mapping[str, Sequence[str]] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        numbers_only: bool = True,
     ) -> None:
         self._start, self._line_text, self.words = start, line_text, words
         self._line: Line | None = None
@@ -91,6 +118,17 @@ class StudentProcess:
         self._spent = 0.0  # by processes that have ended
         self._asleep = 0.0
         self.generation = 0
+        self.objects = Objects(self.ask, classes or {})
+        self.files = dict(files or {})  # beside the notebook
+        self.reads_words = False  # whether the test looks at the words of the student's errors
+        self.before_call: Callable[[], None] = lambda: None
+        self.after_call: Callable[[], None] = lambda: None
+        self.numbers_only = numbers_only
+        self._proxies: dict[tuple[int, int], Proxy] = {}
+        self.replaced: Callable[[], tuple[dict[str, Any], tuple[str, ...]]] = lambda: ({}, ())
+        self.drawn: Callable[[], tuple[Any, Any]] = lambda: (None, None)
+        self.live: Sequence[str] = ()  # variables that calls may change
+        self.changed: Callable[[dict[str, Any]], None] = lambda values: None
         self._lent: dict[int, Any] = {}
         self._lent_numbers: dict[int, int] = {}
         self._next_number = 0
@@ -120,6 +158,10 @@ class StudentProcess:
         self._process = Process(struct.unpack("<i", number)[0]) if len(number) == 4 else Process()
         self.generation += 1
         self._bound = None
+        if not self.numbers_only:
+            self._ask(b"k", encode(list(self.objects.known)), STARTING)
+        if self.files:
+            self.put(self.files)
 
     def stop(self) -> None:
         """Let the process go; it ends at once."""
@@ -174,6 +216,8 @@ class StudentProcess:
         self._within = 0  # calls under way: one within another finds what is lent to the outer one
         self.asked: set[str] = set()  # those that the student's code has called
         self._bound = None
+        self.objects.begin_test()
+        self._quiet = sys.stdout  # what a test writes where it does not listen
 
     def run(self, number: int, source: str, seconds: float, room: int, asked: Sequence[str] = ()) -> tuple[Any, Any]:
         """Run a cell, in which the names `asked` are to be defined: its printed parts, and its error or None.
@@ -197,13 +241,26 @@ class StudentProcess:
             if self._ask(b"p", encode(token), self.call_seconds) != token:
                 raise self._lost("malformed")
 
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into its working folder."""
+        self._ask(b"f", encode(tuple(files.items())), STARTING)
+
+    def fetch(self) -> dict[str, bytes]:
+        """The files in its working folder."""
+        found = self._ask(b"F", encode(None), self.call_seconds)
+        if type(found) is not tuple or not all(type(f) is tuple and list(map(type, f)) == [str, bytes] for f in found):
+            raise self._lost("malformed")
+        return dict(found)
+
     def enter(self, number: int) -> None:
         """Bind the student's names as they were at the place of a test."""
         self._ask(b"b", encode(number), self.call_seconds)
 
     def note(self, number: int, names: list[str]) -> dict[str, Any]:
         """What these names are bound to at a test's place: plain values as they are, callables as stand-ins."""
-        found = self._ask(b"n", encode((number, names)), self.call_seconds)
+        return self._values(self._ask(b"n", encode((number, names)), self.call_seconds), names)
+
+    def _values(self, found: Any, names: Sequence[str]) -> dict[str, Any]:
         if not isinstance(found, list) or len(found) != len(names):
             raise self._lost("malformed")
         values: dict[str, Any] = {}
@@ -212,42 +269,65 @@ class StudentProcess:
                 raise self._lost("malformed")
             if message:
                 try:
-                    decoder = Decoder(message, adopt=self._adopter(name), revive=self._revived)
+                    decoder = self._decoder(message, name)
                     values[name], parameters = decoder.message()
                     self._hear(decoder.texts)
                     unfolded(values[name])
                     if isinstance(values[name], Proxy) and parameters:
-                        plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
                         values[name].__signature__ = inspect.Signature(
                             [
-                                inspect.Parameter(p, plain, default=d[0] if d else inspect.Parameter.empty)
-                                for p, *d in parameters
+                                inspect.Parameter(p, KINDS[kind], default=d[0] if d else inspect.Parameter.empty)
+                                for p, kind, *d in parameters
                             ]
                         )
                 except Exception:  # of any kind: an iterator of theirs ends in the error that they choose
                     raise self._lost("malformed") from None
         return values
 
+    def _decoder(self, message: bytes, name: str, **kwargs: Any) -> Decoder:
+        adopt = self._adopter(name)
+        return Decoder(message, adopt=adopt, revive=self._revived, stand_for=self._standing_for, **kwargs)
+
+    def _standing_for(self, is_class: bool, number: int, told: Any) -> Any:
+        make = self.objects.class_of if is_class else self.objects.object_of
+        return make(number, self.generation, told)
+
     def call(self, target: Proxy, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions."""
+        return self._request(target._number, target._generation, target.__name__, names, args, kwargs)
+
+    def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Do something with a thing of the student's: one of what `student.OPERATE` names."""
+        return self._request((what, number), generation, "an object", {}, args, kwargs)
+
+    def _request(
+        self, target: Any, generation: int, called: str, names: dict[str, Any], args: Any, kwargs: dict[str, Any]
+    ) -> Any:
         if self.broken is not None:
             raise self.broken
-        if target._generation != self.generation or self._line is None:
-            raise StudentFailed(f"{target.__name__} is of a process that has ended")
+        if generation != self.generation or self._line is None:
+            raise StudentFailed(f"{called} is of a process that has ended")
         if self.budget <= 0:
             raise StudentFailed("the time for this test was up")
+        if not self._within:
+            self.before_call()
+        replaced, removed = self.replaced()
+        drawn, listens = self.drawn(), sys.stdout is not self._quiet
+        more = (listens, removed, drawn) if listens or removed or drawn != (None, None) else None
+        names = {**replaced, **names}
         for name, thing in names.items():  # lent until the test is over, so that the student is told of it once
             self.stand_for[self._lend(thing)[1]] = name
         outer = dict(self._lent), dict(self._lent_numbers)
         watch = Watch(self._process, min(self.call_seconds, self.budget))
-        note = self.observer(target.__name__, args, kwargs) if self.observer and not self._within else None
-        told = None if self._within or names == self._bound else tuple(names.items())
+        note = self.observer(called, args, kwargs) if self.observer and not self._within else None
+        bound = {name: id(thing) for name, thing in names.items()} | dict.fromkeys(removed, 0)
+        told = None if self._within or bound == self._bound else tuple(names.items())
         self._within += 1
         try:
-            encoder = Encoder(export=self._lend)
-            message = encoder.message((target._number, args, tuple(kwargs.items()), told))
-            self._bound = self._bound if told is None else dict(names)
-            value = self._converse(b"c", message, watch, encoder.objects, target.__name__)
+            encoder = Encoder(export=self._lend, rich=not self.numbers_only)
+            message = encoder.message((target, args, tuple(kwargs.items()), told, more))
+            self._bound = self._bound if told is None else bound
+            value = self._converse(b"c", message, watch, encoder.objects, called)
             if note:
                 note(value)
             return value
@@ -255,6 +335,10 @@ class StudentProcess:
             self.budget -= watch.spent()
             self._within -= 1
             self._lent, self._lent_numbers = outer
+            if not self._within and self.alive:
+                self.after_call()
+                if self.live:
+                    self.changed(self._values(self._ask(b"g", encode(list(self.live)), self.call_seconds), self.live))
 
     def _ask(self, kind: bytes, message: bytes, seconds: float) -> Any:
         return self._converse(kind, message, Watch(self._process, seconds), [], "")
@@ -268,10 +352,13 @@ class StudentProcess:
                 watch.resume()
                 self._line.send(kind, message, watch.look)
                 answer, data = self._line.receive(watch.look)
+                while answer == b"O" and asked == b"c":
+                    self._print(decode(data))
+                    answer, data = self._line.receive(watch.look)
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)
-            decoder = Decoder(data, adopt=self._adopter(name), known=objects, revive=self._revived)
+            decoder = self._decoder(data, name, known=objects)
             value = decoder.message()
             if asked == b"c" and answer == b"R":
                 self._hear(decoder.texts)
@@ -304,6 +391,9 @@ class StudentProcess:
             if described[0] == "TimeoutError":
                 self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
             error = self._revived(described)
+            if len(described) == 5 and isinstance(described[4], Raised):
+                described[4].args = error.args  # type: ignore[attr-defined]
+                error = described[4]
         told = [self._line_text(cell, line) for cell, line in described[2][-3:]]
         error.student_traceback = "\n".join(filter(None, told)) or "    (not in a line of yours)"
         return error
@@ -313,9 +403,19 @@ class StudentProcess:
         kind, message = described[:2]
         if not type(kind) is type(message) is str:
             raise Malformed("no description")
-        error = revive((kind_of(kind), only_known(standard(message), self.words)))
+        words = message if self.reads_words else only_known(standard(message), self.words)
+        error = revive((kind_of(kind), words))
+        if self.reads_words:
+            self._hear([message])
         error.student_traceback = ""  # type: ignore[attr-defined]
         return error
+
+    def _print(self, text: Any) -> None:
+        """What a call has printed, to where the test listens."""
+        if type(text) is not str or len(text) > LONGEST_HEARD:
+            raise self._lost("malformed")
+        self._hear([text])
+        sys.stdout.write(text)
 
     def _hear(self, texts: list[str]) -> None:
         self.heard_characters += sum(map(len, texts))
@@ -334,8 +434,8 @@ class StudentProcess:
     # Functions lent to the student for the length of a call
 
     def _lend(self, thing: Any) -> tuple[int, int]:
-        if type(thing) is Proxy and thing._student is self:
-            return 1, thing._number
+        if isinstance(thing, ByNumber):
+            return 1, ByNumber.number_of(thing)
         number = self._lent_numbers.get(id(thing))
         if number is None:
             number = self._next_number
@@ -346,8 +446,11 @@ class StudentProcess:
 
     def _adopter(self, name: str) -> Callable[[int, int], Any]:
         def adopt(owner: int, number: int) -> Any:
-            if owner == 0:
+            if owner == 0 and self.numbers_only:
                 return Proxy(self, number, self.generation, name or "function")
+            if owner == 0:  # the same one each time: a test may compare two functions
+                key = self.generation, number
+                return self._proxies.setdefault(key, Proxy(self, number, self.generation, name or "function"))
             if number not in self._lent:
                 raise Malformed("a function that was not lent")
             return self._lent[number]
@@ -356,9 +459,11 @@ class StudentProcess:
 
     def _serve(self, data: bytes) -> tuple[bytes, bytes]:
         """Call a lent function for the student: the frame that answers."""
-        decoder = Decoder(data, adopt=self._adopter(""), revive=self._revived, numbers=True)
+        decoder = self._decoder(data, "", numbers=self.numbers_only)
         try:
             request = decoder.message()
+            if len(data) > MAX_ASKED:
+                raise NoNumbers("takes no more than a megabyte")
         except NoNumbers as error:
             return self._raising(TypeError(f"the function that you were given {error}"))
         self._hear(decoder.texts)
@@ -375,7 +480,7 @@ class StudentProcess:
         if function is None or isinstance(function, BaseException):
             return b"e", encode(("RuntimeError", CALLBACK_GONE, (), -1))
         try:
-            return b"r", encode(function(*args, **kwargs), export=self._lend)
+            return b"r", encode(function(*args, **kwargs), export=self._lend, rich=not self.numbers_only)
         except StudentFailed:
             raise
         except Exception as error:
@@ -394,9 +499,9 @@ def _well_printed(parts: Any) -> bool:
 
 
 def _well_described(described: Any) -> bool:
-    if not (type(described) is tuple and len(described) == 4):
+    if not (type(described) is tuple and len(described) in (4, 5)):
         return False
-    kind, message, lines, number = described
+    kind, message, lines, number = described[:4]
     if not (
         type(kind) is str and len(kind) < 100 and type(message) is str and type(lines) is tuple and type(number) is int
     ):

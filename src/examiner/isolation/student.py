@@ -10,11 +10,13 @@ import asyncio
 import builtins
 import contextlib
 import copy
+import enum
 import functools
 import gc
 import importlib
 import inspect
 import io
+import operator
 import os
 import pkgutil
 import random
@@ -23,7 +25,7 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -31,7 +33,8 @@ import numpy as np
 
 from examiner.isolation.decoding import Decoder, renew
 from examiner.isolation.encoding import Encoder, describe_error
-from examiner.isolation.values import Opaque, WireError
+from examiner.isolation.objects import OPERATIONS, REFLECTED
+from examiner.isolation.values import Described, Opaque, WireError
 from examiner.isolation.wire import Line, decode, encode
 from workshop.gradcheck import places, standing_in
 
@@ -76,6 +79,24 @@ class Printed(io.TextIOBase):
         return True
 
 
+def _turned(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: operation(y, x)
+
+
+LONGEST_PRINTED = 100_000  # characters that one call prints
+VALUES = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
+OPERATE: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, f"__{name}__") for name in OPERATIONS if hasattr(operator, f"__{name}__")},
+    **{f"r{name}": _turned(getattr(operator, f"__{name}__")) for name in REFLECTED},
+    **{f.__name__: f for f in (getattr, setattr, delattr, len, iter, next, repr, str, format, int, float, complex)},
+    **{f.__name__: f for f in (hash, bool, abs, round, divmod, reversed)},
+    "call": lambda f, *args, **kwargs: f(*args, **kwargs),
+    "enter": lambda x: type(x).__enter__(x),
+    "exit": lambda x, *args: type(x).__exit__(x, None, None, None),
+    "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
+}
+"""What a test may ask of a thing of the student's."""
+
 MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not defined")"""
 MOST_KEPT = 1 << 20  # bytes of the contents that are kept of arrays, and as many entries of lists, at one place
 
@@ -118,6 +139,9 @@ class Student:
         self.places: dict[int, _Place] = {}  # each test's, in the notebook
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.missing: dict[str, Any] = {}  # what stands in the place of answers that are not there
+        self.classes: frozenset[str] = frozenset()  # names of the source's own: their objects travel by number
+        self.rich: dict[str, Any] = {}  # how values travel where tests ask for more than numbers
+        self.printed: list[tuple[str, str]] = []  # by the call under way, where a test listens
         self.callables: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.skipped: dict[int, int] = {}  # the empty lines at the head of each cell, which IPython does not count
@@ -144,8 +168,28 @@ class Student:
             self.lending.close()  # what an earlier test has lent is gone
             self.places[decode(message)].put_back(self.names)
             self._send(b"R", encode(None))
+        elif kind == b"g":
+            self._send(b"R", self._look_up(decode(message)))
         elif kind == b"c":
-            self._send(*self._call(message))
+            answer = self._call(message)
+            if self.printed:
+                self._send(b"O", encode("".join(text for _, text in self.printed)))
+                self.printed = []
+            self._send(*answer)
+        elif kind == b"f":
+            for path, content in decode(message):
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+                with open(path, "wb") as file:
+                    file.write(content)
+            if os.getcwd() not in sys.path:
+                sys.path.insert(0, os.getcwd())
+            self._send(b"R", encode(None))
+        elif kind == b"F":
+            self._send(b"R", encode(tuple(_files())))
+        elif kind == b"k":
+            self.classes = frozenset(decode(message))
+            self.rich = {"describe": self._describe, "rich": True}
+            self._send(b"R", encode(None))
         elif kind == b"p":
             self._send(b"R", message)
         else:
@@ -180,7 +224,7 @@ class Student:
             if name not in self.names and name.isidentifier():
                 exec(MISSING.format(name), self.names)
                 self.missing[name] = self.names[name]
-        return tuple(_joined(parts)), None if error is None else self._described(error)
+        return tuple(_joined(parts)), None if error is None else self._described(error)[:4]
 
     def _look_up(self, names: list[str]) -> bytes:
         """Of each name a message: its value and its parameters; no bytes where there is no such name."""
@@ -192,7 +236,7 @@ class Student:
             try:
                 self.working = True
                 value = self.names[name]
-                found.append(encode((value, _parameters(value)), export=self._export))
+                found.append(encode((value, _parameters(value)), export=self._export, **self.rich))
             except BaseException:
                 found.append(encode((Opaque(type(self.names[name]).__name__), ())))
             finally:
@@ -202,18 +246,23 @@ class Student:
     def _call(self, message: bytes) -> tuple[bytes, bytes]:
         """Call one of the student's functions: its value, or its error, and what it changed in place."""
         decoder = Decoder(message, adopt=self._adopt, revive=revive)
-        target, args, pairs, names = decoder.message()
+        target, args, pairs, names, more = decoder.message()
         objects, before = decoder.objects, decoder.entries
-        encoder = Encoder(export=self._export, known=objects)
+        encoder = Encoder(export=self._export, known=objects, **self.rich)
         if decoder.adopted:
             before = Encoder(export=self._export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
+        if more is not None and more[0]:
+            sys.stdout = Printed(self.printed, "", [LONGEST_PRINTED])
         outer, self.working = self.working, False
         try:
             if names is not None:
                 self.lending.close()
-                self.lending.enter_context(standing_in(dict(names), self.names, self._target(target)))
+                called = self._target(target) if type(target) is int else self.callables[target[1]]
+                self.lending.enter_context(standing_in(dict(names), self.names, called))
+            if more is not None:
+                self._as_the_test_has_it(more[1], more[2])
             self.working = True
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
             with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -223,21 +272,33 @@ class Student:
         except BaseException as error:
             self._rest()  # whoever makes this endless is ended with the process
             described = self._described(error)
-            encoder = Encoder(export=self._export, known=objects)
+            encoder = Encoder(export=self._export, known=objects, **self.rich)
             with contextlib.suppress(WireError):
                 return b"E", encoder.message(described, before)
-            return b"E", Encoder(known=objects).message(described, Encoder(known=objects).entries())
+            return b"E", Encoder(known=objects).message(described[:4], Encoder(known=objects).entries())
         finally:
             self._rest()
             sys.stdout, sys.stderr = streams
             self.working = outer
 
     def _target(self, target: Any) -> Callable[..., Any]:
-        return self.callables[target]
+        if type(target) is int:
+            return self.callables[target]
+        operation, number = target
+        return functools.partial(OPERATE[operation], self.callables[number])
+
+    def _as_the_test_has_it(self, removed: tuple[str, ...], drawn: tuple[Any, Any]) -> None:
+        """Names that the test has removed are gone until it is over; random numbers go on from its seed."""
+        gone = {name: self.names.pop(name) for name in removed if name in self.names}
+        self.lending.callback(self.names.update, gone)
+        if drawn[0] is not None:
+            np.random.set_state(drawn[0])
+        if drawn[1] is not None:
+            random.setstate(drawn[1])
 
     def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
         """Call a function of the examiner's from student code."""
-        message = encode((number, args, kwargs), export=self._export)
+        message = encode((number, args, kwargs), export=self._export, **self.rich)
         with self.lock:
             self._send(b"C", message)
             while True:
@@ -263,6 +324,29 @@ class Student:
 
     def _adopt(self, owner: int, number: int) -> Any:
         return Lent(self, number) if owner == 0 else self.callables[number]
+
+    # The notebook's own objects and classes by number
+
+    def _describe(self, x: Any, whatever: bool) -> Described | None:
+        """The class of a thing that travels by number: of one of the source's own classes, or of any."""
+        kind = x if isinstance(x, type) else type(x)
+        own = kind.__name__ in self.classes and kind.__module__ == "__main__"
+        if not own and (not whatever or kind is object):
+            return None
+        named = issubclass(kind, tuple) and "_fields" in vars(kind)
+        if own and issubclass(kind, VALUES) and not (isinstance(x, type) or issubclass(kind, enum.Enum) or named):
+            return None  # by value, as what it builds on
+        return Described(
+            kind, (kind.__name__, "tuple", (), tuple(vars(kind)["_fields"])) if named else self._told(kind)
+        )
+
+    def _told(self, kind: type) -> tuple[Any, ...]:
+        error = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "")
+        kinds = kind.__mro__[:-1]
+        has = [name for name in sorted(OPERATIONS) if any(f"__{name}__" in vars(base) for base in kinds)]
+        bases = tuple(Described(base, self._told(base)) for base in kind.__bases__ if base.__module__ == "__main__")
+        others = tuple((base.__module__, base.__name__) for base in kinds if base.__module__ not in ("__main__", "abc"))
+        return kind.__name__, error if issubclass(kind, BaseException) else "", bases, tuple(has), others
 
     # The line
 
@@ -305,22 +389,40 @@ class Student:
             if cell is not None:
                 lines.append((cell, trace.tb_lineno + self.skipped.get(cell, 0)))
             trace = trace.tb_next
-        return kind, message, tuple(lines), getattr(error, "examiner_number", -1)
+        own = type(error).__name__ in self.classes and type(error).__module__ == "__main__"
+        told = kind, message, tuple(lines), getattr(error, "examiner_number", -1)
+        return (*told, error) if own else told
+
+
+MOST_FILES, LARGEST_FILES = 500, 16 << 20
+
+
+def _files() -> Iterator[tuple[str, bytes]]:
+    """The files in the working folder, as many as a test may look at."""
+    number = size = 0
+    for folder, _, names in os.walk("."):
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                if os.path.islink(path) or not os.path.isfile(path):
+                    continue
+                number, size = number + 1, size + os.path.getsize(path)
+                if number > MOST_FILES or size > LARGEST_FILES:
+                    return
+                with open(path, "rb") as file:
+                    yield os.path.relpath(path), file.read()
 
 
 def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
-    """A function's plain parameters: the name; where there is a default, that too, None for what is no plain number."""
+    """A function's parameters: name and kind; where there is a default, that too, None for what is no plain number."""
     try:
         parameters = list(inspect.signature(_bare(value)).parameters.values())
     except (TypeError, ValueError):
         return ()
-    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-    if not plain:
-        return ()
     defaults = [
         () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
     ]
-    return tuple((p.name, *default) for p, default in zip(parameters, defaults, strict=True))
+    return tuple((p.name, int(p.kind), *default) for p, default in zip(parameters, defaults, strict=True))
 
 
 def _bare(function: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import struct
 import types
@@ -29,7 +30,7 @@ MAX_NUMBERS = MAX_ASKED // 8  # values in it, when what is shared is written out
 MAX_NAMES = 200  # texts in it: keys, and names of arguments
 ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
 CHEAP = {np.dtype(code) for code in "?bBhHiIlLqQfdgFD"}  # half precision and objects take a hundred times as long
-NO_NUMBERS = b"bEgSZXI"  # bytes, ..., slices, sets, objects that can't travel, huge integers
+NO_NUMBERS = b"bEgSZXIOKVW"  # bytes, ..., slices, sets, objects that can't travel, huge integers
 GENERATORS = {
     kind.__name__: kind
     for kind in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
@@ -65,6 +66,25 @@ class Opaque:
         return f"<{self.kind} object>"
 
 
+class ByNumber:
+    """What stands for a thing of the other side's: it goes back by its number."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def number_of(thing: Any) -> int:
+        """The number by which the other side knows it."""
+        number = type.__getattribute__(thing, "_class_number") if isinstance(thing, type) else thing._number
+        return int(number)
+
+
+class Described:
+    """A class of the notebook's, and what is told of it: its name, its kind of error, its bases, its operations."""
+
+    def __init__(self, kind: type, told: tuple[Any, ...]) -> None:
+        self.kind, self.told = kind, told
+
+
 class Iterated:
     """An iterator made again from the values that one gave on the other side, and the error that ended it, if any."""
 
@@ -80,7 +100,7 @@ class Iterated:
         """The rest of it, without taking it."""
         rest = list(self._values)
         self._values = iter(rest)
-        return Iterated(rest, self._error)
+        return type(self)(rest, self._error)
 
     def __next__(self) -> Any:
         for value in self._values:
@@ -89,6 +109,14 @@ class Iterated:
             error, self._error = self._error, None
             raise error
         raise StopIteration
+
+
+class Generated(Iterated):
+    """An iterator that was made from a generator's values."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return types.GeneratorType
 
 
 Iterated.__name__ = Iterated.__qualname__ = "generator"  # what errors call it, in the student's code
@@ -110,9 +138,9 @@ def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int
         return len(x) + 1
     if type(x) is dict:
         members: Iterable[Any] = [*x, *x.values()]
-    elif type(x) is Iterated:
+    elif type(x) in (Iterated, Generated):
         members = x.again()._values
-    elif type(x) in (list, tuple, set, frozenset):
+    elif type(x) in (list, tuple, set, frozenset, collections.deque, collections.Counter):
         members = x
     elif isinstance(x, np.ndarray):
         members = x.ravel().tolist()

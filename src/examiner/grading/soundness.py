@@ -1,0 +1,95 @@
+"""Whether the tests of an assignment do what they should: its own solution passes each, and a blank copy none.
+
+Tests of other courses run here as they are, but apart from the student's process; where one can't, it is told before a
+class is graded and not after.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from examiner.grading.assignment import Assignment, Cell
+from examiner.grading.grade import grade
+from examiner.grading.result import Mark, Result
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A test cell that marks its own solution wrong, or a blank copy right."""
+
+    grade_id: str
+    what: str  # "fails its own solution", "waits for a person with its own solution" or "passes a blank copy"
+    line: str  # of the test, where it failed
+    why: str
+    change: str  # what to do about it
+
+    def __str__(self) -> str:
+        where = f" at `{self.line}`" if self.line else ""
+        return f"{self.grade_id} {self.what}{where}: {self.why} {self.change}".rstrip()
+
+
+def check(assignment: Assignment, sandbox: str = "auto", hidden: tuple[str, ...] = ()) -> list[Finding]:
+    """Grade an assignment's own solution and a blank copy: the test cells that are not sound."""
+    own = grade(_handed_in(assignment, blank=False), assignment, b"check", sandbox=sandbox, hidden=hidden)
+    blank = grade(_handed_in(assignment, blank=True), assignment, b"check", sandbox=sandbox, hidden=hidden)
+    cells = {cell.grade_id: cell for cell in assignment.cells if cell.kind == "test"}
+    return [*_failing(cells, own), *_for_nothing(cells, blank)]
+
+
+def _handed_in(assignment: Assignment, blank: bool) -> bytes:
+    cells = [
+        {
+            "cell_type": cell.cell_type,
+            "metadata": {"nbgrader": dict(cell.metadata)} if cell.metadata else {},
+            "source": cell.release_source if blank or cell.kind in ("test", "tools") else cell.source,
+        }
+        for cell in assignment.cells
+    ]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+
+
+def _failing(cells: dict[str, Cell], own: Result) -> Iterator[Finding]:
+    eyes = {why.split(": ", 1)[0]: why.split(": ", 1)[-1] for why in own.needs_eye}
+    errors = [cell.error.split("\n")[-1] for cell in own.cells if cell.error]
+    for mark in own.marks:
+        cell = cells.get(mark.grade_id)
+        if cell is None or mark.score == mark.points:
+            continue
+        what = "waits for a person with its own solution" if mark.score is None else "fails its own solution"
+        lines = cell.source.split("\n")
+        line = lines[mark.line - 1].strip() if 0 < mark.line <= len(lines) else ""
+        why = eyes.get(mark.grade_id, "") or mark.message.replace("\n", " ")
+        yield Finding(mark.grade_id, what, line, why, _change(mark, why, errors))
+
+
+def _for_nothing(cells: dict[str, Cell], blank: Result) -> Iterator[Finding]:
+    for mark in blank.marks:
+        if mark.grade_id in cells and mark.points and mark.score == mark.points:
+            yield Finding(
+                mark.grade_id,
+                "passes a blank copy",
+                "",
+                "It gives marks for nothing.",
+                "Let it call what is asked for.",
+            )
+
+
+def _change(mark: Mark, why: str, errors: list[str]) -> str:
+    """What a tutor can do, by what went wrong."""
+    text = f"{why} {mark.message} {' '.join(errors)}"
+    if re.search(r"(URLError|gaierror|ConnectionError|Network is unreachable|HTTPError)", text):
+        return "There is no network in grading: put what it loads beside the source notebook."
+    if missing := re.search(r"No such file or directory: '([^']*)'|FileNotFoundError", text):
+        return f"Put {missing[1] or 'the file'} beside the source notebook, or let an earlier cell write it."
+    if module := re.search(r"No module named '([\w.]+)'", text):
+        return f"Install {module[1]} where the grader runs."
+    if name := re.search(r"There is no `(\w+)`", mark.message):
+        return f"Let a cell of the source above the test define `{name[1]}`."
+    if "compares an object" in why:
+        return "Compare its attributes, or give its class in the source an `__eq__`."
+    if "pickle" in text:
+        return "Read another format than a pickle."
+    return "Where stock nbgrader passes it, test what the student's function returns, and not how it is made."

@@ -1,0 +1,192 @@
+"""What a test finds around it besides the student's names: files, random numbers, `input`, the text of functions.
+
+In a notebook all of these are one with the student's. Here they are the examiner's own, and what a test does to them is
+told to the student's process with the next call: names that it replaces, seeds that it sets, files that it writes.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import inspect
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from examiner.isolation.objects import Class
+from examiner.isolation.proxies import StudentProcess
+from examiner.isolation.values import ByNumber
+
+_INPUT, _STDIN = builtins.input, sys.stdin
+_NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
+
+
+class Surroundings:
+    """Those of the tests of one submission."""
+
+    def __init__(
+        self,
+        student: StudentProcess,
+        space: dict[str, Any],
+        steps: Sequence[Mapping[str, Any]],
+        files: dict[str, bytes],
+    ) -> None:
+        self.student, self.space, self.steps, self.files = student, space, steps, files
+        self.step: Mapping[str, Any] = {}
+        self.found: dict[str, Any] = {}
+        self.seeded: dict[str, bool] = {}
+        self.folder = ""
+        self.seen: dict[str, bytes] = {}  # the files that both sides have
+
+    def install(self) -> None:
+        """Be there for whatever the tests of this process ask."""
+        inspect.getsource = self._source_of(inspect.getsource)  # type: ignore[assignment]
+        np.random.seed = self._noted("numpy", np.random.seed)
+        random.seed = self._noted("random", random.seed)
+        self.student.replaced, self.student.drawn, self.student.changed = self._replaced, self._drawn, self._changed
+        if self.files or any(step.get("files") for step in self.steps):
+            self.folder = tempfile.mkdtemp(prefix="examiner-", dir=os.getcwd())
+            beside, work = Path(self.folder, "beside"), Path(self.folder, "work")
+            for place in (beside, work):
+                place.mkdir()
+                for path, content in self.files.items():
+                    _write(place, path, content)
+            sys.path.insert(0, str(beside))
+            os.chdir(work)
+            sys.addaudithook(_refuse_pickles)
+
+    def remove(self) -> None:
+        """Clear away the files."""
+        if self.folder:
+            os.chdir("/")
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
+        """Another test is about to run."""
+        self.step, self.found, self.seeded = step, dict(found), {}
+        student, student_files = self.student, bool(step["files"]) and bool(self.folder)
+        student.live, student.reads_words = step["live"], reads_words
+        student.before_call = self._hand_over_files if student_files else lambda: None
+        student.after_call = self._take_files if student_files else lambda: None
+        builtins.input, sys.stdin = _INPUT, _STDIN
+        if student_files:
+            self._take_files()
+
+    # What a test has replaced
+
+    def _replaced(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        names, removed = {}, []
+        for name in self.step.get("replaced", ()):
+            if name in self.space:
+                if self.space[name] is not self.found.get(name):
+                    names[name] = self.space[name]
+            elif name in self.found:
+                removed.append(name)
+        if builtins.input is not _INPUT:
+            names.setdefault("input", builtins.input)
+        elif sys.stdin is not _STDIN:
+            names.setdefault("input", _read_line)
+        return names, tuple(removed)
+
+    def _changed(self, values: dict[str, Any]) -> None:
+        """Variables of the notebook's, as they are after a call."""
+        for name, value in values.items():
+            if self.space.get(name) is self.found.get(name):
+                self.space[name] = self.found[name] = value
+
+    # Random numbers
+
+    def _noted(self, which: str, seed: Callable[..., None]) -> Callable[..., None]:
+        def seeded(*args: Any, **kwargs: Any) -> None:
+            seed(*args, **kwargs)
+            self.seeded[which] = True
+
+        return seeded
+
+    def _drawn(self) -> tuple[Any, Any]:
+        """The states of the generators that the test has seeded since the last call."""
+        if not self.seeded:
+            return None, None
+        wanted, self.seeded = self.seeded, {}
+        numpy = np.random.get_state() if "numpy" in wanted else None
+        return numpy, random.getstate() if "random" in wanted else None
+
+    # Files
+
+    def _hand_over_files(self) -> None:
+        """Give the student's process what the test has written."""
+        new = {path: content for path, content in _read(Path.cwd()).items() if self.seen.get(path) != content}
+        if new:
+            self.student.put(new)
+            self.seen |= new
+
+    def _take_files(self) -> None:
+        """Have the files that the student's process has written, but for such as could run here."""
+        for path, content in self.student.fetch().items():
+            if path not in self.files and self.seen.get(path) != content and not path.endswith(_NOT_TAKEN):
+                _write(Path.cwd(), path, content)
+                self.seen[path] = content
+
+    # The text of functions
+
+    def _source_of(self, plain: Callable[[Any], str]) -> Callable[[Any], str]:
+        def getsource(thing: Any) -> str:
+            if not issubclass(type(thing), ByNumber):
+                return plain(thing)
+            if isinstance(thing, Class):
+                name, kind = thing.__name__, "class"
+                cells = [s["source"] for s in self.steps if s["kind"] == "run"]
+                found = [(c, m.start()) for c in cells for m in re.finditer(rf"^class {name}\b", c, re.MULTILINE)]
+                if not found:
+                    raise OSError(f"{kind} {name} is not in the notebook")
+                cell, start = found[-1]
+                return _block(cell[start:])
+            place = self.student.ask("place", ByNumber.number_of(thing), thing._generation, (), {})
+            if not (type(place) is tuple and len(place) == 2 and all(type(n) is int for n in place)):
+                raise OSError("could not get source code")
+            number, line = place
+            cell = self.steps[number]["source"] if 0 <= number < len(self.steps) else ""
+            return _block("\n".join(cell.lstrip("\n").split("\n")[line - 1 :]))
+
+        return getsource
+
+
+def _block(text: str) -> str:
+    return "".join(inspect.getblock(text.splitlines(keepends=True)))
+
+
+def _read_line(prompt: str = "") -> str:
+    """What `input` gives where a test has put another text in the place of the keyboard."""
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError("EOF when reading a line")
+    return line.removesuffix("\n")
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def _write(folder: Path, path: str, content: bytes) -> None:
+    """Write a file below a folder; a path that leads out of it is left out."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or "\0" in path or len(parts) > 10:
+        return
+    with contextlib.suppress(OSError):
+        target = folder.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _refuse_pickles(event: str, arguments: tuple[Any, ...]) -> None:
+    """A pickle of a student's would run here what it names."""
+    if event == "pickle.find_class":
+        raise RuntimeError("a pickle is not read in the examiner's process: it could run anything")

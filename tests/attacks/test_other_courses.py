@@ -1,0 +1,145 @@
+"""Attacks through what other courses' tests can ask of a student's process: objects, replaced names, files, values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.grade import grade
+from examiner.grading.result import Result
+
+LIMITS = Limits(cell_seconds=5, call_seconds=2, test_seconds=5, total_seconds=30)
+SOURCE = """
+class Box:
+    def __init__(self, x): self.x = x
+    def __eq__(self, other): return self.x == other.x
+Point = __import__("collections").namedtuple("Point", "a b")
+total = 0
+def double(x):
+    global total
+    total += x
+    return 2 * x
+def box(x): return Box(x)
+def ask(): return input("?")
+"""
+WRONG = "\ndef double(x): return 3 * x\n"
+VALUE = "assert double(2) == 4 and double(3) == 6"
+
+
+def marked(answer: str, *tests: str) -> Result:
+    """The result of an answer in the place of the source's, with these tests of one mark each."""
+
+    def cell(name: str, source: str, **flags: Any) -> dict[str, Any]:
+        about = {"grade": False, "solution": False, "locked": False, "grade_id": name, **flags}
+        return {"cell_type": "code", "metadata": {"nbgrader": about}, "source": source, "outputs": []}
+
+    tested = [cell(f"t{i}", test, grade=True, locked=True, points=1) for i, test in enumerate(tests)]
+    own = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell("q", SOURCE, solution=True), *tested]}
+    handed = {**own, "cells": [cell("q", answer, solution=True), *tested]}
+    assignment = Assignment.from_notebook(json.dumps(own).encode(), "other")
+    return grade(json.dumps(handed).encode(), assignment, b"secret", LIMITS)
+
+
+EVIL = """
+class Evil:
+    def __eq__(self, other): return True
+    __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = __bool__ = __eq__
+    def __hash__(self): return 4
+    def __getattr__(self, name): return Evil()
+    def __call__(self, *a, **k): return Evil()
+    def __len__(self): return 4
+    def __iter__(self): return iter([4])
+    def __index__(self): return 4
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{EVIL}\ndef double(x): return Evil()",
+        f"{EVIL.replace('Evil', 'Other')}\ndef double(x): return Other",
+        "from decimal import Decimal\nclass Evil(Decimal): __eq__ = lambda *a: True\ndef double(x): return Evil(1)",
+        "import types\ndef double(x): return types.SimpleNamespace(__eq__=lambda *a: True)",
+        f"{WRONG}\nimport builtins\nbuiltins.input = double",
+    ],
+    ids=["object", "class", "decimal", "namespace", "builtins"],
+)
+def test_what_equals_everything_earns_nothing(answer: str) -> None:
+    result = marked(answer, VALUE)
+    assert result.score == 0
+
+
+def test_an_object_of_the_sources_own_class_that_equals_a_plain_value_is_shown_to_a_person() -> None:
+    answer = f"{EVIL.replace('Evil', 'Box')}\ndef double(x): return Box()"
+    result = marked(answer, VALUE)
+    assert not result.score or any("decided a comparison" in why for why in result.needs_eye)
+
+
+def test_what_a_test_defines_can_not_be_replaced_by_the_notebook() -> None:
+    helper = "def close(a, b):\n    assert a == b\nimport math"
+    answer = f"{WRONG}\ndef close(a, b): pass\nclass math: isclose = staticmethod(lambda *a: True)\n"
+    result = marked(answer, helper, "close(double(2), 4)", "assert math.isclose(double(2), 4)")
+    assert [mark.score for mark in result.marks] == [1, 0, 0]
+
+
+def test_a_mark_is_the_tests_and_no_larger_than_its_points() -> None:
+    result = marked(f"{WRONG}\nscore = 1.0", "score = 0.0\nscore += double(2) == 4\nscore")
+    assert result.score == 0
+    result = marked("def double(x): return 10 ** 6", "double(1)")
+    assert result.marks[0].score is None and result.needs_eye
+
+
+@pytest.mark.parametrize("name", ["evil.pkl", "evil.dat", "evil.py", "../evil.dat", "numpy.py"])
+def test_files_of_the_notebook_run_nowhere_but_there(name: str, tmp_path: Any) -> None:
+    """A pickle is not read, a module not found, and no file leaves the folder."""
+    witness = tmp_path / "witness"
+    call = f"open({str(witness)!r}, 'w').close()"
+    answer = f"""
+import os, pickle
+class P:
+    def __reduce__(self): return exec, ({call!r},)
+data = pickle.dumps(P()) if {name!r}.endswith(("pkl", "dat")) else {call!r}.encode()
+try: open({name!r}, "wb").write(data)
+except OSError: pass
+{SOURCE}
+"""
+    reads = f"import pickle, os\nif os.path.exists({name!r}):\n    pickle.load(open({name!r}, 'rb'))"
+    imports = f"import os, importlib\nimportlib.import_module({name.split('.')[0] or 'evil'!r})"
+    marked(answer, reads, imports)
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "import sys\ndef double(x): print('y' * 10**7); return 2 * x",
+        "class Deep: pass\nfor i in range(3000): Deep = type('Box', (Deep,), {})\ndef double(x): return Deep()",
+        "def double(x): return [type(f'C{i}', (), {})() for i in range(5000)]",
+        "class Box:\n    def __getattr__(self, name): return self.missing\ndef double(x): return Box()",
+        "for i in range(700): open(f'f{i}', 'w').write('x' * 1000)\ndef double(x): return 3 * x",
+    ],
+    ids=["prints", "bases", "classes", "attributes", "files"],
+)
+def test_too_much_of_anything_costs_its_own_marks_alone(answer: str) -> None:
+    fine = f"{SOURCE.replace('def double', 'def other')}\n{answer}"
+    tests = "import io\nfrom contextlib import redirect_stdout\nwith redirect_stdout(io.StringIO()):\n    r = double(2)"
+    result = marked(fine, f"{tests}\nassert r.x == 4", "assert other(2) == 4", "import os\nassert os.getcwd()")
+    assert result.marks[1].score == 1 and not result.marks[0].score and result.marks[2].score == 1
+
+
+def test_what_a_test_compares_with_reaches_no_student() -> None:
+    """A name that the notebook's functions do not read is not sent, and a hidden value is in no message."""
+    answer = SOURCE.replace("return 2 * x", "raise ValueError(str(sorted(n for n in globals() if 'expect' in n)))")
+    test = "### BEGIN HIDDEN TESTS\nexpected_value = 271.828\nassert double(2) == expected_value\n### END HIDDEN TESTS"
+    result = marked(answer, test)
+    assert "expected_value" not in result.marks[0].message and "271.828" not in result.to_json()
+
+
+def test_attributes_are_not_asked_for_by_the_student() -> None:
+    """What a test lends has no attributes there that lead to the examiner's own."""
+    answer = f"{SOURCE}\ndef use(f): return [getattr(f, '__globals__', None), getattr(f, '__code__', None)]"
+    result = marked(answer, "assert use(lambda x: x) == [None, None]")
+    assert result.score == 1

@@ -1,0 +1,43 @@
+"""nbgrader's own tests of `nbgrader autograde`, from the installed package, with the examiner's settings.
+
+`python tests/peers.py` (`make test-peers`). Those in `OTHERWISE` can't pass, each for its reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SETTINGS = """
+c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+"""
+SUITE = "nbgrader.tests.apps.test_nbgrader_autograde"
+OTHERWISE: dict[str, str] = {}  # test: why
+
+
+def main() -> int:
+    """Run them, and list those that fail; 1 where one fails without a reason."""
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        Path(folder, "nbgrader_config.py").write_text("c = get_config()\n" + SETTINGS)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "JUPYTER_CONFIG_PATH": folder, "PATH": path}
+        options = ["-q", "-n", "0", "-rf", "-p", "no:cacheprovider", "-c", os.devnull, *sys.argv[1:]]
+        command = [sys.executable, "-m", "pytest", "--pyargs", SUITE, *options]
+        ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    failed = re.findall(r"^FAILED .*::(\w+)", ran.stdout, re.MULTILINE)
+    for name in failed:
+        print(f"{name}: {OTHERWISE.get(name, 'FAILED')}")
+    print(ran.stdout.strip().split("\n")[-1])
+    if unexplained := set(failed) - set(OTHERWISE):
+        print(ran.stdout[-20000:])
+    return int(bool(unexplained))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
