@@ -130,7 +130,7 @@ trace-calls: with-strace for-tests ## which system calls student code makes, bes
 	@$(BIN)/python tests/trace_calls.py $(ARGS)
 
 fuzz-wire: for-tests ## answer the examiner with 100,000 malformed replies
-	@$(BIN)/python tests/test_wire.py 100000
+	@$(BIN)/python tests/isolation/test_wire.py 100000
 
 bench-grading: for-tests ## one class by stock nbgrader and by the examiner, side by side. ARGS="--submissions 4" is quick
 	@$(BIN)/python bench/grading.py $(ARGS)

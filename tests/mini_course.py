@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import v4
+from nbgrader.api import Gradebook
+
+from examiner.cli.command import main
 
 CONFIG = Path(__file__).resolve().parent.parent / "nbgrader_config.py"  # the course's own settings
+GRADING = """
+c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
+c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
+c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+"""
+SETTINGS = CONFIG.read_text() + GRADING
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 DOUBLE = '''def double(x):
     """Twice x."""
@@ -96,3 +110,38 @@ def hand_in(root: Path, student: str, notebook: Any, name: str = "mini.ipynb") -
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(notebook if isinstance(notebook, str) else json.dumps(notebook))
     return path
+
+
+def grade(root: Path, *options: str) -> None:
+    """`workshop grade`, without the report."""
+    assert main(["grade", "--course", str(root), "--no-report", *options]) == 0
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A table's rows."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def row(root: Path, student: str, assignment: str = "mini") -> dict[str, str]:
+    """A student's row of grades.csv."""
+    (found,) = [r for r in rows(root / "grades.csv") if (r["student_id"], r["assignment"]) == (student, assignment)]
+    return found
+
+
+def nbgrader(root: Path, *words: str) -> str:
+    """Run one of nbgrader's commands; gives what it says on stderr."""
+    command = [sys.executable, "-m", "nbgrader", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=ENVIRONMENT, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+def scores(root: Path) -> dict[str, dict[str, float | None]]:
+    """The automatic marks in the gradebook, by student and test."""
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        found: dict[str, dict[str, float | None]] = {}
+        for submission in gradebook.assignment_submissions("mini"):
+            grades = submission.notebooks[0].grades
+            found[submission.student.id] = {grade.name: grade.auto_score for grade in grades}
+        return found

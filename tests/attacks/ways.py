@@ -33,8 +33,8 @@ from attacks.stage import (
     Stage,
     fraudulent,
 )
+from dask_cluster import Cluster
 from examiner.isolation.sandbox import LEVELS, best_level, readable_paths
-from test_cluster import Cluster
 
 PATH = [path for path in [os.environ.get("PYTHONPATH")] if path]
 ROOT = Path(__file__).parents[2]

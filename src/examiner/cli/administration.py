@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from examiner.batch.job import ClassError
-from examiner.cli.grading import MOST_NAMED, one_run, opened_gradebook
+from examiner.cli.opening import one_run, opened_gradebook
 from examiner.cli.terminal import own_command, say
+from examiner.cli.writing import MOST_NAMED
 from examiner.course.roster import People, read_roster, session_of
 from examiner.course.settings import read_sessions, read_zone
 from examiner.grading.assignment import Assignment

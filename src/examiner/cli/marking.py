@@ -9,7 +9,7 @@ from typing import Any
 from examiner.batch.job import ClassError
 from examiner.batch.journal import course_secret
 from examiner.cli.administration import marked_course, write_file
-from examiner.cli.grading import one_run
+from examiner.cli.opening import one_run
 from examiner.cli.terminal import own_command, say
 from examiner.grading.assignment import Assignment, Cell
 

@@ -11,12 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from examiner.cli.command import main
-from mini_course import answered, hand_in, make_course, source_notebook
-from test_cli import rows
-
-
-def grade(root: Path, *options: str) -> None:
-    assert main(["grade", "--course", str(root), "--no-report", *options]) == 0
+from mini_course import answered, grade, hand_in, make_course, row, rows, source_notebook
 
 
 def students(root: Path, *options: str) -> int:
@@ -31,11 +26,6 @@ def mark(root: Path, student: str, score: float, cell: str = "explain", comment:
         if comment:
             gradebook.find_comment(cell, "mini", "mini", student).manual_comment = comment
         gradebook.db.commit()
-
-
-def row(root: Path, student: str, assignment: str = "mini") -> dict[str, str]:
-    (found,) = [r for r in rows(root / "grades.csv") if (r["student_id"], r["assignment"]) == (student, assignment)]
-    return found
 
 
 def marked(root: Path, student: str) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SLIDES = ROOT / "slides"
 NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
 sys.path.insert(0, str(SLIDES))

@@ -24,7 +24,7 @@ from examiner.batch.job import Job, no_submission
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.run import grade_class
 from examiner.cli.command import main
-from examiner.cli.grading import one_run
+from examiner.cli.opening import one_run
 from examiner.course import gradebook as books
 from examiner.course.database import newest_schema
 from examiner.course.gradebook import read_marks

@@ -15,7 +15,7 @@ from nbgrader.validator import Validator
 import sample_class
 from workshop import progress
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAMES = ("logistic_regression", "mlp_sgd")
 
 

@@ -13,8 +13,7 @@ from examiner.cli.administration import listed
 from examiner.cli.command import main
 from examiner.course.roster import Enrolled, People
 from examiner.course.upload import fill_in
-from mini_course import answered, make_course
-from test_students import row
+from mini_course import answered, make_course, row
 
 PEOPLE = People(
     {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -17,14 +16,9 @@ from examiner.cli.command import main
 from examiner.course import gradebook
 from examiner.pages import feedback
 from examiner.pages.tables import no_formula
-from mini_course import answered, hand_in, make_course
+from mini_course import answered, hand_in, make_course, rows
 
 COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

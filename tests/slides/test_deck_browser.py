@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser import chromium
 
-SLIDES = Path(__file__).parent.parent / "slides"
+SLIDES = Path(__file__).parents[2] / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
 
@@ -47,7 +47,7 @@ def number_of(title: str) -> int:
     return next(i for i, text in enumerate(build.slides_of(build.markdown()), 1) if f"## {title}" in text)
 
 
-MEASURE = (Path(__file__).parent / "measure_slides.js").read_text("utf-8").split("\n", 1)[1]
+MEASURE = (Path(__file__).parents[1] / "measure_slides.js").read_text("utf-8").split("\n", 1)[1]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import yaml
 
 from workshop import _descent, gradcheck, plots, points, progress
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SETTLED = 0.01
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from browser import chromium
 from examiner.cli.command import main
-from mini_course import answered, hand_in, make_course
-from test_students import grade, row
+from mini_course import answered, grade, hand_in, make_course, row
 
 ANSWERS = {"ada": "It stretches by two.", "bob": "It **shrinks**.", "cat": "YOUR ANSWER HERE"}
 

@@ -15,8 +15,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from examiner.course.guard import Collect
-from mini_course import answered, hand_in, make_course
-from test_plugin import SETTINGS, nbgrader, scores
+from mini_course import SETTINGS, answered, hand_in, make_course, nbgrader, scores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
 WRONG = json.dumps(answered("return 3 * x", "return 0"))

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 import environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

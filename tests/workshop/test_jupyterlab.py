@@ -15,7 +15,7 @@ import sample_class
 from browser import Window, chromium, jupyterlab
 from examiner.cli.command import main
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parents[2]
 NAME = "logistic_regression"
 NOTEBOOK = f"{NAME}.ipynb"
 WRITTEN = "It overshoots once $\\eta > \\frac{2}{\\lambda_{\\max}}$."

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser import chromium
 
-SLIDES = Path(__file__).parents[1] / "slides"
+SLIDES = Path(__file__).parents[2] / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
 

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from mini_course import CONFIG, answered, hand_in, make_course
-
-GRADING = """
-c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
-"""
-SETTINGS = CONFIG.read_text() + GRADING
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-
-
-def nbgrader(root: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "nbgrader", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=ENVIRONMENT, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stderr
-
-
-def scores(root: Path) -> dict[str, dict[str, float | None]]:
-    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
-        found: dict[str, dict[str, float | None]] = {}
-        for submission in gradebook.assignment_submissions("mini"):
-            grades = submission.notebooks[0].grades
-            found[submission.student.id] = {grade.name: grade.auto_score for grade in grades}
-        return found
+from mini_course import SETTINGS, answered, hand_in, make_course, nbgrader, scores
 
 
 def without_test(nb: Any) -> Any:

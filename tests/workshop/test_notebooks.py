@@ -19,7 +19,7 @@ from examiner.grading.assignment import Assignment
 from examiner.grading.source import free_names
 from workshop import gradcheck
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAMES = ("logistic_regression", "mlp_sgd")
 QUESTIONS = {
     "logistic_regression": {

@@ -19,7 +19,7 @@ import pytest
 from read_tex import evaluate, sides
 from workshop import nudge
 
-SLIDES = Path(__file__).parent.parent / "slides"
+SLIDES = Path(__file__).parents[2] / "slides"
 sys.path.insert(0, str(SLIDES))
 import build  # noqa: E402
 

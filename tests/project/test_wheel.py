@@ -13,7 +13,7 @@ import pytest
 
 from mini_course import answered, hand_in, make_course
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parents[2]
 PLAIN = "c = get_config()\nc.CourseDirectory.course_id = 'other'\n"
 BY_NBGRADER = PLAIN + (
     'c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"\n'

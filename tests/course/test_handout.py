@@ -23,7 +23,7 @@ from examiner.course import handout
 from examiner.course.output import MARKER
 from examiner.grading.assignment import Assignment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def assignments() -> dict[str, Assignment]:
