@@ -382,11 +382,13 @@ class _Guarded:
         if self.untouched:
             for i, (before, after) in enumerate(zip(args, handed_in, strict=True)):
                 if not _same(before, after):
-                    fail(
+                    told = (
                         f"{self.name} changes its argument {self._argument(i)} in place. Whoever calls it still needs "
-                        "the old value: make a new array (a = a - b, not a -= b) or work on a copy.",
-                        "changes its argument",
                     )
+                    told += "the old value: make a new array (a = a - b, not a -= b) or work on a copy."
+                    if isinstance(before, dict):
+                        told += " A copy of a dict, as by dict(...) or .copy(), holds the same arrays."
+                    fail(told, "changes its argument")
         return result
 
     def _argument(self, i: int) -> str:
@@ -601,7 +603,82 @@ def lookup(name: str, result: Any, key: str) -> Any:
         keys = sorted({k if isinstance(k, str) and _NAME.fullmatch(k) else _kind(k) for k in result})
         more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
         fail(f'{name} returned a dict without the key "{key}"; it has {keys[:MOST_KEYS]}{more}.', "missing key")
+    if result[key] is None:
+        fail(f'{name} returned a dict in which "{key}" is None: numbers are asked.', "returns None")
     return result[key]
+
+
+def network(name: str, params: Any, d: int) -> dict[str, Floats]:
+    """The parameters of a network of d inputs as arrays, whose shapes fit together and whose numbers are finite."""
+    arrays = {key: as_array(f'{name}["{key}"]', lookup(name, params, key)) for key in "Vcwb"}
+    H = arrays["c"].size
+    for key, shape in [("V", (d, H)), ("c", (H,)), ("w", (H,)), ("b", ())]:
+        if arrays[key].shape != shape:
+            told = f'{name}["{key}"] has shape {arrays[key].shape}; for H = {H} it must be {shape}.'
+            fail(told, "wrong shape")
+        if not np.all(np.isfinite(arrays[key])):
+            fail(f'{name}["{key}"] is not finite: if training led there, take a smaller eta.', "not finite")
+    return arrays
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a training: with what gradient was called there, and the slopes that it gave."""
+
+    params: dict[str, Floats]
+    X_batch: Floats
+    y_batch: Floats
+    grads: dict[str, Floats]
+    X: Floats
+
+    @property
+    def points(self) -> list[int]:
+        """The rows of X that its batch holds."""
+        if self.X_batch.ndim != 2 or self.X_batch.shape[1] != self.X.shape[1]:
+            told = f"gradient is given X_batch of shape {self.X_batch.shape}; {self.X.shape[1]} columns are right."
+            fail(told, "wrong shape")
+        number = {tuple(row): i for i, row in enumerate(self.X.tolist())}
+        found = [number.get(tuple(row), -1) for row in self.X_batch.tolist()]
+        if -1 in found:
+            fail("gradient is given points that are not in X.", "wrong points")
+        return found
+
+
+def steps_of(
+    train: Callable[..., Any], params: dict[str, Any], X: Floats, y: Floats, eta: float, batch_size: int, epochs: int,
+    rng: np.random.Generator, size: float = 1.0,
+) -> tuple[list[Step], Any]:  # fmt: skip
+    """Every step that train takes where all slopes are random numbers of a size, and what it returns."""
+    steps: list[Step] = []
+    slopes = np.random.default_rng(7)
+
+    def gradient(params: Any, X_batch: Any, y_batch: Any) -> dict[str, Floats]:
+        if not isinstance(params, Mapping):
+            fail(f"gradient is called with {_kind(params)} where params, a dict, is asked.", "wrong type")
+        here = {key: np.array(value, dtype=float) for key, value in params.items()}
+        step = Step(here, np.array(X_batch, dtype=float), np.array(y_batch, dtype=float), {}, X)
+        again = steps and _equal(steps[-1].params, here) and np.array_equal(steps[-1].X_batch, step.X_batch)
+        for key in reversed(list(here)):
+            new = size * slopes.standard_normal(np.shape(here[key]))
+            step.grads[key] = steps[-1].grads[key] if again else new  # at the same place there are the same slopes
+        steps.append(step)
+        return {key: value.copy() for key, value in step.grads.items()}
+
+    result = train(params, gradient, X, y, eta, batch_size, epochs, rng)
+    if result is None and not steps:
+        fail("train returned None, and never asked for a slope: is it written?", "returns None")
+    if len(steps) > epochs * -(-len(y) // batch_size):
+        # Some slopes may have been asked for and not followed: to print them, perhaps.
+        ends = [*(step.params for step in steps[1:]), result]
+        followed = [step for step, end in zip(steps, ends, strict=True) if not _equal(step.params, end)]
+        steps = followed if followed or not epochs else steps
+    return steps, result
+
+
+def _equal(params: Mapping[str, Any], others: Any) -> bool:
+    return isinstance(others, Mapping) and all(
+        np.array_equal(value, np.asarray(others.get(key))) for key, value in params.items()
+    )
 
 
 def as_batches(name: str, result: Any, most: int) -> list[list[int]]:

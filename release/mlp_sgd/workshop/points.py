@@ -7,6 +7,8 @@ the units of X.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,6 +63,31 @@ def spiral(rng: Seed, n: int = 80, noise: float = 0.1) -> tuple[Floats, Floats]:
     along = np.tile(np.linspace(0.1, 1.0, n // 2), 2)
     angle = 3.0 * np.pi * along + np.pi * y
     return _noisy(rng, 2.0 * along[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]), y, noise)
+
+
+def small_network() -> tuple[dict[str, Any], Floats, Floats, dict[str, Floats]]:
+    """A network of 3 inputs and 4 hidden units, 5 points with their labels, and what a right forward pass gives there.
+
+    Returns (params, X, y, cache).
+    """
+    V = np.array([[0.5, -1.0, 0.3, 1.2], [1.0, 0.25, -0.7, 0.4], [-0.5, 0.75, 0.6, -0.9]])
+    params = {"V": V, "c": np.array([0.1, -0.2, 0.4, 0.7]), "w": np.array([1.5, -0.5, 0.8, -1.1]), "b": 0.3}
+    X = np.array([[1.0, 2.0, -0.5], [-1.0, 0.5, 2.0], [0.5, -1.5, 1.0], [2.0, 1.0, 0.0], [-0.5, -1.0, 1.5]])
+    t = [2.85, -1.075, -1.0, 3.15, -0.9, 2.425, 0.95, -2.1, -1.65, -0.325, 2.2, -0.2, 2.1, -1.95, 0.3, 3.5]
+    h = [
+        [0.945318682784, 0.254453385874, 0.26894142137, 0.9589087218],
+        [0.289050497375, 0.918713920386, 0.721115178023, 0.109096821196],
+        [0.161108949577, 0.419457695179, 0.90024951088, 0.450166002688],
+        [0.890903178804, 0.124553358187, 0.574442516812, 0.970687769249],
+        [0.130108474363, 0.764047599797, 0.864127102991, 0.161108949577],
+    ]
+    cache = {
+        "t": np.reshape([*t, -1.9, 1.175, 1.85, -1.65], (5, 4)),
+        "h": np.array(h),
+        "s": np.array([0.751104874356, 0.731104424972, 0.556951582523, 0.965875556389, 0.627220749504]),
+        "y_hat": np.array([0.679419398091, 0.675047584235, 0.635746902325, 0.724296645846, 0.651859008796]),
+    }
+    return params, X, np.array([0.0, 0.0, 1.0, 0.0, 1.0]), cache
 
 
 def standardise(X: Floats, like: Floats | None = None) -> Floats:
