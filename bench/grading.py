@@ -26,7 +26,7 @@ from typing import Any
 from examiner.grading.assignment import Assignment
 from examiner.grading.grade import grade
 from examiner.isolation.sandbox import ENVIRONMENT
-from examiner.isolation.student import prepared_shell
+from examiner.isolation.shell import prepared_shell
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("logistic_regression", "mlp_sgd")

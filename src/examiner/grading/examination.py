@@ -28,7 +28,7 @@ from examiner.grading.surroundings import Surroundings
 from examiner.isolation.messages import printable, without_numbers
 from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess
 from examiner.isolation.sandbox import limit_memory
-from examiner.isolation.student import definitions_alone
+from examiner.isolation.shell import definitions_alone
 from examiner.isolation.values import ByNumber, WireError
 from workshop import gradcheck
 

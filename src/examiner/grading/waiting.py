@@ -13,7 +13,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from examiner.isolation.student import Student, make_loops, prepared_shell, seed_modules
+from examiner.isolation.shell import make_loops, prepared_shell, seed_modules
+from examiner.isolation.student import Student
 
 
 def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> None:
