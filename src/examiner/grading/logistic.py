@@ -31,8 +31,9 @@ def alone(answer: Callable[..., Any], rows: Iterable[Row]) -> list[Row]:
 
 
 def sigma(x: Any) -> Any:
-    """σ, right for large numbers too."""
-    return np.exp(-np.logaddexp(0, -np.asarray(x, dtype=float)))
+    """σ, right for large numbers, and for complex ones."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-np.asarray(x)))
 
 
 def kept_off(edge: float) -> Callable[[Any], Any]:
