@@ -208,7 +208,7 @@ def test_the_nudge_travels_downstream_only(page: Page) -> None:
     panel.get_by_label("Nudge", exact=True).select_option("w1")
     panel.locator(".slider:not([hidden]) input").press("ArrowRight")
     page.wait_for_timeout(800)
-    names = panel.locator(".quantity").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
+    names = panel.locator(".quantity").evaluate_all("(all) => all.map((one) => one.querySelector('title').textContent)")
     moved = {name.split()[0] for name in names if "moved by" in name}
     assert moved == {"w₁", "s", "ŷ"}
 

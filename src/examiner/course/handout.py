@@ -32,6 +32,7 @@ from examiner.pages.markup import FILTERS, POLICY, harmless
 # What a student's notebook needs, nbgrader for its Validate button; their own needs come from the lock.
 STUDENT_PACKAGES = ("anywidget", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "nbgrader", "numpy")
 SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
+SAYS_NOTHING = re.compile(r"import |from |#|for \w+ in range\(\w+\):$")  # a line of many a notebook
 GUIDE = re.compile(r"\n*\*Marking guide\.\*.*", re.DOTALL)
 
 
@@ -88,7 +89,7 @@ def removed_lines(assignment: Assignment) -> set[str]:
     """The lines of a source that are in no released cell and say something: the answers, hidden tests and guides."""
     given = {line.strip() for cell in assignment.cells for line in cell.release_source.split("\n")}
     whole = {line.strip() for cell in assignment.cells for line in cell.source.split("\n")}
-    return {line for line in whole - given if len(line) >= 24 and not line.startswith(("import ", "from ", "#"))}
+    return {line for line in whole - given if len(line) >= 24 and not SAYS_NOTHING.match(line)}
 
 
 def _strings(value: Any) -> Iterable[str]:
