@@ -59,7 +59,7 @@ _STANDARD = r"""
     maximum recursion depth exceeded( in comparison| while calling a Python object)?
     (float |integer )?(division|modulo) by zero|float floor division by zero
     math (domain|range) error
-    expected a (positive|nonnegative|noninteger or positive|finite) (input|integer), got (…|-?N|-?inf|nan)
+    expected a (positive|nonnegative|noninteger or positive|finite) (input|integer)(, got (…|-?N|-?inf|nan))?
     expected a number in range from -1 (up )?to 1, got (…|-?N|-?inf|nan)
     invalid literal for int\(\) with base N: 'W'
     can only concatenate T \(not "T"\) to T
