@@ -435,7 +435,7 @@ def test_an_answer_that_ends_the_process_costs_its_own_marks() -> None:
         "bad(1)",
         "assert good(2) == 2",
     )
-    assert [mark.score for mark in result.marks] == [1, 0, 1]
+    assert [mark.score for mark in result.marks] == [1, 0, 1], result
 
 
 def test_definitions_in_a_cell_that_ends_the_process_are_kept() -> None:
@@ -638,7 +638,7 @@ def test_a_value_is_of_the_first_process_whatever_ends_it() -> None:
         "end()",
         "assert q() > born",
     )
-    assert [mark.score for mark in result.marks] == [1, 0, 1]
+    assert [mark.score for mark in result.marks] == [1, 0, 1], result
 
 
 def test_cells_that_take_all_their_time_leave_the_tests_theirs() -> None:
@@ -709,7 +709,7 @@ def test_a_test_that_a_value_holds_up_costs_its_own_marks() -> None:
     limits = Limits(cell_seconds=0.5, test_seconds=0.5)
     answer = "def q(): return 10**13\ndef r(): return 1"
     result = examine(answer, "assert r() == 1", "assert sum(range(q()))", "assert r() == 1", limits=limits)
-    assert [mark.score for mark in result.marks] == [1, 0, 1]
+    assert [mark.score for mark in result.marks] == [1, 0, 1], result
     assert "too long to look at" in result.marks[1].message and len(result.needs_eye) == 1
 
 
