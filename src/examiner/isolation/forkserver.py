@@ -325,7 +325,8 @@ def _keep(request: Any, handed: list[int], level: str, view: Mapping[str, bool],
     ended = 0
     while not ended:
         ready = select.select([collar] + ([] if watch is None else [watch]), [], [], 0.2 if watch else 0.05)[0]
-        if collar in ready or _takes_too_much(pid, processes, scratch):
+        # A scratch folder in memory is as large as it may be: who fills it is told at once, in the cell that does.
+        if collar in ready or _takes_too_much(pid, processes, "" if "namespaces" in level else scratch):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
             ended, status = os.waitpid(pid, 0)
@@ -339,10 +340,10 @@ def _keep(request: Any, handed: list[int], level: str, view: Mapping[str, bool],
 def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
     """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all.
 
-    What can't be counted is too much: nobody is to escape one count by what spoils the other, or the same one.
+    A `scratch` of "" is not counted. What can't be counted is too much: nobody is to escape one count by what spoils the other, or the same one.
     """
     try:
-        return _threads(pid, processes) > MOST_THREADS or _room_taken(scratch, None) > SCRATCH_BYTES
+        return _threads(pid, processes) > MOST_THREADS or (bool(scratch) and _room_taken(scratch, None) > SCRATCH_BYTES)
     except (OSError, RecursionError):  # folders that may not be listed, or in folders by the thousand
         return True
 
