@@ -340,7 +340,8 @@ def _keep(request: Any, handed: list[int], level: str, view: Mapping[str, bool],
 def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
     """Whether a student's process has more threads or files than any answer needs; no limit of Linux holds them all.
 
-    A `scratch` of "" is not counted. What can't be counted is too much: nobody is to escape one count by what spoils the other, or the same one.
+    A `scratch` of "" is not counted. What can't be counted is too much: nobody is to escape one count by what spoils
+    the other, or the same one.
     """
     try:
         return _threads(pid, processes) > MOST_THREADS or (bool(scratch) and _room_taken(scratch, None) > SCRATCH_BYTES)
