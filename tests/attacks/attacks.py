@@ -58,7 +58,12 @@ def shift(x, by):
     return x + by
 """
 
-FORGES = "import examiner.isolation.student as s\nfrom examiner.isolation import wire\n"
+FORGES = """
+import examiner.isolation.student as s
+from examiner.isolation.encoding import Encoder
+from examiner.isolation.values import Iterated
+from examiner.isolation.wire import encode
+"""
 
 KINDS = """
 import builtins
@@ -382,19 +387,16 @@ threading.Thread(target=flood, daemon=True).start()
         "sends a generator's state that points out of memory",
         """
 import numpy as np
-from examiner.isolation.encoding import Encoder
-from examiner.isolation.encoding import _frozen
-from examiner.isolation.values import Iterated
-from examiner.isolation.wire import encode
+from examiner.isolation import encoding
 def double(x):
     rng = np.random.Generator(np.random.MT19937(0))
-    _frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
+    encoding._frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
     return rng
 """,
     ),
     code(
         "changes the wire on its own side",
-        "from examiner.isolation import wire\nwire.encode = lambda *a, **k: b'\\0' * 99",
+        FORGES + "s.encode = lambda *a, **k: b'\\0' * 99",
         spares=False,
     ),
     code(
@@ -423,7 +425,7 @@ def double(x):
         "replies with dicts of colliding keys",
         """
 import struct
-from examiner.isolation import wire
+from examiner.isolation.encoding import Encoder
 pack = struct.Struct('<I').pack
 keys = [((2**61 - 1) * i).to_bytes(12, 'little') for i in range(1, 20_001)]
 table = b'd' + pack(len(keys)) + b''.join(b'I\\x0c\\x00' + key + b'N' for key in keys)
@@ -441,7 +443,7 @@ def double(x):
         "answers for its names with a million random generators",
         FORGES
         + MILLIONS
-        + "s.Student._look_up = lambda self, names, seconds: encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
+        + "s.Student._look_up = lambda self, names: encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
         spares=False,
         within=10,
     ),
@@ -545,14 +547,14 @@ def double(x):
         "answers for its names with an iterator that raises",
         FORGES
         + "bad = Iterated([], AttributeError('x'))\n"
-        + "s.Student._look_up = lambda self, names, seconds: encode([encode(bad)] * len(names))",
+        + "s.Student._look_up = lambda self, names: encode([encode(bad)] * len(names))",
         spares=False,
     ),
     code(
         "answers before it is asked",
         """
 import gc
-from examiner.isolation import wire
+from examiner.isolation.wire import encode
 def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
     for _ in range(9): student._send(b'R', encode(4))
@@ -575,7 +577,7 @@ s.Student._answer = answer
         "answers a later call from a thread",
         """
 import gc, threading, time
-from examiner.isolation import wire
+from examiner.isolation.wire import encode
 def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
     def later():

@@ -16,6 +16,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from examiner.course.roster import valid_id
 from examiner.course.systems import Hints, Piece
 from examiner.grading.grade import grade, restored
 from examiner.grading.placing import place
+from examiner.grading.source import free_names
 from examiner.grading.submission import Submitted, Unreadable, read_submission
 from examiner.isolation.sandbox import NONE, best_level, readable_paths
 from examiner.isolation.values import Malformed
@@ -196,6 +198,25 @@ def test_answers_are_not_looked_for_without_end(claims: str | None, monkeypatch:
     monkeypatch.setattr("examiner.grading.placing.top_level_names", lambda source: read.append(len(source)) or ())
     place([Submitted("code", "a;" * 49_000, claims)] * 200, ASSIGNMENT)
     assert 0 < sum(read) <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(attack.first + attack.answer, id=attack.name)
+        for attacks in GROUPS.values()
+        for attack in attacks
+        if "examiner." in attack.first + attack.answer
+    ],
+)
+def test_what_an_attack_takes_of_the_examiner_is_there(answer: str) -> None:
+    """An attack that stops at a name which has moved is repelled by nothing but that."""
+    assert set(free_names(answer)) <= {"np"}
+    namespace: dict[str, object] = {}
+    for line in re.findall(r"^ *((?:from|import) +examiner\..*)", answer, re.MULTILINE):
+        exec(line, namespace)
+    for owner, name in re.findall(r"\b(\w+)\.((?:Student\.)?\w+) = lambda", answer):
+        assert owner not in namespace or callable(attrgetter(name)(namespace[owner]))
 
 
 def test_hundreds_of_texts_are_not_all_set() -> None:
