@@ -59,7 +59,7 @@ def shift(x, by):
 """
 
 FORGES = """
-import examiner.isolation.student as s
+from examiner.isolation import namespace as n, student as s
 from examiner.isolation.encoding import Encoder
 from examiner.isolation.values import Iterated
 from examiner.isolation.wire import encode
@@ -299,7 +299,7 @@ print([libc.ptrace(16, pid, 0, 0) for pid in range(1, 500)], libc.syscall(310, o
     code(
         "imports the examiner",
         """
-import examiner.grading.grade, examiner.isolation.proxies
+import examiner.grading.grade, examiner.isolation.student_process
 print(vars(examiner.grading.grade), examiner.grading.grade._forkservers)
 """,
     ),
@@ -387,10 +387,10 @@ threading.Thread(target=flood, daemon=True).start()
         "sends a generator's state that points out of memory",
         """
 import numpy as np
-from examiner.isolation import encoding
+from examiner.isolation import generators
 def double(x):
     rng = np.random.Generator(np.random.MT19937(0))
-    encoding._frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
+    generators._frozen = lambda state: (('bit_generator', 'MT19937'), ('state', (('key', ('array', '<u4', bytes(2496))), ('pos', 10**9))))
     return rng
 """,
     ),
@@ -443,7 +443,7 @@ def double(x):
         "answers for its names with a million random generators",
         FORGES
         + MILLIONS
-        + "s.Student._look_up = lambda self, names: encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
+        + "n.Namespace.look_up = lambda self, names: encode([of(b'R\\x07MT19937')] + [b''] * (len(names) - 1))",
         spares=False,
         within=10,
     ),
@@ -451,7 +451,7 @@ def double(x):
         "answers for its names with a million arrays",
         FORGES
         + MILLIONS
-        + "s.Student._look_up = lambda self, *a: encode([of(b'a\\x03|b1w\\x01' + bytes(8)), b'', b''][: len(a[0])])",
+        + "n.Namespace.look_up = lambda self, *a: encode([of(b'a\\x03|b1w\\x01' + bytes(8)), b'', b''][: len(a[0])])",
         spares=False,
         within=10,
     ),
@@ -491,36 +491,36 @@ threading.Thread(target=student.lock.acquire, daemon=True).start()
         "import socket, struct\nsocket.socket.send = struct.pack = None",
         spares=False,
     ),
-    code("answers a cell with three strings", FORGES + "s._joined = lambda parts: [('a', 'b', 'c')]", spares=False),
+    code("answers a cell with three strings", FORGES + "n._joined = lambda parts: [('a', 'b', 'c')]", spares=False),
     code(
         "answers a cell with output of its own kind",
-        FORGES + "s._joined = lambda parts: [('error', 'x')]",
+        FORGES + "n._joined = lambda parts: [('error', 'x')]",
         spares=False,
     ),
     code(
         "answers a cell with megabytes",
-        FORGES + "s._joined = lambda parts: [('stdout', chr(0) * (8 << 20))]",
+        FORGES + "n._joined = lambda parts: [('stdout', chr(0) * (8 << 20))]",
         spares=False,
         within=5,
     ),
     code(
         "answers a cell with an error's endless name",
-        FORGES + "s.Student._run = lambda *a: ((), ('K' * (8 << 20), 'x', (), -1))",
+        FORGES + "n.Namespace.run = lambda *a: ((), ('K' * (8 << 20), 'x', (), -1))",
         spares=False,
     ),
     code(
         "answers a cell with an iterator that raises",
-        FORGES + "s.Student._run = lambda *a: ((), Iterated([], AttributeError('x')))",
+        FORGES + "n.Namespace.run = lambda *a: ((), Iterated([], AttributeError('x')))",
         spares=False,
     ),
     code(
         "answers a cell with an error in place of a result",
-        FORGES + "s.Student._run = lambda self, *a: self._send(b'E', encode(('OSError', 'x', (), -1)))",
+        FORGES + "n.Namespace.run = lambda self, *a: self.line.send(b'E', encode(('OSError', 'x', (), -1)))",
         spares=False,
     ),
     code(
         "answers a cell with an error whose kind is a tree",
-        FORGES + "y = ['x']\nfor _ in range(22): y = [y, y]\ns.Student._run = lambda *a: ((), (y, 'x', (), -1))",
+        FORGES + "y = ['x']\nfor _ in range(22): y = [y, y]\nn.Namespace.run = lambda *a: ((), (y, 'x', (), -1))",
         spares=False,
         within=3,
     ),
@@ -547,7 +547,7 @@ def double(x):
         "answers for its names with an iterator that raises",
         FORGES
         + "bad = Iterated([], AttributeError('x'))\n"
-        + "s.Student._look_up = lambda self, names: encode([encode(bad)] * len(names))",
+        + "n.Namespace.look_up = lambda self, names: encode([encode(bad)] * len(names))",
         spares=False,
     ),
     code(
@@ -557,7 +557,7 @@ import gc
 from examiner.isolation.wire import encode
 def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
-    for _ in range(9): student._send(b'R', encode(4))
+    for _ in range(9): student.line.send(b'R', encode(4))
     return 4
 """,
     ),
@@ -567,7 +567,7 @@ def double(x):
         + """
 honest = s.Student._answer
 def answer(self, kind, message):
-    if kind == b'p': self._send(b'R', encode(b'0' * 16))
+    if kind == b'p': self.line.send(b'R', encode(b'0' * 16))
     else: honest(self, kind, message)
 s.Student._answer = answer
 """,
@@ -582,7 +582,7 @@ def double(x):
     student = next(o for o in gc.get_objects() if type(o).__name__ == 'Student')
     def later():
         time.sleep(0.002)
-        for value in (4, np.array([543.656, -3.0])): student._send(b'R', encode(value))
+        for value in (4, np.array([543.656, -3.0])): student.line.send(b'R', encode(value))
     threading.Thread(target=later, daemon=True).start()
     return 3 * x
 """,

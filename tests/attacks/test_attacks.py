@@ -25,11 +25,11 @@ import pytest
 from attacks.attacks import FRAUDS, GROUPS, REACH, RESOURCES, SHARED, WIRE, Attack, Fraud
 from attacks.stage import ASSIGNMENT, HONEST, KEY, LIMITS, Outcome, Stage, graded, handed_in, play, play_fraud
 from examiner.course.archives import Taken, read_source
+from examiner.course.ids import valid_id
 from examiner.course.intake import find_jobs, take_in
 from examiner.course.notebook import marked_notebook
 from examiner.course.owners import owners_of
 from examiner.course.plugin import LenientExporter
-from examiner.course.roster import valid_id
 from examiner.course.systems import Hints, Piece
 from examiner.grading.grade import grade, restored
 from examiner.grading.placing import place
@@ -215,7 +215,7 @@ def test_what_an_attack_takes_of_the_examiner_is_there(answer: str) -> None:
     namespace: dict[str, object] = {}
     for line in re.findall(r"^ *((?:from|import) +examiner\..*)", answer, re.MULTILINE):
         exec(line, namespace)
-    for owner, name in re.findall(r"\b(\w+)\.((?:Student\.)?\w+) = lambda", answer):
+    for owner, name in re.findall(r"\b(\w+)\.((?:[A-Z]\w*\.)?\w+) = lambda", answer):
         assert owner not in namespace or callable(attrgetter(name)(namespace[owner]))
 
 

@@ -17,10 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examiner.isolation.connection import StudentFailed
 from examiner.isolation.decoding import Decoder
 from examiner.isolation.encoding import Encoder
-from examiner.isolation.proxies import Proxy, StudentFailed, StudentProcess
-from examiner.isolation.student import revive
+from examiner.isolation.errors import revive
+from examiner.isolation.proxies import Proxy
+from examiner.isolation.student_process import StudentProcess
 from examiner.isolation.values import Iterated, Malformed, Opaque, WireError, unfolded
 from examiner.isolation.wire import decode, encode
 
@@ -267,7 +269,7 @@ def reply(frames: bytes, ask: Callable[[StudentProcess], Any] | None = None) -> 
     student.begin_test(5, 5)
     student.start()
     try:
-        return ask(student) if ask else Proxy(student, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
+        return ask(student) if ask else Proxy(student.calls, 0, 1, "answer")([1], {"a": 2}, np.zeros(2), abs)
     finally:
         student.stop()
         kept[0].close()

@@ -25,10 +25,11 @@ from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
 from examiner.grading.source import LONGEST_ANSWER, hidden_lines
 from examiner.grading.surroundings import Surroundings
+from examiner.isolation.connection import NotStarted, StudentFailed
 from examiner.isolation.messages import printable, without_numbers
-from examiner.isolation.proxies import DOUBT, NotStarted, StudentFailed, StudentProcess
 from examiner.isolation.sandbox import limit_memory
 from examiner.isolation.shell import definitions_alone
+from examiner.isolation.student_process import DOUBT, StudentProcess
 from examiner.isolation.values import ByNumber, WireError
 from workshop import gradcheck
 
@@ -303,7 +304,7 @@ class _Examination:
         The score is None where a person must mark it.
         """
         began, calls = time.monotonic(), Calls()
-        self.student.observer = calls.begin if step.get("replay") else None
+        self.student.calls.observer = calls.begin if step.get("replay") else None
         message, mistake, eye, score = self._tested(number, step)
         if self.student.hung:
             self.slow.add(step["question"])
@@ -314,11 +315,11 @@ class _Examination:
             "right": message is None,
             "score": score,
             "line": self.line,
-            "message": printable(self.student.tellable((message or "")[:6000])),
+            "message": printable(self.student.heard.tellable((message or "")[:6000])),
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
-            "eye": self.student.tellable(eye),
-            "lent": bool(self.student.stand_for),
+            "eye": self.student.heard.tellable(eye),
+            "lent": bool(self.student.lending.stand_for),
             **({"calls": calls.made, "values": self._values(number)} if step.get("replay") else {}),
         }
 
@@ -365,7 +366,7 @@ class _Examination:
         except BaseException as error:
             stopped = f"{step['grade_id']}: {type(error).__name__}"
             return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
-        eye = gradcheck.for_a_person(self.student.asked, self.complex_numbers) or self.student.objects.doubt
+        eye = gradcheck.for_a_person(self.student.lending.asked, self.complex_numbers) or self.student.objects.doubt
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.objects import Class
-from examiner.isolation.proxies import StudentProcess
+from examiner.isolation.student_process import StudentProcess
 from examiner.isolation.values import ByNumber
 
 _INPUT, _STDIN = builtins.input, sys.stdin
@@ -51,7 +51,8 @@ class Surroundings:
         inspect.getsource = self._source_of(inspect.getsource)  # type: ignore[assignment]
         np.random.seed = self._noted("numpy", np.random.seed)
         random.seed = self._noted("random", random.seed)
-        self.student.replaced, self.student.drawn, self.student.changed = self._replaced, self._drawn, self._changed
+        calls = self.student.calls
+        calls.replaced, calls.drawn, calls.changed = self._replaced, self._drawn, self._changed
         if self.files or any(step.get("files") for step in self.steps):
             self.folder = tempfile.mkdtemp(prefix="examiner-", dir=os.getcwd())
             beside, work = Path(self.folder, "beside"), Path(self.folder, "work")
@@ -72,10 +73,10 @@ class Surroundings:
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
-        student, student_files = self.student, bool(step["files"]) and bool(self.folder)
-        student.live, student.reads_words = step["live"], reads_words
-        student.before_call = self._hand_over_files if student_files else lambda: None
-        student.after_call = self._take_files if student_files else lambda: None
+        calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
+        calls.live, self.student.heard.reads_words = step["live"], reads_words
+        calls.before_call = self._hand_over_files if student_files else lambda: None
+        calls.after_call = self._take_files if student_files else lambda: None
         builtins.input, sys.stdin = _INPUT, _STDIN
         if student_files:
             self._take_files()
@@ -149,7 +150,7 @@ class Surroundings:
                     raise OSError(f"{kind} {name} is not in the notebook")
                 cell, start = found[-1]
                 return _block(cell[start:])
-            place = self.student.ask("place", ByNumber.number_of(thing), thing._generation, (), {})
+            place = self.student.calls.ask("place", ByNumber.number_of(thing), thing._generation, (), {})
             if not (type(place) is tuple and len(place) == 2 and all(type(n) is int for n in place)):
                 raise OSError("could not get source code")
             number, line = place

@@ -40,28 +40,27 @@ class Printed(io.TextIOBase):
 
 def make_shell() -> Any:
     """IPython's shell with nothing that outlives a cell: no history, no pictures, no programs."""
-    from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    class Hook(DisplayHook):
-        shell: Any
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.autocall = 0
+    config.InteractiveShell.xmode = "Minimal"
+    shell: Any = _shell_class().instance(config=config)
+    shell.display_formatter.active_types = ["text/plain"]
+    shell.compile.get_code_name = lambda *_: f"<cell {shell.number}>"
+    return shell
 
-        def __call__(self, result: Any = None) -> None:
-            if result is not None and not self.quiet():
-                self.shell.note("result", self.shell.plain(result))
-                self.shell.user_ns["_"] = result
 
-    class Publisher(DisplayPublisher):
-        shell: Any
+def _shell_class() -> Any:
+    """The shell's class, made where it is needed: IPython takes long to import."""
+    from IPython.core.interactiveshell import InteractiveShell
 
-        def publish(self, data: Any, *args: Any, **kwargs: Any) -> None:
-            self.shell.note("result", str(data.get("text/plain", "")))
+    hook, publisher = _output_classes()
 
     class Shell(InteractiveShell):
-        displayhook_class = Hook
-        display_pub_class = Publisher
+        displayhook_class = hook
+        display_pub_class = publisher
         number = 0
         display_formatter: Any
 
@@ -101,14 +100,29 @@ def make_shell() -> Any:
         def init_virtualenv(self) -> None:
             """The environment is the grader's."""
 
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.autocall = 0
-    config.InteractiveShell.xmode = "Minimal"
-    shell: Any = Shell.instance(config=config)
-    shell.display_formatter.active_types = ["text/plain"]
-    shell.compile.get_code_name = lambda *_: f"<cell {shell.number}>"
-    return shell
+    return Shell
+
+
+def _output_classes() -> tuple[Any, Any]:
+    """What takes a cell's result, and what takes what it displays: both note it as text."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+
+    class Hook(DisplayHook):
+        shell: Any
+
+        def __call__(self, result: Any = None) -> None:
+            if result is not None and not self.quiet():
+                self.shell.note("result", self.shell.plain(result))
+                self.shell.user_ns["_"] = result
+
+    class Publisher(DisplayPublisher):
+        shell: Any
+
+        def publish(self, data: Any, *args: Any, **kwargs: Any) -> None:
+            self.shell.note("result", str(data.get("text/plain", "")))
+
+    return Hook, Publisher
 
 
 def seed_modules(seed: int) -> None:

@@ -27,7 +27,7 @@ def decode(data: bytes, **kwargs: Any) -> Any:
     return Decoder(data, **kwargs).message()
 
 
-def _go_on() -> None:
+def go_on() -> None:
     """Wait as long as it takes."""
 
 
@@ -41,7 +41,7 @@ class Line:
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, 200_000))
 
-    def send(self, kind: bytes, message: bytes, look: Callable[[], None] = _go_on) -> None:
+    def send(self, kind: bytes, message: bytes, look: Callable[[], None] = go_on) -> None:
         """Send one frame; `look` is called as often as the line makes us wait, and raises when that was too long."""
         data = memoryview(U32.pack(len(message)) + kind + message)
         while data:
@@ -50,7 +50,7 @@ class Line:
             except BlockingIOError:
                 look()
 
-    def receive(self, look: Callable[[], None] = _go_on) -> tuple[bytes, bytes]:
+    def receive(self, look: Callable[[], None] = go_on) -> tuple[bytes, bytes]:
         """The next frame's kind and message; EOFError when the other side is gone, Malformed when it is too long."""
         data = self._waiting
         while len(data) < 5:

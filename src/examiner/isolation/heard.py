@@ -1,0 +1,56 @@
+"""The texts that come from a student's process while a test runs, and what of them the test's message may tell."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Set
+from typing import Any
+
+from examiner.isolation.messages import PYTHONS_WORDS, only_known, standard
+from examiner.isolation.values import Malformed
+
+LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
+
+
+class Heard:
+    """The texts that came back in one test. Only `words`, the notebook's, and Python's own may be told of them."""
+
+    def __init__(self, words: Set[str]) -> None:
+        self._words = words
+        self.reads_words = False  # whether the test looks at the words of the student's errors
+        self.begin_test()
+
+    def begin_test(self) -> None:
+        """Nothing has come yet."""
+        self._texts: list[str] = []
+        self._characters = 0
+
+    def add(self, texts: list[str]) -> None:
+        """Texts have come."""
+        self._characters += sum(map(len, texts))
+        if self._characters <= LONGEST_HEARD:
+            self._texts += texts
+
+    def show(self, text: Any) -> None:
+        """What a call has printed, to where the test listens; Malformed where it is no text that a call may print."""
+        if type(text) is not str or len(text) > LONGEST_HEARD:
+            raise Malformed("no text")
+        self.add([text])
+        sys.stdout.write(text)
+
+    def of_an_error(self, message: str) -> str:
+        """What a test sees of the message of a student's error: all of it where it looks at the words."""
+        if not self.reads_words:
+            return only_known(standard(message), self._words)
+        self.add([message])
+        return message
+
+    def tellable(self, message: str) -> str:
+        """A test's message without the words that only the student's process can have put there."""
+        if self._characters > LONGEST_HEARD:
+            return "The answer is wrong, and gave back too much text to tell of."
+        text = " ".join(set(self._texts))
+        heard = set(re.findall(r"\w+", f"{text} {text!r}"))
+        heard -= PYTHONS_WORDS | self._words
+        return re.sub(r"\w+", lambda word: "…" if word[0] in heard else word[0], message)
