@@ -29,8 +29,8 @@ from examiner.course.notebook import marked_notebook, notebook_text
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.grade import forkserver, grade
 from examiner.grading.result import Result
-from examiner.pages.class_report import Summary
 from examiner.pages.feedback import feedback_html
+from examiner.pages.summary import Summary
 from examiner.pages.tables import marks_csv
 from examiner.pages.terminal import table
 

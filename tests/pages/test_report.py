@@ -22,7 +22,8 @@ from examiner.course.notebook import marked_notebook
 from examiner.grading.assignment import Assignment
 from examiner.grading.grade import restored
 from examiner.grading.result import CellOutput, Mark, Result
-from examiner.pages.class_report import Summary, in_general, shape_of
+from examiner.pages.alike import groups_alike, shape_of
+from examiner.pages.class_report import report_html
 from examiner.pages.feedback import TEMPLATES, feedback_html, look
 from examiner.pages.markup import (
     FILTERS,
@@ -33,7 +34,9 @@ from examiner.pages.markup import (
     python_to_html,
     sanitised,
 )
+from examiner.pages.mistakes import in_general
 from examiner.pages.questions import folded
+from examiner.pages.summary import Summary
 from hostile_page import hostile_notebook, with_outputs
 from mini_course import answered, source_notebook
 
@@ -172,7 +175,7 @@ def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> No
     found = summary(results)
     (mistake,) = found.mistakes()
     assert (mistake.question, sorted(mistake.students)) == ("double", ["ada", "bob"])
-    page = found.page()
+    page = report_html(found)
     assert page.count('<details class="mistake"') == 1
     assert "left unanswered by 1" in page and page.count("<script") == 1
     assert (
@@ -196,30 +199,30 @@ def test_what_is_said_of_all_has_nobodys_numbers(message: str, general: str) -> 
 
 
 def test_the_report_runs_its_own_script_and_no_other() -> None:
-    page = summary({"ada": result("return 2 * x", {})}).page()
+    page = report_html(summary({"ada": result("return 2 * x", {})}))
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in page
 
 
 def test_a_written_answer_is_no_hard_question_before_a_person_marks_it() -> None:
     waits, blank = {"explain": None, "test_double": 1.0}, {"explain": 0.0, "test_double": 1.0}
-    page = summary({"ada": result("return 2 * x", waits), "bob": result("return 2 * x", blank)}).page()
+    page = report_html(summary({"ada": result("return 2 * x", waits), "bob": result("return 2 * x", blank)}))
     assert "<b>Hardest:</b> 1 double (50 % of its marks).</p>" in page
 
 
 def test_sessions_come_in_the_timetables_order() -> None:
     results = {name: result("return 2 * x", {}) for name in ("ada", "bob")}
-    page = summary(results, session_of={"ada": "Friday", "bob": "Tuesday"}, sessions=["Tuesday", "Friday"]).page()
+    page = report_html(summary(results, session_of={"ada": "Friday", "bob": "Tuesday"}, sessions=["Tuesday", "Friday"]))
     assert page.index("<td>Tuesday</td>") < page.index("<td>Friday</td>")
 
 
 def test_a_session_without_a_mistake_has_no_hardest_question() -> None:
-    page = summary({"ada": result("return 2 * x", {})}, session_of={"ada": "Friday"}, sessions=["Friday"]).page()
+    page = report_html(summary({"ada": result("return 2 * x", {})}, session_of={"ada": "Friday"}, sessions=["Friday"]))
     assert re.search(r"<td[^>]*>none</td>", page)
 
 
 def test_who_is_on_the_roster_and_handed_in_nothing_is_named() -> None:
-    page = summary({"ada": result("return 2 * x", {})}, session_of={"ada": "1", "zoe": "1"}).page()
+    page = report_html(summary({"ada": result("return 2 * x", {})}, session_of={"ada": "1", "zoe": "1"}))
     assert "<b>1</b> on the roster did not: zoe." in page
 
 
@@ -246,14 +249,9 @@ def test_names_comments_and_layout_do_not_hide_a_copy() -> None:
 
 
 def test_near_identical_answers_are_grouped_and_common_ones_are_not() -> None:
-    found = summary({})
-    for student in ("ada", "bob"):
-        found._answers["mini", "double"]["code:rare"].append(student)
-        found._answers["mini", "shift"]["code:rare too"].append(student)
-    for i in range(60):
-        found._answers["mini", "double"]["code:everyone's"].append(f"s{i}")
-        found._answers["mini", "shift"]["code:everyone's"].append(f"s{i}")
-    assert found.alike() == [("mini", ("ada", "bob"), ("double", "shift"))]
+    rare, common = ["ada", "bob"], [f"s{i}" for i in range(60)]
+    answers = {question: {"code:rare": rare, "code:everyone's": common} for question in ("double", "shift")}
+    assert groups_alike(answers) == [(("ada", "bob"), ("double", "shift"))]
 
 
 def test_many_like_notes_are_told_once() -> None:

@@ -15,8 +15,9 @@ from typing import Any
 from examiner.batch.job import ClassError
 from examiner.cli.opening import one_run, opened_gradebook
 from examiner.cli.terminal import own_command, say
-from examiner.cli.writing import MOST_NAMED
-from examiner.course.roster import People, read_roster, session_of
+from examiner.cli.whole_class import MOST_NAMED
+from examiner.course.people import People
+from examiner.course.roster import read_roster, session_of
 from examiner.course.settings import read_sessions, read_zone
 from examiner.grading.assignment import Assignment
 from examiner.pages.tables import write_tables

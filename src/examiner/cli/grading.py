@@ -6,12 +6,13 @@ import argparse
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from examiner.batch.job import ClassError
+from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.run import grade_class
 from examiner.cli.checking import unsound
@@ -19,13 +20,36 @@ from examiner.cli.opening import must_be_writable, one_run, opened_gradebook
 from examiner.cli.progress import progress_of
 from examiner.cli.taking_in import name_students, remembered_notes, take_in_from, ungraded_work
 from examiner.cli.terminal import own_command, say
+from examiner.cli.whole_class import finish, recall
 from examiner.cli.writing import ClassWriter
-from examiner.course.roster import People, check_roster, read_roster, valid_id
+from examiner.course.ids import valid_id
+from examiner.course.people import People
+from examiner.course.roster import Enrolled, check_roster, read_roster
 from examiner.course.settings import read_sessions
-from examiner.grading.assignment import Limits
+from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.grade import forkserver
 from examiner.isolation.files import write_atomically
 from examiner.isolation.sandbox import NoSandbox
+
+
+@dataclass
+class _Class:
+    """A course, who is in it, and what they have handed in."""
+
+    course: Any
+    every: dict[str, Assignment]  # the course's
+    assignments: dict[str, Assignment]  # those to grade now
+    sessions: list[str]
+    roster: dict[str, Enrolled]
+    people: People
+    names: dict[str, str] = field(default_factory=dict)  # by student, as the work came
+    there: list[Job] = field(default_factory=list)
+    odd: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # what there is to note of a submission
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What there is to grade now."""
+        return [job for job in self.there if job.assignment in self.assignments]
 
 
 def grade_command(options: argparse.Namespace) -> int:
@@ -36,10 +60,29 @@ def grade_command(options: argparse.Namespace) -> int:
         threading.Thread(
             target=_wake, args=(options.sandbox, options.course), daemon=True
         ).start()  # there will be something to grade
+    class_ = _read_class(options)
+    course, origin = class_.course, [class_.course.submitted] if options.origin else []
+    for folder in (course.root, course.state, course.autograded, course.feedback, *origin):
+        must_be_writable(folder)
+    with one_run(course.state, course.autograded, course.feedback):
+        _take_in(options, class_)
+        failed = _grade(options, class_)
+    if failed:
+        raise ClassError(
+            f"The grader itself failed on {failed} of these; they have no mark, and the report lists them. "
+            "Run again: only they are graded."
+        )
+    jobs = class_.jobs
+    say(
+        f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
+    )
+    return 0
+
+
+def _read_class(options: argparse.Namespace) -> _Class:
+    """The course, its assignments, roster and people, as they are before anything is taken in."""
     from examiner.course.course import open_course
     from examiner.course.database import check_database
-    from examiner.course.gradebook import register
-    from examiner.course.intake import find_jobs
 
     course = open_course(options.course, options.db_url)
     check_database(course.db_url)
@@ -48,81 +91,81 @@ def grade_command(options: argparse.Namespace) -> int:
         raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
-    given_last = course.state / "roster.csv"  # sessions and names stay when the next run is given no roster
+    given_last = _given_last(course)
     latest = options.roster or (given_last if given_last.exists() else None)
     roster = read_roster(latest, sessions) if latest else {}
-    strict = bool(options.roster and not options.unknown_students)
     people = People.read(course.state / "people.json", roster)
     if options.people:
         people.learn(options.people)
-    for folder in (
-        course.root,
-        course.state,
-        course.autograded,
-        course.feedback,
-        *([course.submitted] if options.origin else []),
-    ):
-        must_be_writable(folder)
-    with one_run(course.state, course.autograded, course.feedback):
-        names: dict[str, str] = {}
-        if options.origin:
-            names = take_in_from(options, course, every, people, strict)
-        if not course.submitted.is_dir():
-            raise ClassError(_nothing_to_grade(course))
-        there, odd = find_jobs(course.submitted, every)
-        jobs = [job for job in there if job.assignment in assignments]
-        if not jobs:
-            raise ClassError(_nothing_to_grade(course))
-        if strict:
-            check_roster(roster, [job.student for job in there])
-        if options.people:
-            people.write(course.state / "people.json")
-        if options.roster:
-            write_atomically(given_last, options.roster.read_bytes())
-        remembered = remembered_notes(course)
-        for key, notes in remembered.items():
-            odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
-        limits = Limits()
-        secret = course_secret(course.state)
-        journal = Journal(course.state / "journal", secret, limits)
-        for why in course.left_out():
-            say(why)
-        for name, found in unsound(course, assignments, options.sandbox).items():
-            say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *found]))
-        with ExitStack() as stack:
-            progress = stack.enter_context(progress_of(jobs, options))
-            grading = grade_class(  # it begins at once, while the gradebook is made ready
-                jobs,
-                assignments,
-                secret,
-                journal,
-                limits=limits,
-                sandbox=options.sandbox,
-                hidden=course.private,
-                workers=options.workers,
-                scheduler=options.scheduler,
-                progress=progress,
-            )
-            stack.enter_context(closing(grading))
-            gradebook = stack.enter_context(opened_gradebook(course))
-            for assignment in assignments.values():
-                if register(course, gradebook, assignment):
-                    tqdm.write(f"Registered {assignment.name} in the gradebook.")
-            name_students(gradebook, roster, names)
-            class_ = ClassWriter(course, gradebook, every, odd, {s: r.session for s, r in roster.items()}, sessions)
-            class_.summary.ungraded = ungraded_work(remembered, there, every)
-            class_.write(grading)
-            class_.recall({(job.student, job.assignment) for job in there})
-            class_.finish(list(assignments), report=not options.no_report)
-        if grading.failed:
-            raise ClassError(
-                f"The grader itself failed on {grading.failed} of these; they have no mark, and the report lists them. "
-                "Run again: only they are graded."
-            )
-    say(
-        f"{len(jobs)} notebooks of {len({job.student for job in jobs})} students in {time.monotonic() - started:.1f} s."
-    )
-    return 0
+    return _Class(course, every, assignments, sessions, roster, people)
+
+
+def _given_last(course: Any) -> Path:
+    """Where the last roster is kept: sessions and names stay when the next run is given none."""
+    return Path(course.state) / "roster.csv"
+
+
+def _take_in(options: argparse.Namespace, class_: _Class) -> None:
+    """Take in what came, and find all there is to grade; ClassError where that is nothing, or a stranger's."""
+    from examiner.course.intake import find_jobs
+
+    course = class_.course
+    strict = bool(options.roster and not options.unknown_students)
+    if options.origin:
+        class_.names = take_in_from(options, course, class_.every, class_.people, strict)
+    if not course.submitted.is_dir():
+        raise ClassError(_nothing_to_grade(course))
+    class_.there, class_.odd = find_jobs(course.submitted, class_.every)
+    if not class_.jobs:
+        raise ClassError(_nothing_to_grade(course))
+    if strict:
+        check_roster(class_.roster, [job.student for job in class_.there])
+    if options.people:
+        class_.people.write(course.state / "people.json")
+    if options.roster:
+        write_atomically(_given_last(course), options.roster.read_bytes())
+
+
+def _grade(options: argparse.Namespace, class_: _Class) -> int:
+    """Grade it and write all that comes of it. Returns on how many submissions the grader itself failed."""
+    from examiner.course.gradebook import register
+
+    course, assignments, odd = class_.course, class_.assignments, class_.odd
+    remembered = remembered_notes(course)
+    for key, notes in remembered.items():
+        odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
+    limits, secret = Limits(), course_secret(course.state)
+    journal = Journal(course.state / "journal", secret, limits)
+    for why in course.left_out():
+        say(why)
+    for name, found in unsound(course, assignments, options.sandbox).items():
+        say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *found]))
+    with ExitStack() as stack:
+        grading = grade_class(  # it begins at once, while the gradebook is made ready
+            class_.jobs,
+            assignments,
+            secret,
+            journal,
+            limits=limits,
+            sandbox=options.sandbox,
+            hidden=course.private,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            progress=stack.enter_context(progress_of(class_.jobs, options)),
+        )
+        stack.enter_context(closing(grading))
+        gradebook = stack.enter_context(opened_gradebook(course))
+        for assignment in assignments.values():
+            if register(course, gradebook, assignment):
+                tqdm.write(f"Registered {assignment.name} in the gradebook.")
+        name_students(gradebook, class_.roster, class_.names)
+        session_of = {student: row.session for student, row in class_.roster.items()}
+        writer = ClassWriter(course, gradebook, class_.every, odd, session_of, class_.sessions)
+        writer.summary.ungraded = ungraded_work(remembered, class_.there, class_.every)
+        writer.write(grading)
+        recall(writer, {(job.student, job.assignment) for job in class_.there})
+        finish(writer, list(assignments), report=not options.no_report)
+    return grading.failed
 
 
 def _check_options(options: argparse.Namespace) -> None:

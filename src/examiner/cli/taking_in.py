@@ -11,7 +11,7 @@ from typing import Any
 
 from examiner.batch.job import ClassError, Job
 from examiner.cli.terminal import say
-from examiner.course.roster import People
+from examiner.course.people import People
 from examiner.course.settings import read_zone, words_of
 from examiner.grading.assignment import Assignment
 from examiner.isolation.files import write_atomically

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from examiner.batch.job import Job
 from examiner.batch.run import unjudged_result
-from examiner.cli.terminal import say, say_isolation
 from examiner.course.settings import read_title, read_zone
 from examiner.grading.assignment import Assignment
 from examiner.grading.result import Result
 from examiner.isolation.files import write_atomically
 from examiner.pages.feedback import STAMP, read_stamp
-from examiner.pages.tables import grades_csv, marks_csv, write_tables, zip_feedback
 
 BATCH = 16  # submissions written to the gradebook in one transaction
-LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
-MOST_NAMED = 20  # of those whom the roster lacks
 
 
 class ClassWriter:
@@ -36,15 +32,15 @@ class ClassWriter:
         sessions: Sequence[str],
     ):
         from examiner.course.gradebook import LatePenalty
-        from examiner.pages.class_report import Summary
+        from examiner.pages.summary import Summary
 
         self.course, self.gradebook, self.assignments, self.odd = course, gradebook, assignments, odd
         self.late, self.zone = LatePenalty(course), read_zone(course.root)
         self.summary = Summary(assignments, session_of, sessions, read_title(course.root))
         self.students: set[str] = set()
-        self.roster = set(session_of)
 
     def write(self, results: Iterable[tuple[Job, str, Result]]) -> None:
+        """Write all results, each with its journal's key, "" where it is not to be kept; they may come in any order."""
         batch: dict[str, list[tuple[Job, str, Result]]] = {name: [] for name in self.assignments}
         for job, key, result in results:
             extra = tuple(self.odd.get((job.student, job.assignment), ()))
@@ -75,7 +71,7 @@ class ClassWriter:
                 return
             ((job, key, result),) = batch
             if not key:  # nor does the gradebook take that: the report tells of it
-                self._add(name, job, result, Marked(job.student))
+                self.add(name, job.student, result, Marked(job.student))
                 return
             why = f"The marks could not be written into the gradebook ({type(error).__name__})."
             self._write(name, [(job, "", unjudged_result(self.assignments[name], why))])
@@ -108,11 +104,12 @@ class ClassWriter:
                 page.unlink(missing_ok=True)  # it shows what was before
                 why = f"the marked notebook or the feedback could not be written ({type(error).__name__})"
                 result = replace(result, notes=(*result.notes, why), needs_eye=(*result.needs_eye, why))
-            self._add(name, job, result, marked)
+            self.add(name, job.student, result, marked)
 
-    def _add(self, name: str, job: Job, result: Result, marked: Any) -> None:
-        self.summary.add(self.assignments[name], job.student, result, marked)
-        self.students.add(job.student)
+    def add(self, name: str, student: str, result: Result, marked: Any) -> None:
+        """Count a student's result and marks in, as the gradebook has them."""
+        self.summary.add(self.assignments[name], student, result, marked)
+        self.students.add(student)
 
     def _write_one(
         self,
@@ -161,81 +158,3 @@ class ClassWriter:
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
         path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
         return path, "" if read_stamp(path, STAMP) == stamp else stamp
-
-    def recall(self, there: Collection[tuple[str, str]]) -> None:
-        """Add whoever has marks in the gradebook and was not graded by this run, as they stand.
-
-        It may be that only one assignment was graded, that a folder has left submitted/, or that another tutor
-        grades elsewhere on the same gradebook. `there` is what submitted/ holds.
-        """
-        from examiner.course.gradebook import read_marks
-        from examiner.course.notebook import read_result, unseen
-
-        handed_in = {student for student, _ in there}
-        known = {(row.assignment, row.student) for row in self.summary.rows()}
-        for name, assignment in self.assignments.items():
-            for student, marked in sorted(read_marks(self.gradebook, name).items()):
-                if (name, student) in known or not self._belongs(student, handed_in):
-                    continue
-                path = self.course.autograded / student / name / f"{assignment.notebook or name}.ipynb"
-                result = read_result(path, assignment)
-                given = marked.timestamp or marked.by_hand or any(marked.scores.values())
-                if result is None and not given:  # nothing came, but they have an extension
-                    continue
-                result = result or unseen(assignment)
-                if (student, name) not in there:
-                    gone = "Not in submitted/ any more; the marks are the gradebook's."
-                    result = replace(result, notes=(*result.notes, gone))
-                self.summary.add(assignment, student, result, marked)
-                self.students.add(student)
-
-    def _belongs(self, student: str, handed_in: Collection[str]) -> bool:
-        return not self.roster or student in self.roster or student in handed_in
-
-    def finish(self, graded: Sequence[str], report: bool = True) -> None:
-        """Write what concerns the class as a whole, and print the table of what was graded."""
-        from nbgrader.api import Student
-
-        from examiner.pages import terminal
-        from examiner.pages.terminal import in_a_line
-
-        root = self.course.root
-        rows = self.summary.rows()
-        shown = {row.student for row in rows}
-        everyone = self.gradebook.db().query(Student).all()
-        people = [student for student in everyone if self._belongs(student.id, shown)]
-        table = grades_csv(self.gradebook, self.summary, [student.id for student in people])
-        kept = write_tables(
-            self.course.state,
-            {
-                root / "grades.csv": table.encode("utf-8-sig"),  # by the mark Excel knows that it is UTF-8
-                root / "marks.csv": marks_csv(rows).encode(),
-            },
-        )
-        zip_feedback(self.course.feedback, root / "feedback.zip", sorted(self.students), list(self.assignments))
-        if report:
-            whole = ((one.id, f"{one.first_name or ''} {one.last_name or ''}".strip()) for one in everyone)
-            self.summary.names = {student: name for student, name in whole if name}
-            path = root / "class_report.html"
-            if read_stamp(path, STAMP) != self.summary.stamp():
-                write_atomically(path, self.summary.page())
-        say("")
-        for path, aside in kept.items():
-            say(f"{path.name} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
-        if len(self.students) <= LONGEST_TABLE:
-            for name in graded:
-                say(terminal.table(self.assignments[name], [row for row in rows if row.assignment == name]))
-        for name in graded:
-            say(in_a_line(name, [row for row in rows if row.assignment == name]))
-        if others := sorted(set(self.assignments) - set(graded)):
-            say(f"{', '.join(others)}: not graded now; the marks are in the tables as they stood.")
-        say_isolation({row.sandbox for row in rows})
-        if self.summary.ungraded:
-            say(f"{len(self.summary.ungraded)} handed in what can't be graded; grades.csv says what.")
-        if off := sorted({student.id for student in everyone} - {student.id for student in people}):
-            more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
-            say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
-        written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (
-            ", class_report.html" if report else ""
-        )
-        say(f"Wrote {written} in {root}.")
