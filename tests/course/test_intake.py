@@ -17,8 +17,9 @@ from examiner.batch.job import ClassError
 from examiner.course import archives, intake
 from examiner.course.archives import Taken
 from examiner.course.intake import find_jobs, take_in
+from examiner.course.people import People
 from examiner.course.recognition import assignment_by_cells
-from examiner.course.roster import Enrolled, People, check_roster, read_roster
+from examiner.course.roster import Enrolled, check_roster, read_roster
 from examiner.course.systems import Hints
 from examiner.course.timestamps import read_timestamp
 from examiner.grading.assignment import Assignment

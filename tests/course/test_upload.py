@@ -11,7 +11,8 @@ import pytest
 from examiner.batch.job import ClassError
 from examiner.cli.administration import listed
 from examiner.cli.command import main
-from examiner.course.roster import Enrolled, People
+from examiner.course.people import People
+from examiner.course.roster import Enrolled
 from examiner.course.upload import fill_in
 from mini_course import answered, make_course, row
 

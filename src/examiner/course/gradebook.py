@@ -165,7 +165,6 @@ def save(
         ).all()
         graded = {name: id_ for id_, name, type_ in cells if type_ in ("GradeCell", "TaskCell")}
         commented = {name: id_ for id_, name, type_ in cells if type_ in ("SolutionCell", "TaskCell")}
-        points = {cell.grade_id: cell.points for cell in assignment.graded}
         students = [entry.student for entry in entries]
         _add_students(db, students)
         submitted = _submissions(db, notebook, entries)
@@ -174,24 +173,7 @@ def save(
         comments = _rows_by(db, tables.Comment, ids)
         for entry in entries:
             where = submitted[entry.student]
-            marks = {mark.grade_id: mark for mark in entry.result.marks}
-            theirs = {cell.grade_id: cell.source for cell in entry.result.cells}
-            for name, cell_id in graded.items():
-                mark = marks.get(name)
-                score = mark.score if mark else 0.0
-                row = grades.get((where, cell_id))
-                if row is None:
-                    row = tables.Grade(notebook_id=where, cell_id=cell_id)
-                    db.add(row)
-                if row.manual_score is None:
-                    row.needs_manual_grade = score is None
-                elif (
-                    row.manual_score > points[name]
-                    or (entry.changed and row.auto_score != score)
-                    or (entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""))
-                ):
-                    row.needs_manual_grade = True
-                row.auto_score = score
+            _save_grades(db, where, entry, assignment, graded, grades)
             blank = _unanswered(assignment, entry.result)
             for name, cell_id in commented.items():
                 note = comments.get((where, cell_id))
@@ -208,6 +190,31 @@ def save(
         raise
     finally:
         db.expunge_all()
+
+
+def _save_grades(
+    db: Any, where: str, entry: Entry, assignment: Assignment, graded: Mapping[str, str], rows: Mapping[Any, Any]
+) -> None:
+    """Write the scores of one submitted notebook; `graded` are the cells' ids by name, `rows` what is there already."""
+    points = {cell.grade_id: cell.points for cell in assignment.graded}
+    marks = {mark.grade_id: mark for mark in entry.result.marks}
+    theirs = {cell.grade_id: cell.source for cell in entry.result.cells}
+    for name, cell_id in graded.items():
+        mark = marks.get(name)
+        score = mark.score if mark else 0.0
+        row = rows.get((where, cell_id))
+        if row is None:
+            row = tables.Grade(notebook_id=where, cell_id=cell_id)
+            db.add(row)
+        if row.manual_score is None:
+            row.needs_manual_grade = score is None
+        elif (
+            row.manual_score > points[name]
+            or (entry.changed and row.auto_score != score)
+            or (entry.changed and score is None and entry.before.get(name) != theirs.get(name, ""))
+        ):
+            row.needs_manual_grade = True
+        row.auto_score = score
 
 
 def _unanswered(assignment: Assignment, result: Result) -> set[str]:
@@ -359,11 +366,19 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
         by_notebook[id_] = Marked(student, timestamp, penalty or 0.0, due, submission=id_)
         by_notebook[id_].first_name, by_notebook[id_].last_name = first or "", last or ""
         by_notebook[id_].email = email or ""
-    wanted = base.with_only_columns(t.SubmittedNotebook.id).subquery()
+    wanted = sa.select(base.with_only_columns(t.SubmittedNotebook.id).subquery().c.id)
+    _read_grades(db, wanted, by_notebook)
+    _read_comments(db, wanted, by_notebook)
+    db.rollback()
+    return {marked.student: marked for marked in by_notebook.values()}
+
+
+def _read_grades(db: Any, notebooks: Any, by_notebook: Mapping[str, Marked]) -> None:
+    t = tables
     grades = (
         sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
         .join(t.BaseCell, t.Grade.cell_id == t.BaseCell.id)
-        .where(t.Grade.notebook_id.in_(sa.select(wanted.c.id)))
+        .where(t.Grade.notebook_id.in_(notebooks))
     )
     for notebook, name, waits, manual, score in db.execute(grades):
         marked = by_notebook[notebook]
@@ -372,17 +387,19 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
             marked.by_hand.add(name)
         if waits:  # for the first time, or again: the work under a hand mark has changed since
             marked.waiting.add(name)
+
+
+def _read_comments(db: Any, notebooks: Any, by_notebook: Mapping[str, Marked]) -> None:
+    t = tables
     comments = (
         sa.select(t.Comment.notebook_id, t.BaseCell.name, t.Comment.auto_comment, t.Comment.manual_comment)
         .join(t.BaseCell, t.Comment.cell_id == t.BaseCell.id)
-        .where(t.Comment.notebook_id.in_(sa.select(wanted.c.id)))
+        .where(t.Comment.notebook_id.in_(notebooks))
     )
     for notebook, name, automatic, manual in db.execute(comments):
         text = manual if manual is not None else automatic
         if text:
             by_notebook[notebook].comments[name] = text
-    db.rollback()
-    return {marked.student: marked for marked in by_notebook.values()}
 
 
 def apply_marks(nb: NotebookNode, marked: Marked, zone: tzinfo = UTC) -> NotebookNode:

@@ -22,9 +22,11 @@ import yaml
 
 from examiner.batch.job import LARGEST_SUBMISSION, ClassError, Job
 from examiner.course.archives import SKIP, Came, Taken, files_below, is_regular, read_source
+from examiner.course.ids import look_alikes
 from examiner.course.owners import owners_of
+from examiner.course.people import People
 from examiner.course.recognition import Found, assignment_by_cells, assignment_by_name, worked_on
-from examiner.course.roster import People, check_roster, look_alikes
+from examiner.course.roster import check_roster
 from examiner.course.systems import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, drafts, utc
 from examiner.course.timestamps import read_timestamp
 from examiner.grading.assignment import Assignment, Limits

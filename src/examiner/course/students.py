@@ -18,9 +18,11 @@ from nbgrader.api import Gradebook
 
 from examiner.batch.job import ClassError
 from examiner.course.course import Course
+from examiner.course.ids import fold, valid_id
 from examiner.course.intake import is_older
 from examiner.course.notebook import notebook_text
-from examiner.course.roster import Enrolled, People, fold, valid_id
+from examiner.course.people import People
+from examiner.course.roster import Enrolled
 from examiner.course.timestamps import read_timestamp
 from examiner.isolation.files import write_atomically
 

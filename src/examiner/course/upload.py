@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from examiner.batch.job import ClassError
-from examiner.course.roster import COLUMNS, NOBODY, People, dialect_of
+from examiner.course.people import People
+from examiner.course.roster import COLUMNS, NOBODY, dialect_of
 from examiner.course.systems import Owner
 
 

@@ -242,35 +242,45 @@ def _marks(
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")
             score, message = (0.0, "No response.") if blank else (None, "")
             marks.append(Mark(cell.grade_id, cell.question, cell.points, score, message))
-            continue
-        if cell.grade_id in stand:
+        elif cell.grade_id in stand:
             marks.append(stand[cell.grade_id])
-            continue
-        mark = told["marks"].get(cell.grade_id)
-        if mark is None:
+        elif (mark := told["marks"].get(cell.grade_id)) is None:
             marks.append(Mark(cell.grade_id, cell.question, cell.points, 0.0, "This test could not be run."))
-            continue
-        if mark["eye"]:
-            eyes.append(f"{cell.grade_id}: {mark['eye']}")
-        score, message, mistake = mark["score"], mark["message"], mark["mistake"]
-        why = errors.get(cell.question, "")
-        if mistake in ("missing", "not written") and why and "NotImplementedError" not in why:
-            message = f"The answer's cell stopped with an error, so there is nothing to test:\n{why}"
-            mistake = "cell failed"
-        marks.append(
-            Mark(cell.grade_id, cell.question, cell.points, score, message, mistake, mark["seconds"], mark["line"])
-        )
+        else:
+            if mark["eye"]:
+                eyes.append(f"{cell.grade_id}: {mark['eye']}")
+            marks.append(_tested(cell, mark, errors.get(cell.question, "")))
+    return _with_causes(marks, told["marks"], tied, needs, eyes), eyes
+
+
+def _tested(cell: Cell, mark: dict[str, Any], error: str) -> Mark:
+    """The mark of a test that ran; `error` is where the answer's cell stopped."""
+    message, mistake = mark["message"], mark["mistake"]
+    if mistake in ("missing", "not written") and error and "NotImplementedError" not in error:
+        message = f"The answer's cell stopped with an error, so there is nothing to test:\n{error}"
+        mistake = "cell failed"
+    return Mark(
+        cell.grade_id, cell.question, cell.points, mark["score"], message, mistake, mark["seconds"], mark["line"]
+    )
+
+
+def _with_causes(
+    marks: list[Mark], told: Mapping[str, dict[str, Any]], tied: Ties, needs: Ties, eyes: list[str]
+) -> tuple[Mark, ...]:
+    """The marks, where one follows from another with that said first; what a person should look at goes to `eyes`."""
     lost = {mark.question for mark in marks if mark.score is not None and mark.score < mark.points}
-    for i, mark in enumerate(marks):
+    said = []
+    for mark in marks:
         cause = [question for question in needs.get(mark.question, []) if question in lost]
-        tested = told["marks"].get(mark.grade_id, {"lent": True})
+        tested = told.get(mark.grade_id, {"lent": True})
         if cause and mark.score == 0 and not tested["lent"] and mark.mistake not in ("missing", "not written"):
             first = f"It follows from {' and '.join(cause)}, which came out wrong above: put that right first."
-            marks[i] = replace(mark, message=f"{first}\n{mark.message}")
+            mark = replace(mark, message=f"{first}\n{mark.message}")
+        said.append(mark)
         wrong = [question for question in tied.get(mark.question, []) if question in lost]
-        if wrong and mark.score == 0 and told["marks"].get(mark.grade_id, {}).get("lent"):
+        if wrong and mark.score == 0 and told.get(mark.grade_id, {}).get("lent"):
             eyes.append(f"{mark.grade_id}: it uses the cell of {', '.join(wrong)}, which is wrong: the same mistake?")
-    return tuple(marks), eyes
+    return tuple(said)
 
 
 def _beside(placed: list[Placed], grade_id: str) -> bool:

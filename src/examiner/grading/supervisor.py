@@ -80,13 +80,10 @@ def _examined_once(
     deadline: float,
 ) -> str:
     """Let one examiner work, and note what it tells: "" when it has ended, "busy" or "late" where it was ended."""
-    tests = [*job["tools"], *(["import pandas"] if job["tables"] else [])]
-    for step in job["steps"]:
-        tests += [*step["prelude"], step["source"]] if step["kind"] == "test" else []
     student_seed = int.from_bytes(hashlib.sha256(b"student" + digest.encode()).digest()[:4], "big")
     scratches: list[str] = []
     examiner, until = watch.Process(), math.inf
-    line = home.examiner(tests, core)
+    line = home.examiner(_tests(job), core)
 
     def hand_over(data: bytes) -> None:
         student, leash, scratch = home.student(asdict(limits), student_seed, core)
@@ -106,25 +103,41 @@ def _examined_once(
                     return "late" if late else "busy"
             elif "need" in message:
                 hand_over(b"S")
-            elif "at" in message:
-                told["at"], told["state"] = message["at"], message["state"]
-                until = examiner.worked() + message["within"]
-            elif "mark" in message:
-                told["marks"][message["mark"]["grade_id"]] = message["mark"]
-            elif "cell" in message:
-                told["cells"][message["cell"]] = message
             elif "pid" in message:
                 examiner = watch.Process(message["pid"])
-            elif "failed" in message:
-                raise GraderFailed(message["failed"])
-            elif "done" in message:
-                told["done"] = message["done"]
-                break
+            else:
+                _note(message, told)
+                if "at" in message:
+                    until = examiner.worked() + message["within"]
+                elif "done" in message:
+                    break
         return ""
     finally:
         line.close()
         examiner.close()
         home.forget(scratches)
+
+
+def _tests(job: dict[str, Any]) -> list[str]:
+    """The code of an examination's tests, for the examiner to have ready."""
+    tests = [*job["tools"], *(["import pandas"] if job["tables"] else [])]
+    for step in job["steps"]:
+        tests += [*step["prelude"], step["source"]] if step["kind"] == "test" else []
+    return tests
+
+
+def _note(message: dict[str, Any], told: dict[str, Any]) -> None:
+    """Note what an examiner has told; GraderFailed where it could not do its work."""
+    if "at" in message:
+        told["at"], told["state"] = message["at"], message["state"]
+    elif "mark" in message:
+        told["marks"][message["mark"]["grade_id"]] = message["mark"]
+    elif "cell" in message:
+        told["cells"][message["cell"]] = message
+    elif "failed" in message:
+        raise GraderFailed(message["failed"])
+    elif "done" in message:
+        told["done"] = message["done"]
 
 
 def _messages(line: socket.socket) -> Iterator[dict[str, Any] | None]:
