@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from workshop import _descent, gradcheck, plots, points, progress
+from workshop import _models, gradcheck, plots, points, progress
 
 ROOT = Path(__file__).parents[2]
 SETTLED = 0.01
@@ -322,7 +322,7 @@ def test_a_line_gets_93_percent_of_the_s(line: Lesson, network: Lesson) -> None:
 
 
 def test_the_demo_starts_where_the_notebook_does(line: Lesson) -> None:
-    w, b = _descent.Logistic({}).start({})
+    w, b = _models.Logistic({}).start({})
     assert np.array_equal(w, line.after["race"]["start"]) and b == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 import traitlets
 
 from answers import answers
-from workshop import _descent, _page, live
+from workshop import _descent, _models, _page, _training, live
 from workshop._descent import Descent
 from workshop._widget import LogisticDemo, NetworkDemo, NudgeDemo, descent_picture, train
 
@@ -39,8 +39,9 @@ def right() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """As much time for each picture as it takes, however busy the machine is."""
-    for name in ("FIRST", "SETTLE", "PLAY", "CUT", "FIELD", "TOGETHER", "CONTOUR"):
+    for name in ("FIRST", "SETTLE", "PLAY", "FIELD", "TOGETHER", "CONTOUR"):
         monkeypatch.setattr(_descent, name, 60.0)
+    monkeypatch.setattr(_models, "CUT", 60.0)
 
 
 def ask(demo: Descent, do: str = "look", **more: Any) -> tuple[dict[str, Any], list[bytes]]:
@@ -82,7 +83,7 @@ def test_contours_are_the_students_objective(right: Any) -> None:
     picture, buffers = ask(demo, fine=True)
     values = np.frombuffer(buffers[picture["order"].index("contours")], dtype=np.float32).reshape(33, 33)
     w = np.array([picture["contours"]["wide"], -picture["contours"]["wide"]])
-    want = right["logistic"]["objective"](w, demo.contour_b, demo.X, demo.y, 0.01)
+    want = right["logistic"]["objective"](w, demo.contours.b, demo.X, demo.y, 0.01)
     assert values[-1, -1] == pytest.approx(want, rel=1e-5)
 
 
@@ -142,10 +143,10 @@ def test_several_pictures_come_in_one_answer_while_it_plays(right: Any) -> None:
 
 
 def test_curves_stay_bounded() -> None:
-    history = _descent.History(2)
+    history = _training.History(2)
     for i in range(10_000):
         history.add(float(i), 0.0)
-    assert len(history.rows) <= _descent.HISTORY and history.version > 0
+    assert len(history.rows) <= _training.HISTORY and history.version > 0
 
 
 @pytest.mark.parametrize("kind, name", [
@@ -200,7 +201,7 @@ def test_that_it_diverged_is_said_until_something_changes(right: Any) -> None:
     assert ask(demo, settings={"eta": 0.1})[0]["words"] == ""
 
 
-@pytest.mark.parametrize("start, weights", [("equal", {_descent.EQUAL}), ("zero", {0.0})])
+@pytest.mark.parametrize("start, weights", [("equal", {_models.EQUAL}), ("zero", {0.0})])
 def test_a_network_may_start_with_weights_all_the_same(start: str, weights: set[float], right: Any) -> None:
     demo = Descent("network", right["network"], {**START["network"], "start": start})
     ask(demo, "restart")

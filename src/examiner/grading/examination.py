@@ -319,7 +319,7 @@ class _Examination:
             "mistake": mistake,
             "seconds": round(time.monotonic() - began, 6),
             "eye": self.student.heard.tellable(eye),
-            "lent": bool(self.student.lending.stand_for),
+            "lent": bool(self.student.loans.stand_for),
             **({"calls": calls.made, "values": self._values(number)} if step.get("replay") else {}),
         }
 
@@ -366,7 +366,7 @@ class _Examination:
         except BaseException as error:
             stopped = f"{step['grade_id']}: {type(error).__name__}"
             return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
-        eye = gradcheck.for_a_person(self.student.lending.asked, self.complex_numbers) or self.student.objects.doubt
+        eye = gradcheck.for_a_person(self.student.loans.asked, self.complex_numbers) or self.student.objects.doubt
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from examiner.isolation.decoding import Decoder
 from examiner.isolation.errors import revive
 from examiner.isolation.heard import Heard
-from examiner.isolation.lending import Lending
+from examiner.isolation.loans import Loans
 from examiner.isolation.messages import kind_of
 from examiner.isolation.objects import Line as Objects
 from examiner.isolation.objects import Raised
@@ -79,13 +79,13 @@ class Imports:
     def __init__(
         self,
         caller: Caller,
-        lending: Lending,
+        loans: Loans,
         heard: Heard,
         line_text: Callable[[int, int], str],
         classes: Mapping[str, Sequence[str]],
         numbers_only: bool,
     ) -> None:
-        self._caller, self._lending, self._heard, self._line_text = caller, lending, heard, line_text
+        self._caller, self._loans, self._heard, self._line_text = caller, loans, heard, line_text
         self._numbers_only = numbers_only
         self.objects = Objects(caller.ask, classes)
         self._proxies: dict[tuple[int, int], Proxy] = {}
@@ -101,7 +101,7 @@ class Imports:
     def _adopter(self, name: str) -> Callable[[int, int], Any]:
         def adopt(owner: int, number: int) -> Any:
             if owner:
-                return self._lending.thing(number)
+                return self._loans.thing(number)
             generation = self._caller.generation
             made = Proxy(self._caller, number, generation, name or "function")
             # The same one each time: a test may compare two functions.
@@ -150,7 +150,7 @@ class Imports:
 
     def error(self, described: Any) -> BaseException:
         """The exception that a description means: the very one that a lent function raised, or the student's own."""
-        error: Any = self._lending.error(described[3])
+        error: Any = self._loans.error(described[3])
         if error is None:
             error = self._revived(described)
             if len(described) == 5 and isinstance(described[4], Raised):

@@ -11,7 +11,7 @@ from typing import Any
 from examiner.isolation.connection import STARTING, Connection, StudentFailed
 from examiner.isolation.encoding import Encoder
 from examiner.isolation.heard import Heard
-from examiner.isolation.lending import Lending
+from examiner.isolation.loans import Loans
 from examiner.isolation.proxies import Imports, Proxy
 from examiner.isolation.values import Malformed, NoNumbers, WireError, unfolded
 from examiner.isolation.watch import Watch
@@ -39,9 +39,9 @@ class StudentProcess(Connection):
     ) -> None:
         super().__init__(start)
         self.numbers_only, self.files = numbers_only, dict(files or {})  # beside the notebook
-        self.heard, self.lending = Heard(words), Lending(rich=not numbers_only)
+        self.heard, self.loans = Heard(words), Loans(rich=not numbers_only)
         self.calls = Calls(self)
-        self.imports = Imports(self.calls, self.lending, self.heard, line_text, classes or {}, numbers_only)
+        self.imports = Imports(self.calls, self.loans, self.heard, line_text, classes or {}, numbers_only)
         self.objects = self.imports.objects
         self.begin_test(1.0, 1.0)
 
@@ -59,7 +59,7 @@ class StudentProcess(Connection):
         self.call_seconds = call_seconds
         self.broken = None
         self.hung = self.doubtful = False  # whether it was stopped, and whether not for what it had computed
-        for part in (self.heard, self.lending, self.objects):
+        for part in (self.heard, self.loans, self.objects):
             part.begin_test()
         self.calls.begin_test(test_seconds)
 
@@ -157,14 +157,14 @@ class StudentProcess(Connection):
         try:
             request = self.imports.request(data)
         except NoNumbers as error:
-            return self.lending.raising(TypeError(f"the function that you were given {error}"))
-        return self.lending.serve(request)
+            return self.loans.raising(TypeError(f"the function that you were given {error}"))
+        return self.loans.serve(request)
 
     def _error(self, described: Any) -> BaseException:
         """The student's exception, or the very one that a lent function raised."""
         if not _well_described(described):
             return self._lost("malformed")
-        if described[0] == "TimeoutError" and self.lending.error(described[3]) is None:
+        if described[0] == "TimeoutError" and self.loans.error(described[3]) is None:
             self.hung, self.call_seconds = True, min(self.call_seconds, 2.0)
         return self.imports.error(described)
 
@@ -212,7 +212,7 @@ class Calls:
     def _call(
         self, target: Any, generation: int, called: str, names: dict[str, Any], args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        student, lending = self._student, self._student.lending
+        student, loans = self._student, self._student.loans
         if student.broken is not None:
             raise student.broken
         if generation != student.generation or not student.alive:
@@ -225,15 +225,15 @@ class Calls:
         drawn, listens = self.drawn(), sys.stdout is not self._quiet
         more = (listens, removed, drawn) if listens or removed or drawn != (None, None) else None
         names = {**replaced, **names}
-        lending.lend_names(names)
-        outer = lending.lent()
+        loans.lend_names(names)
+        outer = loans.lent()
         watch = student.watch(min(student.call_seconds, self.budget))
         note = self.observer(called, args, kwargs) if self.observer and not self._within else None
         bound = {name: id(thing) for name, thing in names.items()} | dict.fromkeys(removed, 0)
         told = None if self._within or bound == self._bound else tuple(names.items())
         self._within += 1
         try:
-            encoder = Encoder(export=lending.lend, rich=not student.numbers_only)
+            encoder = Encoder(export=loans.lend, rich=not student.numbers_only)
             message = encoder.message((target, args, tuple(kwargs.items()), told, more))
             self._bound = self._bound if told is None else bound
             value = student.converse(b"c", message, watch, encoder.objects, called)
@@ -243,7 +243,7 @@ class Calls:
         finally:
             self.budget -= watch.spent()
             self._within -= 1
-            lending.lend_only(outer)
+            loans.lend_only(outer)
             if not self._within and student.alive:
                 self.after_call()
                 if self.live:

@@ -13,7 +13,7 @@ from examiner.isolation.wire import encode
 CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
 
 
-class Lending:
+class Loans:
     """The things lent, each by a number of its own: for the length of a call, or until the test is over.
 
     `rich`: values travel back to the student as what they are, and not as the nearest plain ones.
