@@ -168,12 +168,13 @@ class Decoder(Reader):
             changed.append((number, self._body()))
         self._bodies = [self._body() for _ in range(n_fresh)]
         root = self.at
-        made = [_made(self, *body) for body in self._bodies]
+        made = [_made(self, start, end) for start, end in self._bodies]
         self.objects += made
         renewed = [_made(self, *body) for _, body in changed]
         bodies = [*self._bodies, *[body for _, body in changed]]
         for thing, body in zip([*made, *renewed], bodies, strict=True):
-            if type(thing) in (list, dict, set) or (type(thing) is np.ndarray and thing.dtype.kind == "O"):
+            kind = type(thing)
+            if kind is list or kind is dict or kind is set or (kind is np.ndarray and thing.dtype.kind == "O"):
                 self.folded = True
                 _fill(self, thing, *body)
         self.at = root
@@ -216,7 +217,8 @@ class Decoder(Reader):
             raise Malformed("nested too deeply")
         if tag == 116:  # t
             return tuple([self.value(depth + 1) for _ in range(self.count(self.u32()))])
-        self.refuse(tag)
+        if self.numbers:
+            self.refuse(tag)
         read = _RARER.get(tag)
         if read is None:
             raise Malformed("an unknown kind of value")
