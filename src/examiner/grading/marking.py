@@ -131,6 +131,8 @@ class Marker:
     def named(self, test: Answer, seen: Sequence[gradcheck.Seen]) -> Finding:
         """The mistake that shows the test what it has seen, or two of one answer at once."""
         names = gradcheck.names_of(test)
+        if any(thing.wrong and thing.wrong.mistake == "not written" for thing in seen):
+            return NOTHING  # and no need to look
         if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
             return NOTHING  # nothing but nan: that many mistakes would give
         with gradcheck.quiet():
