@@ -88,10 +88,13 @@ bench-live: for-tests ## measure the live demo in Chromium beside interact. ARGS
 
 # --- tests and checks ---
 
-check: for-tests ## lint, format, types, notebooks' form, release/ and the lock are fresh
-	@echo "Linting and formatting"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+check: for-tests ## lint, format, types, which floor imports which, sizes, and that the lock is fresh; in under 20 s
+	@echo "Linting"; $(BIN)/ruff check --quiet .
+	@echo "Checking the format"; $(BIN)/ruff format --quiet --check .
 	@echo "Checking types"; $(BIN)/mypy
 	@echo "Checking which floor imports which"; $(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@echo "Checking sizes, and the lock against pyproject.toml"; \
+	$(BIN)/python -m pytest -n 0 -q --no-header tests/project/test_sizes.py tests/project/test_dependencies.py
 
 # Tests have a home and a scratch folder of their own, which are gone afterwards.
 TEST = @room=$$(mktemp -d) && mkdir $$room/home && { HOME=$$room/home TMPDIR=$$room $(BIN)/python -m pytest
