@@ -1,0 +1,84 @@
+"""The class list as tutors have it, and as systems export it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from examiner.batch.job import ClassError
+from examiner.course.roster import Enrolled, check_roster, read_roster
+
+
+def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text(
+        "Student ID,Surname,Session\n007,Bond,Friday 14:15-15:15 AH211\n008,Lee,1\n", encoding="utf-8-sig"
+    )
+    sessions = ["Tuesday 12:00–13:00 AH211", "Friday 14:15–15:15 AH211"]
+    found = read_roster(roster, sessions)
+    assert [found["007"].session, found["008"].session] == [sessions[1], sessions[0]]
+    assert found["007"].last_name == "Bond"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,session\nAda,1\n", "no column student_id"),
+        ("student_id,session\na,9\n", "sessions that the timetable lacks: '9'"),
+        ("student_id\na\na\n", "a twice"),
+        ("", "empty"),
+    ],
+)
+def test_a_bad_roster_is_refused_in_plain_words(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "roster.csv").write_text(text)
+    with pytest.raises(ClassError, match=says):
+        read_roster(tmp_path / "roster.csv", ["Tuesday"])
+
+
+@pytest.mark.parametrize(
+    ("text", "student", "first"),
+    [
+        ('Student,ID,SIS User ID,Section\n"Lovelace, Ada",123,u1,Tue 12:00-13:00 AH108\n', "123", "Ada"),
+        ("Identifier,Full name,Groups\nParticipant 123,Ada Lovelace,2\n", "123", "Ada"),
+        ("sep=;\nstudent_id;first name;session\n123;Ada;2.0\n", "123", "Ada"),
+        (
+            '"Last Name","First Name","Username","Student ID","Class"\nL,Ada,al1,99,Tuesday 12:00–13:00 AH108 *\n',
+            "al1",
+            "Ada",
+        ),
+    ],
+)
+def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, student: str, first: str) -> None:
+    (tmp_path / "roster.csv").write_text(text)
+    sessions = ["Tuesday 12:00–13:00 AH211", "Tuesday 12:00–13:00 AH108"]
+    (row,) = read_roster(tmp_path / "roster.csv", sessions).values()
+    assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
+
+
+def test_a_roster_with_another_kind_of_id_is_hinted_at() -> None:
+    with pytest.raises(ClassError, match="99 is the first id on it; are these the same kind"):
+        check_roster({"99": Enrolled("99")}, ["ada", "bob"])
+
+
+def test_a_roster_in_another_encoding_is_refused_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_bytes("student_id\nMüller\n".encode("latin-1"))
+    with pytest.raises(ClassError, match="no CSV in UTF-8"):
+        read_roster(tmp_path / "roster.csv")
+
+
+def test_strangers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ClassError, match="eve"):
+        check_roster({"ada": Enrolled("ada")}, ["ada", "eve"])
+
+
+# --- one person, one student ---
+
+
+def test_canvass_own_gradebook_is_a_roster(tmp_path: Path) -> None:
+    (tmp_path / "canvas.csv").write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section,Week 5 (778899)\n,,,,,Manual Posting\n    Points Possible,,,,,58\n"
+        '"Lovelace, Ada",4711,u101,alovelace,Tue 12:00-13:00 AH211 and All,\n"Student, Test",4799,,abc123,Tue,\n'
+    )
+    roster = read_roster(tmp_path / "canvas.csv", ["Tuesday 12:00–13:00 AH211"])
+    assert set(roster) == {"4711"} and roster["4711"].others == ("u101", "alovelace")
