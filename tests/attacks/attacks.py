@@ -160,7 +160,7 @@ double = Answer()
         "forges the number of a lent error",
         "def double(x):\n    e = ValueError('x'); e.examiner_number = 0\n    raise e",
     ),
-    code("reads and sets the seed", "from workshop import gradcheck\nprint(gradcheck.SEED)\ngradcheck.SEED = 0"),
+    code("reads and sets the seed", "from examiner.grading import marking\nprint(marking.SEED)\nmarking.SEED = 0"),
     code("raises a group of errors", "def double(x): raise ExceptionGroup('x', [ValueError('y')])"),
     code(
         "changes its input to what it returns", "def double(x):\n    if hasattr(x, 'shape'): x *= 0\n    return 3 * x"

@@ -456,8 +456,12 @@ def cell(grade_id: str, source: str, **about: object) -> dict[str, object]:
     return {"cell_type": "code", "metadata": {"nbgrader": nbgrader}, "source": textwrap.dedent(source)}
 
 
-def its_test(name: str, lent: str = "", more: str = "") -> dict[str, object]:
-    lines = "from workshop.gradcheck import check, compare, derivative_of, right", f"right({lent})", more
+def its_test(name: str, lent: str = "", derivative_of: str = "") -> dict[str, object]:
+    lines = [
+        "from examiner.grading.marking import Marker",
+        "from workshop.gradcheck import check, compare",
+        f"Marker(dict({lent}), {{}}).mark({name!r}, [{derivative_of}])",
+    ]
     test = "\n".join([*lines, f"check(lambda {name}: compare('it', {name}(3), 21), {name})"])
     return cell(f"test_{name}", test, grade=True, points=1)
 
@@ -465,12 +469,12 @@ def its_test(name: str, lent: str = "", more: str = "") -> dict[str, object]:
 SOUND, WRONG, USES = "def first(x): return 7 * x\n", "def first(x): return 8 * x\n", "def second(x): return first(x)\n"
 
 
-def two(first: str, second: str, more: str = "") -> Result:
+def two(first: str, second: str, derivative_of: str = "") -> Result:
     """The result of two answers, each of which makes 21 of 3; the second one's test lends a right first one."""
 
     def notebook(first: str, second: str) -> bytes:
         answers = cell("first", first, solution=True), cell("second", second, solution=True)
-        cells = [answers[0], its_test("first"), answers[1], its_test("second", "first=lambda x: 7 * x", more)]
+        cells = [answers[0], its_test("first"), answers[1], its_test("second", "first=lambda x: 7 * x", derivative_of)]
         return json.dumps({"cells": cells}).encode()
 
     return grade(notebook(first, second), Assignment.from_notebook(notebook(SOUND, USES), "two"), KEY, QUICK)
@@ -551,10 +555,10 @@ def test_a_value_may_depend_on_everything_before_it_and_is_for_nobody_to_look_at
 
 
 def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person_and_keeps_its_mark() -> None:
-    result = two(SOUND, USES, "derivative_of('first')")
+    result = two(SOUND, USES, "'first'")
     assert [mark.score for mark in result.marks] == [1, 1]
     assert len(result.needs_eye) == 1 and "test_second: the answer calls first" in result.needs_eye[0]
-    assert not two(SOUND, "def second(x): return 7 * x", "derivative_of('first')").needs_eye
+    assert not two(SOUND, "def second(x): return 7 * x", "'first'").needs_eye
 
 
 @pytest.mark.parametrize("broken", ["def first(x) return 7 * x", "", "def frist(x): return 7 * x", "1 / 0"])
@@ -586,7 +590,7 @@ def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, us
 )
 def test_a_default_is_what_the_code_takes_and_not_what_it_says(said: str) -> None:
     answer = f"import functools, inspect\ndef q(n=3): return n\n{said}"
-    passes(answer, "from workshop.gradcheck import default\nassert default(q, 'n') == 3")
+    passes(answer, "from examiner.grading.marking import default\nfrom workshop import gradcheck\nassert default(q, 'n') == 3")
 
 
 def test_asyncio_runs_in_a_thread_as_often_as_it_is_called() -> None:

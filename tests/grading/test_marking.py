@@ -33,7 +33,7 @@ KNOWN = [
 def _marker() -> Iterator[None]:
     marking.Marker({"scale": scale}, {"scale": KNOWN}).mark("scale")
     yield
-    gradcheck.begin()
+    marking.begin()
 
 
 def run(answer: Callable[..., Any]) -> WrongAnswer:
@@ -92,7 +92,7 @@ def test_a_right_earlier_answer_is_lent_and_what_the_cell_writes_anew_is_not() -
     marker = marking.Marker({"first": abs, "scale": scale, "last": abs}, {})
     marker.mark("scale")
     assert list(marker.lent) == ["first"]
-    gradcheck.begin(own=["first"])
+    marking.begin(own=["first"])
     marker.mark("scale")
     assert not marker.lent
 
@@ -107,3 +107,80 @@ def test_a_visible_test_names_a_mistake_by_a_few_sums_of_its_numbers(monkeypatch
     assert _known.named("test_scale", seen[0]).sentence == "One is added."
     run(lambda x: 2 * x + 1.001)
     assert not _known.named("test_scale", seen[1]).mistake
+
+
+def helper(x: Floats) -> Floats:
+    """An earlier answer that is wrong."""
+    return 3 * x
+
+
+def test_an_earlier_mistake_costs_no_mark_and_what_follows_from_it_is_not_right() -> None:
+    with pytest.raises(WrongAnswer):
+        check_double(lambda x: helper(x))
+    marking.Marker({"helper": lambda x: 2 * x, "double": scale}, {}).mark("double")
+    check_double(lambda x: helper(x))
+    assert helper(np.ones(1)) == 3
+    with pytest.raises(WrongAnswer):
+        check_double(lambda x: helper(x) - x)  # right with the helper as it is
+
+
+def check_double(answer: Callable[..., Any]) -> None:
+    def test_double(double: Callable[..., Any]) -> None:
+        compare("double(x)", double(np.array([1.0, 2.0])), [2.0, 4.0])
+
+    gradcheck.check(test_double, answer)
+
+
+def test_what_an_answer_gives_may_be_left_to_another_test_and_not_what_it_changes() -> None:
+    def test_wrong_and_kept(double: Callable[..., Any]) -> None:
+        marking.leaves(double, np.array([1.0, 2.0]))
+
+    def in_place(x: Floats) -> Floats:
+        x *= 2
+        return x
+
+    gradcheck.check(test_wrong_and_kept, lambda x: x / int("nothing"))
+    with pytest.raises(WrongAnswer, match="changes its argument x in place"):
+        gradcheck.check(test_wrong_and_kept, in_place)
+
+
+@pytest.mark.parametrize("step", [1e-8, 1e-5, 1e-3, 2.0**-10, 0.1, 0.5])
+@pytest.mark.parametrize(
+    "weights", [{1: 1, 0: -1}, {1: 1 / 2, -1: -1 / 2}, {2: -1 / 12, 1: 2 / 3, -1: -2 / 3, -2: 1 / 12}]
+)
+def test_numbers_that_are_differences_of_values_are_for_a_person(weights: dict[int, float], step: float) -> None:
+    x, w = np.array([0.3, -1.7, 0.9]) * 1e-15, np.array([0.4, 0.2, -0.5])
+    exact = x / (1 + np.exp(-w @ x))
+    for formula in (exact, x * np.exp(w @ x) / (1 + np.exp(w @ x)), x * np.float32(1 / (1 + np.exp(-w @ x)))):
+        marking.begin()
+        marking.by_formula(formula, exact)
+        assert marking.for_a_person() == ""
+    slopes = [sum(c * np.logaddexp(0, (w + k * e) @ x) for k, c in weights.items()) / step for e in step * np.eye(3)]
+    marking.by_formula(slopes, exact)
+    assert "differences" in marking.for_a_person()
+
+
+def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person() -> None:
+    marking.begin()
+    marking.Marker({"objective": abs, "gradient": abs}, {}).mark("gradient", ["objective"])
+    assert marking.for_a_person({"sigmoid"}) == ""
+    assert "calls objective" in marking.for_a_person({"objective", "sigmoid"})
+
+
+def test_a_default_is_a_plain_number_in_the_answers_head() -> None:
+    assert marking.default(lambda eps=1e-5: eps, "eps") == 1e-5
+    assert marking.default(lambda eps=None: eps, "eps") is None
+    assert marking.default(lambda eps: eps, "eps") is None
+    assert marking.default(print, "eps") is None
+
+
+def test_fresh_problems_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = marking.fresh_rng("a").random()
+    assert one == marking.fresh_rng("a").random() != marking.fresh_rng("b").random()
+    monkeypatch.setattr(marking, "SEED", 1)
+    assert one != marking.fresh_rng("a").random()
+
+
+def test_a_generator_that_is_handed_to_an_answer_does_not_hold_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marking, "SEED", 90051)
+    assert 90051 not in np.ravel(marking.fresh_rng("a").bit_generator.seed_seq.entropy)

@@ -28,7 +28,9 @@ from examiner.grading.assignment import Assignment, name_tasks
 from examiner.grading.marking import MOST_TOLD, either
 from examiner.grading.source import free_names
 from workshop import _known, gradcheck
+from workshop._answers import Answer, quiet
 from workshop._diagnosis import NOTHING, Finding
+from workshop._seen import Seen
 
 KEPT_METADATA = ("deletable", "editable", "jupyter", "nbgrader", "tags")
 """What a committed cell's metadata may hold; everything else is some editor's own."""
@@ -112,12 +114,12 @@ class _Seen(gradcheck.Marker):
     """Keeps what a test has seen of a wrong answer, and names nothing."""
 
     def __init__(self) -> None:
-        self.seen: Sequence[gradcheck.Seen] = ()
+        self.seen: Sequence[Seen] = ()
 
-    def call(self, answer: Callable[..., Any], args: Sequence[Any]) -> Any:
+    def call(self, answer: Answer, args: Sequence[Any]) -> Any:
         return answer(*args)
 
-    def named(self, test: Callable[..., None], seen: Sequence[gradcheck.Seen]) -> Finding:
+    def named(self, test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
         self.seen, self.test = seen, test.__name__
         return NOTHING
 
@@ -138,7 +140,7 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                 found: dict[tuple[str, ...], list[Finding]] = {}
                 for finding, answers in marker.wrong_answers(names):
                     seen = gradcheck.marker = _Seen()
-                    with gradcheck.quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+                    with quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
                     if seen.seen:
                         sums, _ = _known.projections(seen.seen)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from examiner.grading import marking
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
 from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
@@ -31,7 +32,7 @@ from examiner.isolation.sandbox import limit_memory
 from examiner.isolation.shell import definitions_alone
 from examiner.isolation.student_process import DOUBT, StudentProcess
 from examiner.isolation.values import ByNumber, WireError
-from workshop import gradcheck
+from workshop.gradcheck import WrongAnswer
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def examine(line: socket.socket) -> None:
     examination.go_on(first_step, job.get("state", {}))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     examination.surroundings.install()
-    gradcheck.SEED = job["seed"]
+    marking.SEED = job["seed"]
     try:
         for at, number in list(enumerate(in_source_order(steps)))[first_step:]:
             step, testing = steps[number], at >= len(steps)
@@ -331,7 +332,7 @@ class _Examination:
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
         self.line = 0
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
-        gradcheck.begin(step["own"])
+        marking.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
         if not self.ready() or number not in self.found:
             why = "The time was up, or the cells ended the process too often, or gave what can't be read."
@@ -351,7 +352,7 @@ class _Examination:
             self.student.stop()  # it may have been in the middle of a message
             self.slow.add(step["question"])
             return TOO_LONG, "too slow", HELD_UP, 0.0
-        except gradcheck.WrongAnswer as wrong:
+        except WrongAnswer as wrong:
             self.line = _test_line(wrong)
             return str(wrong) or "The answer is wrong.", wrong.mistake, "", 0.0
         except StudentFailed as failure:
@@ -366,7 +367,7 @@ class _Examination:
         except BaseException as error:
             stopped = f"{step['grade_id']}: {type(error).__name__}"
             return f"The test stopped ({type(error).__name__}).", None, stopped, 0.0
-        eye = gradcheck.for_a_person(self.student.loans.asked, self.complex_numbers) or self.student.objects.doubt
+        eye = marking.for_a_person(self.student.loans.asked, self.complex_numbers) or self.student.objects.doubt
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]

@@ -8,17 +8,106 @@ mistakes are in its marking tools, a cell of the source whose whole text is hidd
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from examiner.isolation.lending import call_with
 from workshop import gradcheck
+from workshop._answers import Answer, quiet, raised
 from workshop._diagnosis import NOTHING, Finding
+from workshop._seen import Seen, agree
 
-Answer = Callable[..., Any]
+SEED = 0
+"""What :func:`fresh_rng` draws from, another for each submission: nobody knows the problems beforehand."""
+
+
+@dataclass
+class _Turn:
+    """What is known of the test under way."""
+
+    own: frozenset[str] = frozenset()
+    derivative_of: set[str] = field(default_factory=set)
+    for_a_person: list[str] = field(default_factory=list)
+
+
+_turn = _Turn()
+
+
+def begin(own: Iterable[str] = ()) -> None:
+    """Forget what the test before has set. ``own``: earlier answers that the cell of the next answer writes anew."""
+    global _turn
+    _turn, gradcheck.marker = _Turn(frozenset(own)), None
+
+
+def for_a_person(called: Set[str] = frozenset(), complex_numbers: bool = False) -> str:
+    """Why a person should look at the answer just tested.
+
+    ``called``: the right answers that it has called. ``complex_numbers``: whether its notebook computes with them.
+    """
+    why, asked = list(_turn.for_a_person), sorted(_turn.derivative_of & called)
+    if asked:
+        why.append(f"the answer calls {', '.join(asked)}: is it the derivative, or a difference of values?")
+    if _turn.derivative_of and complex_numbers:  # a step along the imaginary axis leaves no trace in the digits
+        why.append("the notebook computes with complex numbers: is it the derivative, or a complex step?")
+    return "; ".join(why)
+
+
+# For the tests ----------------------------------------------------------------------------------------------------
+
+
+def fresh_rng(key: str) -> np.random.Generator:
+    """A generator for the problems of the test named ``key``: another for each SEED and each key.
+
+    Answers may be handed it, and see what it was made from: that leads neither back to SEED nor to another key's.
+    """
+    digest = hashlib.sha256(f"{SEED} {key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def by_formula(got: Any, exact: Any, rtol: float = 1e-3) -> None:
+    """Have a person look at right numbers that are differences of values, by whatever scheme and step.
+
+    To be asked where a formula gives ``exact`` to ``rtol``, in single precision too, and differences can't: where the
+    slopes are next to nothing beside the values, and drown in their rounding.
+    """
+    array, exact = gradcheck.as_array("it", got), np.asarray(exact, dtype=np.float64)
+    right = array.shape == exact.shape and agree(array, exact).all()
+    why = "its digits are those of differences of values, not of a formula"
+    if right and np.max(np.abs(array - exact)) > rtol * np.max(np.abs(exact)) and why not in _turn.for_a_person:
+        _turn.for_a_person.append(why)
+
+
+def default(answer: Answer, parameter: str) -> float | None:
+    """The number that the answer's head gives a parameter by default; None where it gives none, or no number."""
+    try:
+        value = inspect.signature(answer).parameters[parameter].default
+    except (TypeError, ValueError, KeyError):
+        return None
+    return float(value) if type(value) in (int, float) else None
+
+
+def leaves(answer: Answer, *args: Any) -> None:
+    """See that an answer leaves its arguments as they were; what it gives has a test of its own."""
+    try:
+        answer(*args)
+    except gradcheck.WrongAnswer as wrong:
+        if wrong.mistake == "changes its argument":
+            raise
+
+
+def miss(message: str, mistake: str | None = None) -> None:
+    """Say that the answer is wrong, as `fail` does, and let the test go on."""
+    gradcheck.see(Seen("", None, None, None, gradcheck.WrongAnswer(message, mistake)))
+
+
+# Known mistakes ---------------------------------------------------------------------------------------------------
 
 
 class Mistake(NamedTuple):
@@ -36,7 +125,7 @@ class _Differs(BaseException):
 class _Match(gradcheck.Watch):
     """A test that is run on a mistake, for as long as it sees what it has `known` of the student's answer."""
 
-    def __init__(self, known: Sequence[gradcheck.Seen]) -> None:
+    def __init__(self, known: Sequence[Seen]) -> None:
         super().__init__()
         self.known = known
         self.differs = False
@@ -46,7 +135,7 @@ class _Match(gradcheck.Watch):
         known = self.known[len(self.seen)] if len(self.seen) < len(self.known) else None
         return super().right(want) if known is None or known.want is None else known.want
 
-    def see(self, thing: gradcheck.Seen) -> None:
+    def see(self, thing: Seen) -> None:
         """Go on while it is the same."""
         if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
             raise _Differs
@@ -63,7 +152,7 @@ class _Match(gradcheck.Watch):
         return len(self.seen) == len(self.known) and self.differs
 
 
-def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
+def same(known: Seen, thing: Seen) -> bool:
     """Whether two answers have shown a test the same, or are both right."""
     if known.wrong is None or thing.wrong is None:
         noted = known.want is None and thing.want is None and known.got is not None and thing.got is not None
@@ -75,7 +164,7 @@ def same(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
     return _near(known, thing)
 
 
-def _near(known: gradcheck.Seen, thing: gradcheck.Seen) -> bool:
+def _near(known: Seen, thing: Seen) -> bool:
     got, other = known.got, thing.got
     assert got is not None and other is not None
     if got.shape != other.shape:
@@ -120,22 +209,22 @@ class Marker:
         a person is to look at it.
         """
         earlier = itertools.takewhile(lambda name: name != answer, self.right)
-        self.lent = {name: self.right[name] for name in earlier if name not in gradcheck.OWN}
+        self.lent = {name: self.right[name] for name in earlier if name not in _turn.own}
         gradcheck.marker = self
-        gradcheck.derivative_of(*derivative_of)
+        _turn.derivative_of.update(derivative_of)
 
     def call(self, answer: Answer, args: Sequence[Any]) -> Any:
         """Call a student's answer while the right earlier ones stand in the place of its own."""
-        return gradcheck._call_with(answer, self.lent, args)
+        return call_with(answer, self.lent, args)
 
-    def named(self, test: Answer, seen: Sequence[gradcheck.Seen]) -> Finding:
+    def named(self, test: Answer, seen: Sequence[Seen]) -> Finding:
         """The mistake that shows the test what it has seen, or two of one answer at once."""
         names = gradcheck.names_of(test)
         if any(thing.wrong and thing.wrong.mistake == "not written" for thing in seen):
             return NOTHING  # and no need to look
         if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
             return NOTHING  # nothing but nan: that many mistakes would give
-        with gradcheck.quiet():
+        with quiet():
             for together in (1, 2):
                 found = {}
                 for mistake, answers in self.wrong_answers(names, together):
@@ -195,6 +284,6 @@ def _seen_as_raising(name: str, answer: Answer) -> Answer:
         except gradcheck.WrongAnswer:
             raise
         except Exception as error:
-            raise gradcheck.raised(name, error) from None
+            raise raised(name, error) from None
 
     return called

@@ -17,10 +17,10 @@ from examiner.isolation.alarm import AlarmedLine, TimeUp
 from examiner.isolation.decoding import renew
 from examiner.isolation.errors import describe_error
 from examiner.isolation.exports import Exports, cell_number
+from examiner.isolation.lending import places
 from examiner.isolation.shell import Printed, close_figures, definitions_alone
 from examiner.isolation.values import Opaque
 from examiner.isolation.wire import encode
-from workshop.gradcheck import places
 
 MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not defined")"""
 MOST_KEPT = 1 << 20  # bytes of the contents that are kept of arrays, and as many entries of lists, at one place

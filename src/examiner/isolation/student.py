@@ -22,11 +22,11 @@ from examiner.isolation.decoding import Decoder
 from examiner.isolation.encoding import Encoder
 from examiner.isolation.errors import revive
 from examiner.isolation.exports import Exports
+from examiner.isolation.lending import standing_in
 from examiner.isolation.namespace import Namespace
 from examiner.isolation.shell import Printed
 from examiner.isolation.values import WireError
 from examiner.isolation.wire import decode, encode
-from workshop.gradcheck import standing_in
 
 LONGEST_PRINTED = 100_000  # characters that one call prints
 
