@@ -157,6 +157,9 @@ def lookup(name: str, result: Any, key: str) -> Any:
     return result[key]
 
 
+MOST_UNITS = 5000  # of a network that is marked
+
+
 def network(name: str, params: Any, d: int) -> dict[str, Floats]:
     """The parameters of a network of d inputs as arrays, whose shapes fit together and whose numbers are finite."""
     arrays = {key: as_array(f'{name}["{key}"]', lookup(name, params, key)) for key in "Vcwb"}
@@ -167,6 +170,8 @@ def network(name: str, params: Any, d: int) -> dict[str, Floats]:
             fail(told, "wrong shape")
         if not np.all(np.isfinite(arrays[key])):
             fail(f'{name}["{key}"] is not finite: if training led there, take a smaller eta.', "not finite")
+    if H > MOST_UNITS:
+        fail(f"{name} has {H} hidden units. At most {MOST_UNITS} can be marked; a few are enough.")
     return arrays
 
 
