@@ -1277,6 +1277,18 @@ def _holds_up(name: str, lent: str, call: str) -> Fraud:
     return Fraud(name, "mlp_sgd", answers, fails, within=90, keeps=("test_sgd_step", "test_activations_sigmoid_slope"))
 
 
+FORWARD_THAT_SAYS = """
+def forward(params, X):
+    t, s = X @ params["V"] + params["c"], X @ params["V"] @ params["w"]
+    said.update({1: 7 * s, 2: 7 * t})
+    return {"t": t, "h": 7 * t, "s": s, "y_hat": 7 * s}
+"""
+PREDICT_THAT_SAYS = """
+def decision_function(X, w, b): return None
+def predict_proba(X, w, b):
+    said[:] = [X[:, 0]]
+    return X[:, 0]
+"""
 FRAUDS = [
     Fraud(
         "forward of empty lists",
@@ -1359,12 +1371,7 @@ def sigmoid(t):
 def sigmoid_slope(h): return h * (1 - h)
 def tanh_slope(h): return 1 - h**2
 """,
-            "forward": """
-def forward(params, X):
-    t, s = X @ params["V"] + params["c"], X @ params["V"] @ params["w"]
-    said.update({1: 7 * s, 2: 7 * t})
-    return {"t": t, "h": 7 * t, "s": s, "y_hat": 7 * s}
-""",
+            "forward": FORWARD_THAT_SAYS,
         },
         ("test_forward_h", "test_forward_y_hat"),
     ),
@@ -1377,12 +1384,7 @@ said = []
 def sigmoid(x):
     return said.pop() if said else np.exp(-np.logaddexp(0, -np.asarray(x)))
 """,
-            "predict_proba": """
-def decision_function(X, w, b): return None
-def predict_proba(X, w, b):
-    said[:] = [X[:, 0]]
-    return X[:, 0]
-""",
+            "predict_proba": PREDICT_THAT_SAYS,
         },
         ("test_predict_proba",),
     ),
@@ -1394,12 +1396,7 @@ def predict_proba(X, w, b):
 said = {}
 def sigmoid(t): return said.pop(np.ndim(t), 0 * np.asarray(t))
 """,
-            "forward": """
-def forward(params, X):
-    t, s = X @ params["V"] + params["c"], X @ params["V"] @ params["w"]
-    said.update({1: 7 * s, 2: 7 * t})
-    return {"t": t, "h": 7 * t, "s": s, "y_hat": 7 * s}
-""",
+            "forward": FORWARD_THAT_SAYS,
         },
         ("test_forward_h", "test_forward_y_hat"),
     ),
@@ -1408,12 +1405,7 @@ def forward(params, X):
         "logistic_regression",
         {
             "sigmoid": "said = []\ndef sigmoid(x): return said.pop() if said else 0 * np.asarray(x)",
-            "predict_proba": """
-def decision_function(X, w, b): return None
-def predict_proba(X, w, b):
-    said[:] = [X[:, 0]]
-    return X[:, 0]
-""",
+            "predict_proba": PREDICT_THAT_SAYS,
         },
         ("test_predict_proba",),
     ),

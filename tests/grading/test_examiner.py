@@ -590,7 +590,10 @@ def test_an_earlier_answer_that_is_not_there_costs_nothing_later(broken: str, us
 )
 def test_a_default_is_what_the_code_takes_and_not_what_it_says(said: str) -> None:
     answer = f"import functools, inspect\ndef q(n=3): return n\n{said}"
-    passes(answer, "from examiner.grading.marking import default\nfrom workshop import gradcheck\nassert default(q, 'n') == 3")
+    passes(
+        answer,
+        "from examiner.grading.marking import default\nfrom workshop import gradcheck\nassert default(q, 'n') == 3",
+    )
 
 
 def test_asyncio_runs_in_a_thread_as_often_as_it_is_called() -> None:
