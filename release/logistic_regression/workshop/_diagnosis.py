@@ -285,6 +285,11 @@ def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
             if len(lines) > 1 and lines[:-1].all() and not lines[-1]:
                 return Finding("not the last", f"The last {what} is wrong, and only that.")
         return NOTHING
+    return _throughout(got, want, facts)
+
+
+def _throughout(got: Floats, want: Floats, facts: Facts) -> Finding:
+    """What all entries have in common, where none is right: a factor, a shift, a share of the parameter."""
     ratio = got / want
     if np.all(np.abs(want) > 1e-9):
         if np.ptp(ratio) <= 1e-5 * abs(ratio.flat[0]):
