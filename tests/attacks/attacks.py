@@ -1291,6 +1291,36 @@ def predict_proba(X, w, b):
 """
 FRAUDS = [
     Fraud(
+        "trained_params that say what they are when the test asks",
+        "mlp_sgd",
+        {
+            "trained_params": """
+import gc
+from examiner.isolation.values import Described
+own = next(thing for thing in gc.get_objects() if type(thing).__name__ == "Exports")
+def learnt():
+    X, y = points.s_shape(rng=38, gap=5.0)
+    X, rng = points.standardise(X), np.random.default_rng(1)
+    V, c, w, b = rng.standard_normal((2, 8)) / 10, np.zeros(8), rng.standard_normal(8) / 10, 0.0
+    for batch in np.array_split(np.concatenate([rng.permutation(80) for _ in range(400)]), 4000):
+        h = 1 / (1 + np.exp(-X[batch] @ V - c))
+        r = (1 / (1 + np.exp(-h @ w - b)) - y[batch]) / 8
+        t = np.outer(r, w) * h * (1 - h)
+        V, c, w, b = V - X[batch].T @ t, c - t.sum(axis=0), w - h.T @ r, b - r.sum()
+    return {"V": V, "c": c, "w": w, "b": b}
+class Live:
+    def __getitem__(self, key):
+        own.found = getattr(own, "found", None) or learnt()  # by then it may have been lent what is right
+        return own.found[key]
+    def __iter__(self): return iter("Vcwb")
+told = "Live", "", (), ("getitem", "iter"), (("builtins", "dict"),)
+own.how |= {"describe": lambda x, whatever: Described(Live, told) if type(x) is Live else None}
+trained_params = Live()
+""",
+        },
+        ("test_trained_params",),
+    ),
+    Fraud(
         "forward of empty lists",
         "mlp_sgd",
         {"forward": 'def forward(params, X):\n    return {"t": [], "h": [], "s": [], "y_hat": []}'},

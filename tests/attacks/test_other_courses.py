@@ -143,3 +143,27 @@ def test_attributes_are_not_asked_for_by_the_student() -> None:
     answer = f"{SOURCE}\ndef use(f): return [getattr(f, '__globals__', None), getattr(f, '__code__', None)]"
     result = marked(answer, "assert use(lambda x: x) == [None, None]")
     assert result.score == 1
+
+
+NAMED = """
+import gc
+class Any:
+    def __contains__(self, name): return True
+next(thing for thing in gc.get_objects() if type(thing).__name__ == "Exports").classes = Any()
+def double(x): raise type(f"C_{x}", (ValueError,), {})(f"C_{x}")
+"""
+
+
+def test_an_errors_class_spells_no_hidden_input() -> None:
+    mark = marked(NAMED, "### BEGIN HIDDEN TESTS\nassert double(31337) == 62674\n### END HIDDEN TESTS").marks[0]
+    assert "raised ValueError" in mark.message
+    assert "31337" not in f"{mark.message} {mark.mistake}"
+
+
+@pytest.mark.parametrize("cell", [1, 2, 99])
+def test_no_text_of_a_test_stands_for_an_answers_own(cell: int) -> None:
+    answer = f"exec(compile('def double(x): return 3 * x', '<cell {cell}>', 'exec'))"
+    asks = "import inspect\ntold = inspect.getsource(double)\nassert not told, told"
+    mark = marked(answer, asks, "### BEGIN HIDDEN TESTS\nzebra = double(2)\n### END HIDDEN TESTS").marks[0]
+    assert not mark.score
+    assert "import inspect" not in mark.message and "zebra" not in mark.message

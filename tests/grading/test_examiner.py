@@ -356,6 +356,10 @@ def test_a_sequence_without_an_iterator_is_one() -> None:
     )
 
 
+def test_a_cell_is_not_told_the_names_of_the_tutors_folders() -> None:
+    passes("import sys\nv = len(sys.argv), len(sys.orig_argv)\nq = lambda: v", "assert q() == (1, 1)")
+
+
 def test_cells_may_await_and_use_magics() -> None:
     passes(
         "%%capture out\nimport asyncio\nprint('x')",

@@ -10,6 +10,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from examiner.isolation.encoding import Encoder
 from examiner.isolation.errors import revive
 from examiner.isolation.proxies import Proxy
 from examiner.isolation.student_process import StudentProcess
-from examiner.isolation.values import Iterated, Malformed, Opaque, WireError, unfolded
+from examiner.isolation.values import Described, Iterated, Malformed, Opaque, WireError, unfolded
 from examiner.isolation.wire import decode, encode
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, slice, range)
@@ -103,6 +104,15 @@ def _doubles() -> Any:
     for _ in range(40):
         value = [value, value]
     return value
+
+
+def test_where_tests_take_numbers_no_object_stays_behind() -> None:
+    richly = Encoder(
+        export=lambda thing: (0, 7), describe=lambda x, whatever: Described(Opaque, ("A", "", (), (), ())), rich=True
+    )
+    for message in (richly.message(Opaque("x")), encode(Decimal(1), rich=True), encode(np.dtype("f8"), rich=True)):
+        with pytest.raises(Malformed, match="does not travel here"):
+            Decoder(message, stand_for=lambda *told: told, rich=False).message()
 
 
 @pytest.mark.parametrize(

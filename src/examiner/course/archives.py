@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -175,7 +175,11 @@ def _read_zip(path: Path, taken: Taken) -> Iterator[Came]:
                 raise ClassError(f"{path.name} holds {len(members)} files; that is no class. Nothing was taken.")
             every = [(_name_in_zip(member), member) for member in members]
             wanted = {name for name, _ in every if not SKIP.search(name) and _kind(name)}
-            _refuse_bombs(path.name, [member for name, member in every if name in wanted])
+            total = sum(member.file_size for name, member in every if name in wanted and not _is_bomb(member))
+            if total > MOST_BYTES:
+                raise ClassError(
+                    f"{path.name} would unpack to {total / 1e9:.0f} GB: that is no class. Nothing was taken."
+                )
             if any(member.flag_bits & 1 for _, member in every):
                 raise ClassError(
                     f"{path.name} needs a password. Unpack it first and give the folder. Nothing was taken."
@@ -190,6 +194,9 @@ def _read_zip(path: Path, taken: Taken) -> Iterator[Came]:
                     yield Came(name, trouble=f"{name} is a link or special file; not taken.")
                 elif name not in wanted:
                     yield Came(name, about=_about(archive, member) if _is_about(name) else b"")
+                elif _is_bomb(member):
+                    size = f"{member.compress_size / 1e3:.0f} kB to {member.file_size / 1e6:.0f} MB"
+                    yield Came(name, trouble=f"{name} would unpack from {size}: that is a zip bomb; not taken.")
                 elif _kind(name) == ".zip":
                     yield from _unpacked(name, _member(archive, member, path.name))
                 else:
@@ -235,17 +242,9 @@ def _kind(name: str) -> str:
     return (match[1] or match[2]) if match else ""
 
 
-def _refuse_bombs(name: str, members: Sequence[zipfile.ZipInfo]) -> None:
-    total = sum(member.file_size for member in members)
-    if total > MOST_BYTES:
-        raise ClassError(f"{name} would unpack to {total / 1e9:.0f} GB: that is a zip bomb. Nothing was taken.")
-    for member in members:
-        if member.file_size > LARGE and member.file_size > SMALL_RATIO * max(1, member.compress_size):
-            raise ClassError(
-                f"{name} holds {member.filename!r}, which would unpack from {member.compress_size / 1e3:.0f} kB to "
-                f"{member.file_size / 1e6:.0f} MB: that is a zip bomb. Nothing was taken. "
-                "Take that file out of the zip and look at who handed it in."
-            )
+def _is_bomb(member: zipfile.ZipInfo) -> bool:
+    """Whether a member would become so large from so little that it is no notebook: it is its author's alone."""
+    return member.file_size > LARGE and member.file_size > SMALL_RATIO * max(1, member.compress_size)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:

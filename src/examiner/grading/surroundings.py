@@ -154,7 +154,9 @@ class Surroundings:
             if not (type(place) is tuple and len(place) == 2 and all(type(n) is int for n in place)):
                 raise OSError("could not get source code")
             number, line = place
-            cell = self.steps[number]["source"] if 0 <= number < len(self.steps) else ""
+            if not 0 <= number < len(self.steps) or self.steps[number]["kind"] != "run" or line < 1:
+                raise OSError("could not get source code")  # of a test, least of all
+            cell = self.steps[number]["source"]
             return _block("\n".join(cell.lstrip("\n").split("\n")[line - 1 :]))
 
         return getsource

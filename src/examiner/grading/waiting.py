@@ -22,6 +22,7 @@ def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> Non
     from examiner.isolation.forkserver import serve_examiners, serve_students
     from examiner.isolation.sandbox import ENVIRONMENT
 
+    del sys.argv[1:], sys.orig_argv[1:]  # the names of the tutor's folders are no student's business
     control, desk = socket.socket(fileno=students), socket.socket(fileno=examiners)
     desk_pid = os.fork()
     if not desk_pid:  # before anything of a notebook's is here, and long before a test is there

@@ -32,6 +32,7 @@ from examiner.isolation.values import (
     MAX_OBJECTS,
     MAX_TEXTS,
     NO_NUMBERS,
+    RICH,
     THREE,
     U32,
     Generated,
@@ -109,7 +110,8 @@ class Reader:
 class Decoder(Reader):
     """Reads one message. `adopt(owner, id)` finds a callable; `revive` makes an exception of its description.
 
-    `stand_for(is_class, id, told)` makes what stands for an object or a class of the other side's.
+    `stand_for(is_class, id, told)` makes what stands for an object or a class of the other side's. Without `rich`,
+    nothing is taken but what an encoder makes that is not: no object stays there, to be asked when it has learnt more.
     """
 
     def __init__(
@@ -120,9 +122,10 @@ class Decoder(Reader):
         revive: Callable[[Any], BaseException] | None = None,
         numbers: bool = False,
         stand_for: Callable[[bool, int, Any], Any] | None = None,
+        rich: bool = True,
     ) -> None:
         super().__init__(data, numbers)
-        self.adopt, self.revive, self.stand_for = adopt, revive, stand_for
+        self.adopt, self.revive, self.stand_for, self.rich = adopt, revive, stand_for, rich
         self.objects: list[Any] = list(known or ())
         self.adopted = False  # whether anything in it changes its bytes by travelling
         self.folded = False  # whether anything new in it can hold another thing twice
@@ -219,6 +222,8 @@ class Decoder(Reader):
             return tuple([self.value(depth + 1) for _ in range(self.count(self.u32()))])
         if self.numbers:
             self.refuse(tag)
+        if not self.rich and tag in RICH:
+            raise Malformed("a value of a kind that does not travel here")
         read = _RARER.get(tag)
         if read is None:
             raise Malformed("an unknown kind of value")

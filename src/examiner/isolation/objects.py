@@ -205,8 +205,9 @@ class Line:
         if not (type(name) is str and re.fullmatch(r"[^\W\d]\w{0,99}", name) and type(kind) is str):
             raise Malformed("a class without a name")
         made: type
+        shown = name if name in self.known else kind or "object"  # any other may spell out what its process was handed
         if kind == "tuple":
-            made = self._made[generation, number] = _named(name, number, operations)
+            made = self._made[generation, number] = _named(shown, number, operations)
             return made
         if not all(type(operation) is str for operation in operations) or len(operations) > len(OPERATIONS):
             raise Malformed("a class of another kind")
@@ -216,12 +217,12 @@ class Line:
             "_generation": generation,
             "_class_number": number,
             "__module__": "__main__",
-            "__qualname__": name,
+            "__qualname__": shown,
         }
         error = getattr(builtins, kind, None)
         if isinstance(error, type) and issubclass(error, Exception):
             errors: tuple[type, ...] = tuple(base for base in own if issubclass(base, Raised)) or (Raised, error)
-            made = type(name, errors, about)
+            made = type(shown, errors, about)
         else:
             allowed = (_ALWAYS | set(self.known.get(name, ()))) & set(operations) & OPERATIONS
             methods = {f"__{operation}__": _METHODS[operation] for operation in sorted(allowed)}
@@ -229,7 +230,7 @@ class Line:
                 methods["__hash__"] = Thing.__hash__
             parents = tuple(base for base in own if issubclass(base, Thing)) or (Thing,)
             about["_real"] = _installed(more[0])
-            made = type.__call__(Class, name, parents, {"__slots__": (), **methods, **about})
+            made = type.__call__(Class, shown, parents, {"__slots__": (), **methods, **about})
         self._made[generation, number] = made
         return made
 

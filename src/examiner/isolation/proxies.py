@@ -92,7 +92,8 @@ class Imports:
 
     def decoder(self, message: bytes, name: str, **kwargs: Any) -> Decoder:
         """What reads a message in which a callable is to be called `name`."""
-        return Decoder(message, adopt=self._adopter(name), revive=self._revived, stand_for=self._standing_for, **kwargs)
+        kwargs |= {"revive": self._revived, "stand_for": self._standing_for, "rich": not self._numbers_only}
+        return Decoder(message, adopt=self._adopter(name), **kwargs)
 
     def _standing_for(self, is_class: bool, number: int, told: Any) -> Any:
         make = self.objects.class_of if is_class else self.objects.object_of

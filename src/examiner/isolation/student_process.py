@@ -129,6 +129,7 @@ class StudentProcess(Connection):
                 while answer == b"O" and asked == b"c":
                     self.heard.show(decode(data))
                     answer, data = self._line.receive(watch.look)
+                watch.pause()
                 if answer != b"C":
                     break
                 kind, message = self._serve(data)

@@ -30,6 +30,7 @@ MAX_NUMBERS = MAX_ASKED // 8  # values in it, when what is shared is written out
 MAX_NAMES = 200  # texts in it: keys, and names of arguments
 ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
 CHEAP = {np.dtype(code) for code in "?bBhHiIlLqQfdgFD"}  # half precision and objects take a hundred times as long
+RICH = b"OKVW"  # what only a rich encoder makes: objects and classes by number, values of other kinds, named tuples
 NO_NUMBERS = b"bEgSZXIOKVW"  # bytes, ..., slices, sets, objects that can't travel, huge integers
 GENERATORS = {
     kind.__name__: kind

@@ -4,8 +4,9 @@ Limits count what a process does, and not the time on the wall, which depends on
 same submission shall get the same marks. Three clocks run, and whichever is up first ends the work:
 
 work    the processor time of all its threads. What is lost by it is lost by the answer's own doing.
-sleep   the time in which no thread runs, or waits for a processor or a disk (looked at five times a second). ASLEEP
-        seconds of it weigh as much as one of work: a notebook may show a picture step by step, but hold nobody up.
+sleep   the time in which no thread runs, or waits for a processor or a disk, as the kernel counts it: when somebody
+        looks, the process may have chosen. ASLEEP seconds of it weigh as much as one of work: a notebook may show a
+        picture step by step, but hold nobody up.
 wall    GUARD seconds of it weigh as much as one of work: for what neither runs nor sleeps and still never ends.
 
 Whoever was stopped by the second or third is looked at by a person: it may have been the machine's fault. While the
@@ -23,7 +24,7 @@ import time
 ASLEEP = 3
 GUARD = 10
 GRACE = 2.0  # seconds between the alarm and the end of a process that does not heed it
-LOOK = 0.2  # seconds between two looks
+LOOK = 0.2  # seconds of waiting between two looks
 
 
 class Process:
@@ -34,8 +35,9 @@ class Process:
         self._began = time.monotonic()
         self._clock: int | None = None
         self._handle: int | None = None
-        self._worked = 0.0
+        self._worked = self._queued = self._ran = 0.0
         self._closed = False
+        self.waited = 0.0  # seconds that it was waited for, in whatever pieces, since somebody looked
         if pid is not None and sys.platform == "linux":
             with contextlib.suppress(OSError, AttributeError):
                 self._handle = os.pidfd_open(pid)  # another process may come to have the same number
@@ -59,15 +61,23 @@ class Process:
             return self._worked
         return self._worked
 
-    def sleeps(self) -> bool:
-        """Whether none of its threads runs, or waits for a processor or a disk."""
+    def slept(self, waited: float) -> float:
+        """Of the seconds that it was waited for since this was asked last, those in which it neither ran nor wanted to.
+
+        None where that is the smaller part: a machine's hypervisor takes from what runs, too.
+        """
         if not self.counted:
-            return False
+            return 0.0
         try:
-            tasks = f"/proc/{self._pid}/task"
-            return not any(_state(f"{tasks}/{task}/stat") in (b"R", b"D") for task in os.listdir(tasks))
+            tasks = [f"/proc/{self._pid}/task/{task}" for task in os.listdir(f"/proc/{self._pid}/task")]
+            queued = sum(int(_read(f"{task}/schedstat").split()[1]) for task in tasks) / 1e9
+            at_disk = any(_read(f"{task}/stat").rpartition(b")")[2].split()[0] == b"D" for task in tasks)
         except (OSError, IndexError):
-            return False
+            return 0.0
+        ran, before = self.worked(), self._ran
+        asleep = waited - (ran - before) - max(queued - self._queued, 0.0)  # an ended thread's part is gone
+        self._ran, self._queued = ran, queued
+        return asleep if asleep > waited / 2 and not at_disk else 0.0
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it is still there."""
@@ -85,9 +95,9 @@ class Process:
         self._handle = None
 
 
-def _state(path: str) -> bytes:
-    with open(path, "rb") as file:  # "7 (any name) R ..."
-        return file.read().rpartition(b")")[2].split()[0]
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 class Watch:
@@ -102,8 +112,12 @@ class Watch:
         self.resume()
 
     def resume(self) -> None:
-        """Go on from here: what has passed since the last look was not the process's time."""
-        self._looked = time.monotonic()
+        """It is waited for from here on."""
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Until here: what follows is not the process's time. How long it was is kept, however short."""
+        self._process.waited += time.monotonic() - self._since
 
     def spent(self) -> float:
         """What it has used of its seconds, awake or asleep."""
@@ -112,12 +126,12 @@ class Watch:
     def look(self) -> None:
         """See how far it is, when it is time for that."""
         now = time.monotonic()
-        if now - self._looked < LOOK:
+        waited = self._process.waited + now - self._since
+        if waited < LOOK:
             return
-        self._wall += now - self._looked
-        self._looked = now
-        if self._process.sleeps():
-            self.asleep += LOOK
+        self._since, self._process.waited = now, 0.0
+        self._wall += waited
+        self.asleep += self._process.slept(waited)
         worked = self._process.worked() - self._before
         over = max(worked + self.asleep / ASLEEP - self.seconds, self._wall / GUARD - max(self.seconds, 1.0))
         if over > 0:
