@@ -36,6 +36,7 @@ class Seen:
     want: Floats | None
     facts: Facts | None
     wrong: WrongAnswer | None  # None: it is right
+    beside: bool | None = None  # of a part that has a test of its own: whether it is right there
 
     @property
     def general(self) -> bool:

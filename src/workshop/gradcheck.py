@@ -24,7 +24,7 @@ from workshop._answers import Answer, Guarded, kind_of
 from workshop._answers import WrongAnswer as WrongAnswer
 from workshop._answers import fail as fail
 from workshop._diagnosis import NOTHING, Facts, Finding
-from workshop._seen import Floats, Seen, judged, looked_at, show
+from workshop._seen import Floats, Seen, agree, judged, looked_at, show
 
 
 class Marker(Protocol):
@@ -69,6 +69,8 @@ def _plain_call(answer: Answer, args: Sequence[Any]) -> Any:
 
 
 def _named(test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
+    if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
+        return NOTHING  # nothing but nan: that many mistakes would give
     return marker.named(test, seen) if marker else _known.named(test.__name__, seen)
 
 
@@ -118,6 +120,27 @@ def note(value: Any) -> None:
     """Let a test see numbers that it doesn't compare: they tell one mistake from another."""
     with contextlib.suppress(WrongAnswer):  # what are no numbers tells nothing
         see(Seen("", as_array("it", value), None, None, None))
+
+
+def miss(message: str, mistake: str | None = None) -> None:
+    """Say that the answer is wrong, as `fail` does, and let the test go on."""
+    see(Seen("", None, None, None, WrongAnswer(message, mistake)))
+
+
+def beside(want: Any, part: Callable[[], Any]) -> None:
+    """Let a test see whether ``part`` of the answer, which has a test of its own, is ``want``.
+
+    It costs nothing here. But no mistake is named that would make it wrong where it is right.
+    """
+    right = False
+    try:
+        got = as_array("it", part())
+        want = np.asarray(want() if callable(want) else want, dtype=np.float64)
+        right = got.shape == want.shape and bool(agree(got, want).all())
+    except WrongAnswer as wrong:
+        if wrong.mistake == "changes its argument":
+            raise
+    see(Seen("", None, None, None, None, right))
 
 
 # Looking at a value -----------------------------------------------------------------------------------------------
@@ -198,6 +221,23 @@ class Step:
         return found
 
 
+def steps_walked(walk: Answer, moves: Sequence[Sequence[float]], eta: float, tol: float, max_steps: int) -> Any:
+    """The steps that gradient_descent counts, where step k would move the weights, and last b, by ``moves[k]``."""
+    places: list[tuple[float, ...]] = []
+
+    def slopes(w: Any, b: Any) -> tuple[Floats, float]:
+        if (*w, b) not in places:
+            places.append((*w, b))
+        *by_w, by_b = moves[min(len(places), len(moves)) - 1]
+        return np.array(by_w) / eta, by_b / eta
+
+    result = walk(slopes, np.zeros(len(moves[0]) - 1), 0.0, eta, tol, max_steps)
+    *end, n_steps = unpack("gradient_descent", result, "w", "b", "n_steps")
+    for value in (len(places), *end):
+        note(value)
+    return n_steps
+
+
 def steps_of(
     train: Callable[..., Any], params: dict[str, Any], X: Floats, y: Floats, eta: float, batch_size: int, epochs: int,
     rng: np.random.Generator, size: float = 1.0,
@@ -220,7 +260,10 @@ def steps_of(
 
     result = train(params, gradient, X, y, eta, batch_size, epochs, rng)
     if result is None and not steps:
-        fail("train returned None, and never asked for a slope: is it written?", "returns None")
+        told = "train returned None, and never asked for a slope: is it written?"
+        if not epochs:
+            told = "train returned None with epochs = 0: is its return inside a loop? The params handed in are asked."
+        fail(told, "returns None")
     if len(steps) > epochs * -(-len(y) // batch_size):
         # Some slopes may have been asked for and not followed: to print them, perhaps.
         ends = [*(step.params for step in steps[1:]), result]

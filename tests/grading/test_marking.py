@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from examiner.grading import marking
+from examiner.grading.source import numbers_in
 from workshop import _known, gradcheck
-from workshop.gradcheck import WrongAnswer, compare
+from workshop.gradcheck import WrongAnswer, beside, compare
 
 Floats = NDArray[np.float64]
 PROBLEMS = [np.array([3.0, -1.0, 2.0]), np.array([0.5, 4.0]), np.array([2.0])]
@@ -75,6 +77,38 @@ def test_a_mistake_is_named_where_it_gives_the_students_numbers_on_every_problem
     assert told == (mistake is not None) and (wrong.mistake == mistake or not told)
 
 
+def test_no_mistake_is_named_that_would_make_a_part_wrong_which_is_right() -> None:
+    both = ("both", "Both have the wrong sign.", lambda x: (-x, -x))
+    first = ("first", "The first has the wrong sign.", lambda x: (-x, x))
+    marking.Marker({"parts": lambda x: (x, x)}, {"parts": [both, first]}).mark("parts")
+
+    def test_parts(parts: Callable[..., Any]) -> None:
+        for x in PROBLEMS:
+            one, other = parts(x)
+            compare("the first", one, x)
+            beside(x, lambda other=other: other)  # type: ignore[misc]
+
+    for answer, mistake in [
+        (lambda x: (-x, x), "first"),
+        (lambda x: (-x, -x), "both"),
+        (lambda x: (-x, 3 * x), "both"),
+    ]:
+        with pytest.raises(WrongAnswer) as caught:
+            gradcheck.check(test_parts, answer)
+        assert caught.value.mistake == mistake
+
+
+def test_an_error_is_told_in_its_own_words_and_in_a_tutors() -> None:
+    told = str(run(lambda x: x if x > 0 else -x))
+    assert "truth value of an array" in told and "np.where" in told
+
+
+def test_the_numbers_of_an_answer_are_known_and_that_it_calls_itself() -> None:
+    assert {1000, 0.5, 7} <= {*numbers_in("def f(n):\n    return n * 0.5 if n > 10**3 else 7")}
+    assert sys.getrecursionlimit() in numbers_in("def f(n):\n    return f(n - 1)")
+    assert not {*numbers_in("def f(:")}
+
+
 def test_nothing_but_nan_has_no_cause() -> None:
     assert run(lambda x: np.nan * x).mistake == "not finite"
 
@@ -102,7 +136,7 @@ def test_a_visible_test_names_a_mistake_by_a_few_sums_of_its_numbers(monkeypatch
     monkeypatch.setattr(gradcheck, "_named", lambda test, what: seen.append(what) or gradcheck.NOTHING)
     run(lambda x: 2 * x + 1)
     values, _ = _known.projections(seen[0])
-    known = {"sentences": ["One is added."], "tests": {"test_scale": [[0, *values]]}}
+    known = {"sentences": ["One is added."], "tests": {"test_scale": [[0, 0, *values]]}}
     monkeypatch.setattr(_known, "_known", lambda: known)
     assert _known.named("test_scale", seen[0]).sentence == "One is added."
     run(lambda x: 2 * x + 1.001)

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from workshop._errors import in_words
+
 Answer = Callable[..., Any]
 OURS = ("workshop", "examiner")  # the packages that call a student's functions
 Call = Callable[[Answer, Sequence[Any]], Any]
@@ -90,7 +92,8 @@ class Guarded:
 def raised(name: str, error: BaseException, where: str = "") -> WrongAnswer:
     """What is wrong with an answer that raised an error; ``where``: in which line."""
     kind, why = type(error).__name__, re.sub(r"[\w.]+\.<locals>\.", "", f": {error}" if str(error) else "")
-    return WrongAnswer(f"{name} raised {kind}{why}{where}", f"raised {kind}")
+    told = [f"{name} raised {kind}{why}{where}", in_words(kind, str(error))]
+    return WrongAnswer("\n".join(filter(None, told)), f"raised {kind}")
 
 
 class _Nowhere(io.TextIOBase):

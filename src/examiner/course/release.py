@@ -25,7 +25,6 @@ from traitlets.config import Config
 import workshop
 from examiner.course.course import open_course, quiet_nbgrader
 from examiner.grading.assignment import Assignment, name_tasks
-from examiner.grading.marking import MOST_TOLD, either
 from examiner.grading.source import free_names
 from workshop import _known, gradcheck
 from workshop._answers import Answer, quiet
@@ -137,20 +136,19 @@ def known_mistakes(sources: Iterable[Path]) -> str:
             elif "marking_tools" in before and (cell.kind == "test" or "gradcheck.report(" in cell.source):
                 marker = before["marking_tools"].marker
                 names = [name for name in free_names(cell.release_source) if name in marker.right]
-                found: dict[tuple[str, ...], list[Finding]] = {}
+                found: dict[tuple[str, ...], set[str | None]] = {}  # a mistake is told by the first of its sentences
                 for finding, answers in marker.wrong_answers(names):
                     seen = gradcheck.marker = _Seen()
                     with quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
                     if seen.seen:
-                        sums, _ = _known.projections(seen.seen)
-                        same = found.setdefault((seen.test, *(f"{value:.8g}" for value in sums)), [])
-                        if finding.mistake not in {each.mistake for each in same}:
-                            same.append(finding)
-                for (test, *values), findings in found.items():
-                    told = either(findings[:MOST_TOLD]).sentence
-                    number = sentences.setdefault(told, len(sentences))
-                    tests.setdefault(test, []).append([number, *map(float, values)])
+                        (sums, _), right = _known.projections(seen.seen), _known.right_beside(seen.seen)
+                        values = [f"{value:.8g}" for value in sums]
+                        same = found.setdefault((seen.test, str(right), *values), set())
+                        if finding.mistake not in same:
+                            same.add(finding.mistake)
+                            number = sentences.setdefault(finding.sentence, len(sentences))
+                            tests.setdefault(seen.test, []).append([number, right, *map(float, values)])
     gradcheck.marker = None
     return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
 

@@ -24,7 +24,7 @@ from examiner.grading import marking
 from examiner.grading.assignment import BEGIN_HIDDEN, END_HIDDEN, Limits, without_region
 from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
-from examiner.grading.source import LONGEST_ANSWER, hidden_lines
+from examiner.grading.source import LONGEST_ANSWER, hidden_lines, numbers_in
 from examiner.grading.surroundings import Surroundings
 from examiner.isolation.connection import NotStarted, StudentFailed
 from examiner.isolation.messages import printable, without_numbers
@@ -32,6 +32,7 @@ from examiner.isolation.sandbox import limit_memory
 from examiner.isolation.shell import definitions_alone
 from examiner.isolation.student_process import DOUBT, StudentProcess
 from examiner.isolation.values import ByNumber, WireError
+from workshop._errors import in_words
 from workshop.gradcheck import WrongAnswer
 
 
@@ -159,6 +160,8 @@ class _Examination:
         told = [without_region(step["source"], BEGIN_HIDDEN, END_HIDDEN) for step in steps]
         self.words = {word for source in told for word in re.findall(r"\w+", source)}
         code = "\n".join(step["source"] for step in steps if step["kind"] == "run")
+        answers = [step["source"] for step in steps if "asked" in step]
+        marking.NUMBERS = frozenset(number for source in answers for number in numbers_in(source))
         self.complex_numbers = bool(_COMPLEX.search(re.sub(r"#.*", "", code)))
         files = {path: base64.b64decode(content) for path, content in job["files"].items()}
         numbers_only = any("gradcheck" in s for s in (*tools, *(s["source"] for s in steps if s["kind"] == "test")))
@@ -455,7 +458,8 @@ def _explained(error: Exception, hidden: set[int]) -> tuple[str, str | None, str
             )
         if kind == "TimeoutError":
             return f"Your code was stopped: {text}.\n{told}".strip(), "too slow", ""
-        return f"Your code raised {kind}{f': {text}' if text else ''}\n{told}".strip(), f"raised {kind}", ""
+        words = in_words(kind, text)
+        return f"Your code raised {kind}{f': {text}' if text else ''}\n{told}\n{words}".strip(), f"raised {kind}", ""
     if isinstance(error, NameError) and getattr(error, "name", None):
         return f"There is no `{error.name}` in the notebook: is its cell written, and free of errors?", "missing", ""
     if isinstance(error, AssertionError):

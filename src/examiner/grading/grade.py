@@ -202,7 +202,13 @@ def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties, Tie
     earlier: dict[str, tuple[str, bool]] = {}  # of a name the question, and whether it is what the question asks for
     anew, tied, left = {}, {}, MOST_READ
     needs: dict[str, list[str]] = {}
+    through: dict[str, set[str]] = {}  # of a name that a given cell defines, the questions that it needs
     for cell in assignment.cells:
+        if cell.kind == "setup" and cell.cell_type == "code":
+            words = set(re.findall(r"\w+", cell.release_source))
+            used = {question for name, (question, _) in earlier.items() if name in words}
+            used = used.union(*(needs[question] for question in used))
+            through |= dict.fromkeys(top_level_names(cell.release_source), used)
         if cell.kind == "solution" and cell.cell_type == "code":
             source = written.get(cell.grade_id, "")
             left -= len(source)
@@ -213,7 +219,9 @@ def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties, Tie
             uses = {question for name, (question, asked) in earlier.items() if name in (at_once if asked else words)}
             tied[cell.grade_id] = sorted(uses)
             direct = {question for name, (question, _) in earlier.items() if name in words}
-            reached = direct.union(*(needs[question] for question in direct))
+            reached = direct.union(
+                *(needs[question] for question in direct), *(through[n] for n in words if n in through)
+            )
             needs[cell.grade_id] = [question for question in needs if question in reached]
             earlier = {n: (cell.grade_id, n in cell.defines) for n in (*names, *cell.defines)} | earlier
     return anew, tied, needs
@@ -273,7 +281,8 @@ def _with_causes(
     for mark in marks:
         cause = [question for question in needs.get(mark.question, []) if question in lost]
         tested = told.get(mark.grade_id, {"lent": True})
-        if cause and mark.score == 0 and not tested["lent"] and mark.mistake not in ("missing", "not written"):
+        own = mark.mistake == "cell failed" or not tested["lent"]  # to cells, nothing is lent
+        if cause and mark.score == 0 and own and mark.mistake not in ("missing", "not written"):
             first = f"It follows from {' and '.join(cause)}, which came out wrong above: put that right first."
             mark = replace(mark, message=f"{first}\n{mark.message}")
         said.append(mark)

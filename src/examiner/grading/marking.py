@@ -20,13 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examiner.isolation.lending import call_with
-from workshop import gradcheck
+from workshop import _known, gradcheck
 from workshop._answers import Answer, quiet, raised
 from workshop._diagnosis import NOTHING, Finding
 from workshop._seen import Seen, agree
 
 SEED = 0
 """What :func:`fresh_rng` draws from, another for each submission: nobody knows the problems beforehand."""
+
+NUMBERS: frozenset[float] = frozenset()
+"""The numbers that the notebook's answers are written with: see :func:`numbers`."""
 
 
 @dataclass
@@ -96,6 +99,11 @@ def by_formula(got: Any, exact: Any, rtol: float = 1e-3) -> None:
         _turn.for_a_person.append(why)
 
 
+def numbers() -> frozenset[float]:
+    """The numbers that the notebook's answers are written with: a test may look beyond them."""
+    return NUMBERS
+
+
 def default(answer: Answer, parameter: str) -> float | None:
     """The number that the answer's head gives a parameter by default; None where it gives none, or no number."""
     try:
@@ -112,11 +120,6 @@ def leaves(answer: Answer, *args: Any) -> None:
     except gradcheck.WrongAnswer as wrong:
         if wrong.mistake == "changes its argument":
             raise
-
-
-def miss(message: str, mistake: str | None = None) -> None:
-    """Say that the answer is wrong, as `fail` does, and let the test go on."""
-    gradcheck.see(Seen("", None, None, None, gradcheck.WrongAnswer(message, mistake)))
 
 
 # Known mistakes ---------------------------------------------------------------------------------------------------
@@ -141,6 +144,7 @@ class _Match(gradcheck.Watch):
         super().__init__()
         self.known = known
         self.differs = False
+        self.alike = True  # in the parts that have tests of their own, too
 
     def right(self, want: Any) -> Any:
         """The right values are those of the student's turn: they need not be worked out again."""
@@ -151,6 +155,7 @@ class _Match(gradcheck.Watch):
         """Go on while it is the same."""
         if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
             raise _Differs
+        self.alike = self.alike and self.known[len(self.seen)].beside == thing.beside
         wrong = self.known[len(self.seen)].wrong
         self.differs = self.differs or (wrong is not None and not _bare(wrong))
         super().see(thing)
@@ -165,7 +170,12 @@ class _Match(gradcheck.Watch):
 
 
 def same(known: Seen, thing: Seen) -> bool:
-    """Whether two answers have shown a test the same, or are both right."""
+    """Whether two answers have shown a test the same, or are both right.
+
+    In a part that has a test of its own, another is right where the student's is.
+    """
+    if known.beside is not None:
+        return thing.beside is not None and known.beside <= thing.beside
     if known.wrong is None or thing.wrong is None:
         noted = known.want is None and thing.want is None and known.got is not None and thing.got is not None
         return known.wrong is thing.wrong and (not noted or _near(known, thing))
@@ -234,18 +244,15 @@ class Marker:
         names = gradcheck.names_of(test)
         if any(thing.wrong and thing.wrong.mistake == "not written" for thing in seen):
             return NOTHING  # and no need to look
-        if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
-            return NOTHING  # nothing but nan: that many mistakes would give
         with quiet():
             for together in (1, 2):
-                found = {}
+                found: dict[bool, dict[str | None, Finding]] = {True: {}, False: {}}
                 for mistake, answers in self.wrong_answers(names, together):
-                    if mistake.mistake not in found and _Match(seen).meets(
-                        test, [_seen_as_raising(name, answers[name]) for name in names]
-                    ):
-                        found[mistake.mistake] = mistake
-                if found:
-                    return either(list(found.values())[:MOST_TOLD])
+                    match = _Match(seen)
+                    if match.meets(test, [_seen_as_raising(name, answers[name]) for name in names]):
+                        found[match.alike].setdefault(mistake.mistake, mistake)
+                if likely := found[True] or found[False]:
+                    return _known.either(list(likely.values()))
         return NOTHING
 
     def wrong_answers(self, names: Sequence[str], together: int = 1) -> Iterator[tuple[Finding, dict[str, Answer]]]:
@@ -267,17 +274,6 @@ class Marker:
             options |= mistake.change
         right = self.right[name]
         return lambda *args, **kwargs: right(*args, **kwargs, **options)
-
-
-MOST_TOLD = 3
-
-
-def either(findings: Sequence[Finding]) -> Finding:
-    """The mistakes that give the same numbers: which of them it is can't be seen."""
-    if len(findings) == 1:
-        return findings[0]
-    told = "\n".join(f"  • {finding.sentence}" for finding in findings)
-    return Finding(findings[0].mistake, f"Each of these gives just these numbers:\n{told}")
 
 
 def _finding(some: Sequence[Mistake]) -> Finding:

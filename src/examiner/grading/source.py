@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
+from collections.abc import Iterator
 
 
 def free_names(source: str) -> list[str]:
@@ -42,16 +44,34 @@ def hidden_lines(source: str, begin: str, end: str) -> set[int]:
 LONGEST_ANSWER = 100_000  # characters of a cell in which an answer is looked for
 
 
+def _parsed(source: str) -> ast.Module:
+    if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
+        return ast.Module([], [])
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+
+
+def numbers_in(source: str) -> Iterator[float]:
+    """The numbers that a cell is written with. Where a function calls itself, one is how often Python lets it."""
+    for node in ast.walk(_parsed(source)):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield node.value  # type: ignore[misc]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Pow):
+            match node.left, node.right:
+                case ast.Constant(int(a)), ast.Constant(int(b)) if max(abs(a), abs(b)) <= 10_000:
+                    yield a * b if isinstance(node.op, ast.Mult) else float(a) ** min(b, 16) if a else 0
+        elif isinstance(node, ast.FunctionDef):
+            names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            if node.name in names:
+                yield sys.getrecursionlimit()
+
+
 def top_level_names(source: str) -> list[str]:
     """The names that a cell defines."""
-    if len(source) > LONGEST_ANSWER:  # to parse it would take as much memory as somebody wants
-        return []
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
     names: dict[str, None] = {}
-    for node in body:
+    for node in _parsed(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             names[node.name] = None
         elif isinstance(node, ast.Assign):

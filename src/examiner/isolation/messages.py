@@ -59,6 +59,16 @@ _STANDARD = r"""
     maximum recursion depth exceeded( in comparison| while calling a Python object)?
     (float |integer )?(division|modulo) by zero|float floor division by zero
     math (domain|range) error
+    array split does not result in an equal division
+    Cannot take a larger sample than population when replace is False
+    zero-size array to reduction operation W which has no identity
+    arrays used as indices must be of integer \(or boolean\) type
+    slice indices must be integers or None or have an __index__ method
+    local variable 'W' referenced before assignment
+    unhashable type: 'T'
+    'T' object does not support item deletion
+    argument of type 'T' is not iterable
+    loop of ufunc does not support argument N of type T which has no callable W method
     expected a (positive|nonnegative|noninteger or positive|finite) (input|integer)(, got (…|-?N|-?inf|nan))?
     expected a number in range from -1 (up )?to 1, got (…|-?N|-?inf|nan)
     invalid literal for int\(\) with base N: 'W'
