@@ -55,6 +55,7 @@ def course(root: Path, settings: str) -> Path:
     (root / "nbgrader_config.py").write_text(settings)
     hand_in(root, "ada", answered())
     hand_in(root, "bob", answered(double="return x"))
+    hand_in(root, "eve", answered(double="import examiner.grading.logistic; return 2 * x"))  # it is not there to read
     return root
 
 
@@ -62,7 +63,7 @@ def test_workshop_grades_there(elsewhere: Path, tmp_path: Path) -> None:
     root = course(tmp_path / "course", PLAIN)
     subprocess.run([elsewhere / "workshop", "grade"], cwd=root, check=True, capture_output=True)
     with open(root / "grades.csv", newline="") as file:
-        assert {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)} == {"ada": 4, "bob": 2}
+        assert {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)} == {"ada": 4, "bob": 2, "eve": 2}
 
 
 def test_nbgrader_marks_by_its_plugin_there(elsewhere: Path, tmp_path: Path) -> None:
@@ -77,4 +78,4 @@ def test_nbgrader_marks_by_its_plugin_there(elsewhere: Path, tmp_path: Path) -> 
     shown = subprocess.run(
         [elsewhere / "python", "-c", read], cwd=root, check=True, capture_output=True, text=True
     ).stdout
-    assert "('ada', 4.0)" in shown and "('bob', 2.0)" in shown
+    assert "('ada', 4.0)" in shown and "('bob', 2.0)" in shown and "('eve', 2.0)" in shown
