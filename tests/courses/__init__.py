@@ -14,7 +14,11 @@ from typing import Any
 
 from examiner.grading.assignment import Assignment
 
-BESIDE = {"numbers.csv": b"a,b\n1,2\n3,4\n", "helper_module.py": b"def double(x):\n    return 2 * x\n"}
+TALLY = b"_total = 0\ndef add(n):\n    global _total\n    _total += n\ndef total():\n    return _total\n"
+BESIDE = {
+    "files": {"numbers.csv": b"a,b\n1,2\n3,4\n", "helper_module.py": b"def double(x):\n    return 2 * x\n"},
+    "a module beside that keeps what it is told": {"tally.py": TALLY},
+}
 FLAGS = {
     "setup": {"locked": True},
     "given": None,
@@ -38,9 +42,7 @@ class Case:
     @property
     def assignment(self) -> Assignment:
         """As the examiner reads it."""
-        return Assignment.from_notebook(
-            json.dumps(self.notebook).encode(), self.name, BESIDE if self.name == "files" else None
-        )
+        return Assignment.from_notebook(json.dumps(self.notebook).encode(), self.name, BESIDE.get(self.name))
 
     def submission(self, blank: bool = False) -> bytes:
         """The source's own solutions handed in, or what was given out."""

@@ -38,6 +38,7 @@ class _Known:
 
     bound: dict[str, tuple[str, Any]] = field(default_factory=dict)  # name: ("own", a statement), ("test", a number)
     star: list[str] = field(default_factory=list)  # imports of all that a module has
+    modules: set[str] = field(default_factory=set)  # imported from within packages
 
 
 CODE = ("setup", "given", "solution", "test", "tools")
@@ -53,6 +54,8 @@ def classes(cells: Cells) -> dict[str, list[str]]:
                 found[node.name] = sorted(_special(node) | {m for base in _bases(node) for m in found.get(base, ())})
             elif isinstance(node, ast.Assign) and _makes_a_class(node.value):
                 found |= {target.id: [] for target in node.targets if isinstance(target, ast.Name)}
+    if any(kind == "test" and _SENDS.search(source) for kind, source in cells):
+        found["generator"] = []  # by number: what is sent to one decides what it gives
     return found
 
 
@@ -94,6 +97,8 @@ def shares(cells: Cells, visible: Sequence[str], beside: frozenset[str] = frozen
                 known.bound[name] = who
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*" and _ours(statement, beside):
                 known.star.append(ast.unparse(statement))
+            if isinstance(statement, ast.Import | ast.ImportFrom) and _ours(statement, beside):
+                known.modules |= {name for name in _imported(statement) if "." in name}
     return _with_gifts(cells, visible, found)
 
 
@@ -158,7 +163,7 @@ def without_magics(source: str) -> str:
 
 def _needed(source: str, tree: ast.Module, known: _Known, cells: Cells, read: set[str], changed: set[str]) -> Shares:
     names, own, tests, prelude = set(), set(), set(), dict.fromkeys(known.star)
-    wanted = [*free_names(without_magics(source)), *_read_first(tree)]
+    wanted = [*_all_free(source), *_read_first(tree)]
     looked: set[str] = set()
     while wanted:
         name = wanted.pop()
@@ -170,17 +175,21 @@ def _needed(source: str, tree: ast.Module, known: _Known, cells: Cells, read: se
             own.add(name)
             prelude[ast.unparse(what)] = None
             if isinstance(what, ast.FunctionDef):
-                wanted += free_names(ast.unparse(what))
+                wanted += _all_free(ast.unparse(what))
         elif kind == "test":
             own.add(name)
             if what not in tests and cells[what][0] == "test":
                 tests.add(what)
-                wanted += free_names(without_magics(cells[what][1]))
+                wanted += _all_free(cells[what][1])
         else:
             names.add(name)
     if any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in _BY_NAME for n in ast.walk(tree)):
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         names |= {t for t in texts if t.isidentifier() and t not in own and not hasattr(builtins, t)}
+    # `import a.b` anywhere makes `b` an attribute of `a` for all.
+    imports = [known.bound[name][1] for name in own & set(known.bound)] + list(ast.walk(tree))
+    packages = {alias.name.split(".")[0] for node in imports if isinstance(node, ast.Import) for alias in node.names}
+    prelude |= {f"__import__({name!r});": None for name in sorted(known.modules) if name.split(".")[0] in packages}
     stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store | ast.Del)}
     stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     patched = {word for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
@@ -235,6 +244,18 @@ def _binds(
                 yield node.name, other
 
 
+def _imported(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module or ""]
+    return [alias.name for alias in statement.names]
+
+
+def keeps_state(module: bytes) -> bool:
+    """Whether a module's functions change its variables: then the one that the notebook has is asked, and no other."""
+    tree = parsed(module.decode("utf-8", "replace")) or ast.Module([], [])
+    return any(isinstance(node, ast.Global) for node in ast.walk(tree))
+
+
 def _changes_globals(function: ast.FunctionDef) -> bool:
     return any(isinstance(node, ast.Global) for node in ast.walk(function))
 
@@ -283,6 +304,7 @@ def _read_first(tree: ast.Module) -> set[str]:
     return {name for name in early & bound if not hasattr(builtins, name)}
 
 
+_SENDS = re.compile(r"\.(send|throw|gi_\w+)\b")  # what a generator has and its values have not
 _FILES = re.compile(r"\b(open|os|[Pp]ath(lib)?|read_\w+|sqlite3|load(txt)?|imread|exists|glob|csv)\b")
 _BY_NAME = ("globals", "locals", "vars", "dir", "eval", "exec")  # what asks for a name by its text
 _CHANGES = ("append", "add", "update", "extend", "insert", "pop", "remove", "clear", "setdefault", "sort", "fill")
@@ -296,7 +318,7 @@ def _globals(sources: Sequence[str]) -> tuple[set[str], set[str]]:
         for node in ast.walk(parsed(source) or ast.Module([], [])):
             if not isinstance(node, ast.FunctionDef):
                 continue
-            free = set(free_names(ast.unparse(node)))
+            free = set(_all_free(ast.unparse(node)))  # none of a function within another, by itself
             read |= free
             for part in ast.walk(node):
                 if isinstance(part, ast.Global):

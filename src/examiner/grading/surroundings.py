@@ -49,6 +49,7 @@ class Surroundings:
     def install(self) -> None:
         """Be there for whatever the tests of this process ask."""
         inspect.getsource = self._source_of(inspect.getsource)  # type: ignore[assignment]
+        inspect.getsourcelines = self._lines_of(inspect.getsourcelines)  # type: ignore[assignment]
         np.random.seed = self._noted("numpy", np.random.seed)
         random.seed = self._noted("random", random.seed)
         calls = self.student.calls
@@ -160,6 +161,14 @@ class Surroundings:
             return _block("\n".join(cell.lstrip("\n").split("\n")[line - 1 :]))
 
         return getsource
+
+    def _lines_of(self, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def getsourcelines(thing: Any) -> tuple[list[str], int]:
+            if not issubclass(type(thing), ByNumber):
+                return plain(thing)
+            return inspect.getsource(thing).splitlines(keepends=True), 1
+
+        return getsourcelines
 
 
 def _block(text: str) -> str:

@@ -7,6 +7,7 @@ import enum
 import functools
 import operator
 from collections.abc import Callable, Iterable
+from types import GeneratorType
 from typing import Any
 
 from examiner.isolation.objects import OPERATIONS, REFLECTED
@@ -78,7 +79,7 @@ class Exports:
 
     def is_own(self, kind: type) -> bool:
         """Whether it is one of the source's own classes."""
-        return kind.__name__ in self.classes and kind.__module__ == "__main__"
+        return kind.__name__ in self.classes and (kind.__module__ == "__main__" or kind is GeneratorType)
 
     def _describe(self, x: Any, whatever: bool) -> Described | None:
         """The class of a thing that travels by number: of one of the source's own classes, or of any."""

@@ -6,9 +6,10 @@ import contextlib
 import copy
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Container
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,24 @@ MISSING = """def {0}(*args, **kwargs): raise NameError("name '{0}' is not define
 MOST_KEPT = 1 << 20  # bytes of the contents that are kept of arrays, and as many entries of lists, at one place
 
 
+def _modules_beside() -> list[ModuleType]:
+    """The modules that were imported from the working folder."""
+    here = os.path.join(os.getcwd(), "")
+    return [m for m in list(sys.modules.values()) if str(getattr(m, "__file__", None) or "").startswith(here)]
+
+
 class _Place:
     """A place in the notebook: what the names are bound to there, and what is in the data that they reach."""
 
     def __init__(self, names: dict[str, Any], hidden: Container[str]) -> None:
         self._names = dict(names)
         self._kept: list[tuple[Any, Callable[[Any], None]]] = []  # a content, and what puts it back
-        held, left = list(places([{name: names[name] for name in names if name not in hidden}], names)), MOST_KEPT
+        roots = [{name: names[name] for name in names if name not in hidden}]
+        for module in _modules_beside():  # a module beside the notebook keeps things too
+            own = {name: value for name, value in vars(module).items() if not name.startswith("__")}
+            self._kept += [(value, functools.partial(setattr, module, name)) for name, value in own.items()]
+            roots.append(own)
+        held, left = list(places(roots, names)), MOST_KEPT
         for thing in {id(value): value for value, _ in held}.values():
             if type(thing) is np.random.Generator:
                 generator = thing.bit_generator

@@ -12,6 +12,7 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import GeneratorType
 from typing import Any
 
 from examiner.isolation.values import ByNumber, Malformed
@@ -69,11 +70,21 @@ class Class(type, ByNumber):
         return f"<class '__main__.{cls.__name__}'>"
 
 
+class _Maker:
+    """`__init__` as a test sees it: the student's own, to be looked at. What stands for an object is made without."""
+
+    def __get__(self, thing: Any, kind: Any) -> Any:
+        if thing is not None:
+            return thing._ask("getattr", "__init__")
+        return kind._line.ask("getattr", kind._class_number, kind._generation, ("__init__",), {})
+
+
 class Thing(ByNumber):
     """An object of the student's."""
 
     told_as = "object"
     __slots__ = ("__weakref__", "_number")
+    __init__ = _Maker()
     _line: Line
     _generation: int
     _real: type | None  # the class of a library's that it is an instance of, as far as its process says
@@ -139,7 +150,9 @@ def _passed_on(operation: str) -> Callable[..., Any]:
             return int(value)
         if operation == "bool":
             return value is True
-        return iter(value) if operation in ("iter", "reversed") else value
+        if operation in ("iter", "reversed"):
+            return value if hasattr(type(value), "__next__") else iter(value)
+        return value
 
     return method
 
@@ -170,6 +183,8 @@ def _named(name: str, number: int, fields: Sequence[str]) -> type:
 def _installed(told: Any) -> type | None:
     """The first of some classes, told by module and name, that is here already: nothing is imported for it."""
     for module, name in told:
+        if (module, name) == ("builtins", "generator"):
+            return GeneratorType
         found = vars(sys.modules.get(str(module), builtins)).get(str(name))
         if isinstance(found, type) and found.__module__ == module:
             return found

@@ -33,6 +33,9 @@ class Caller(Protocol):
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
+_OF_FUNCTIONS = ("__code__", "__defaults__", "__annotations__", "__dict__", "__wrapped__")
+
+
 class Proxy(ByNumber):
     # One of the student's callables. It has the student's own docstring, or none.
 
@@ -46,7 +49,7 @@ class Proxy(ByNumber):
         return self._caller.call(self, {}, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") and name not in ("__code__", "__defaults__", "__annotations__", "__dict__"):
+        if name.startswith("_") and name not in _OF_FUNCTIONS:
             raise AttributeError(name)
         return self._caller.ask("getattr", self._number, self._generation, (name,), {})
 
