@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from examiner.grading.assignment import Assignment, Limits
+from examiner.grading.parts import bundled
 from examiner.grading.result import Mark, Result
 from examiner.grading.submission import without_outputs
 from examiner.isolation.files import NotPlain, read_regular
@@ -26,11 +27,17 @@ class Job:
     assignment: str
     path: Path | None
     root: Path | None = None  # below which no folder on the path's way may be a link
+    notebooks: tuple[tuple[str, Path], ...] = ()  # by name, where the assignment has several; `path` is one of them
 
     def read(self) -> bytes:
         """The bytes as handed in, a large notebook without its saved outputs; empty where there is none or a link."""
+        if self.notebooks:
+            return bundled({name: self._read(path) for name, path in self.notebooks})
+        return self._read(self.path)
+
+    def _read(self, path: Path | None) -> bytes:
         try:
-            content = read_regular(self.path, LARGEST_SUBMISSION + 1, self.root) if self.path else b""
+            content = read_regular(path, LARGEST_SUBMISSION + 1, self.root) if path else b""
         except NotPlain:
             return b""
         return without_outputs(content) if len(content) > Limits.submission else content

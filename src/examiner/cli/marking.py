@@ -12,6 +12,7 @@ from examiner.cli.administration import marked_course, write_file
 from examiner.cli.opening import one_run
 from examiner.cli.terminal import own_command, say
 from examiner.grading.assignment import Assignment, Cell
+from examiner.grading.parts import unbundled
 
 
 def replay_command(options: argparse.Namespace) -> int:
@@ -30,14 +31,18 @@ def replay_command(options: argparse.Namespace) -> int:
         assignment, test = _meant(options.test, [every[name] for name in jobs], marks)
         name = people.name(options.student)
     submission = jobs[assignment.name].read()
+    called = test.grade_id.replace("/", "_")
+    target = course.root / "build" / "replay" / f"{options.student}_{assignment.name}_{called}.html"
+    for part in assignment.parts:
+        if own := next((cell for cell in part.cells if f"{part.notebook}/{cell.grade_id}" == test.grade_id), None):
+            assignment, test, submission = part, own, unbundled(submission).get(part.notebook, b"")
     code = next((c.source for c in restored(submission, assignment).cells if c.grade_id == test.question), "")
     seed = assignment.seed(submission, course_secret(course.state))
-    source = (course.source / assignment.name / f"{assignment.name}.ipynb").read_bytes()
+    source = (course.source / assignment.name / f"{assignment.notebook or assignment.name}.ipynb").read_bytes()
     theirs = replay(submission, seed, assignment, test.grade_id, hidden=course.private)
     right = replay(source, seed, assignment, test.grade_id, hidden=course.private)
     student = f"{name} ({options.student})" if name else options.student
     page = replay_page(assignment, test, student, code, theirs, right)
-    target = course.root / "build" / "replay" / f"{options.student}_{assignment.name}_{test.grade_id}.html"
     write_file(course, target, page.encode())
     say(f"Wrote {target}: {test.grade_id} {'passes' if theirs.get('right') else 'fails'} on the problems it was given.")
     return 0
@@ -104,7 +109,7 @@ def _meant(text: str, assignments: list[Assignment], marks: dict[str, Any]) -> t
         order = list(dict.fromkeys(cell.question for cell in assignment.graded))
         for cell in assignment.graded:
             names = (cell.grade_id, cell.question, str(order.index(cell.question) + 1))
-            if cell.kind == "test" and what in names and where in ("", assignment.name):
+            if cell.kind == "test" and (text in names or (what in names and where in ("", assignment.name))):
                 found.append((assignment, cell))
     if not found:
         raise ClassError(f"There is no test {text}. Name a test (test_gradient_w) or a question (5, or gradient).")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from examiner.cli.terminal import say, say_isolation
-from examiner.cli.writing import ClassWriter
+from examiner.cli.writing import ClassWriter, marked_paths
+from examiner.grading.parts import notebooks, together
 from examiner.isolation.files import write_atomically
 from examiner.pages.feedback import STAMP, read_stamp
 from examiner.pages.tables import grades_csv, marks_csv, write_tables, zip_feedback
@@ -32,8 +33,12 @@ def recall(class_: ClassWriter, there: Collection[tuple[str, str]]) -> None:
         for student, marked in sorted(read_marks(class_.gradebook, name).items()):
             if (name, student) in known or not _belongs(class_, student, handed_in):
                 continue
-            path = class_.course.autograded / student / name / f"{assignment.notebook or name}.ipynb"
-            result = read_result(path, assignment)
+            paths = marked_paths(class_.course, assignment, student).values()
+            read = [read_result(path, part) for path, part in zip(paths, notebooks(assignment), strict=True)]
+            result = read[0]
+            if assignment.parts:
+                there_now = {p.notebook: one for p, one in zip(assignment.parts, read, strict=True) if one is not None}
+                result = together(assignment, b"", there_now) if len(there_now) == len(read) else None
             given = marked.timestamp or marked.by_hand or any(marked.scores.values())
             if result is None and not given:  # nothing came, but they have an extension
                 continue

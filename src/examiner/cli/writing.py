@@ -12,11 +12,21 @@ from examiner.batch.job import Job
 from examiner.batch.run import unjudged_result
 from examiner.course.settings import read_title, read_zone
 from examiner.grading.assignment import Assignment
+from examiner.grading.parts import notebooks, of_notebook
 from examiner.grading.result import Result
 from examiner.isolation.files import write_atomically
 from examiner.pages.feedback import STAMP, read_stamp
 
 BATCH = 16  # submissions written to the gradebook in one transaction
+
+
+def marked_paths(course: Any, assignment: Assignment, student: str) -> dict[str, Path]:
+    """Where a student's marked notebooks lie, by what is before the names of their cells."""
+    folder = course.autograded / student / assignment.name
+    return {
+        f"{part.notebook}/" if part.of_several else "": folder / f"{part.notebook or part.name}.ipynb"
+        for part in notebooks(assignment)
+    }
 
 
 class ClassWriter:
@@ -85,23 +95,29 @@ class ClassWriter:
         entries, paths, stamps = [], [], []
         for job, key, result in batch:
             stamp = hashlib.sha256(f"{key}\0{assignment.digest}\0{result.notes!r}".encode()).hexdigest()
-            path = self.course.autograded / job.student / name / f"{assignment.notebook or name}.ipynb"
-            paths.append(path)
-            stamps.append("" if read_stamp(path, rb'"key": "([0-9a-f]+)"') == stamp else stamp)
+            mine = marked_paths(self.course, assignment, job.student)
+            paths.append(mine)
+            fresh = all(read_stamp(path, rb'"key": "([0-9a-f]+)"') == stamp for path in mine.values())
+            stamps.append("" if fresh else stamp)
             when = read_timestamp(self.course.submitted / job.student / name, self.course.submitted)
-            before = read_sources(path) if stamps[-1] else {}
+            changed = mine.items() if stamps[-1] else ()
+            before = {first + cell: text for first, path in changed for cell, text in read_sources(path).items()}
             entries.append(Entry(job.student, result, when, bool(stamps[-1]), before))
         save(self.gradebook, assignment, entries, self.late)
         marks = read_marks(self.gradebook, name, [job.student for job, _, _ in batch])
-        for (job, key, result), path, stamp in zip(batch, paths, stamps, strict=True):
+        for (job, key, result), where, stamp in zip(batch, paths, stamps, strict=True):
             marked = marks[job.student]
             page, shown = self._feedback(assignment, job.student, key, result, marked)
             try:
-                self._write_one(assignment, job.student, result, marked, (path, stamp), (page, shown))
+                for part, (first, path) in zip(notebooks(assignment), where.items(), strict=True):
+                    own, theirs = of_notebook(result, part), marked.of_notebook(first)
+                    at = page.with_name(f"{part.notebook}.html") if part.of_several else page
+                    self._write_one(part, job.student, own, theirs, (path, stamp), (at, shown))
             except OSError:  # a full disk, say: it concerns everyone
                 raise
             except Exception as error:  # one student's work stops nobody else's
-                page.unlink(missing_ok=True)  # it shows what was before
+                for old in page.parent.glob("*.html"):
+                    old.unlink(missing_ok=True)  # it shows what was before
                 why = f"the marked notebook or the feedback could not be written ({type(error).__name__})"
                 result = replace(result, notes=(*result.notes, why), needs_eye=(*result.needs_eye, why))
             self.add(name, job.student, result, marked)
@@ -139,7 +155,7 @@ class ClassWriter:
             html = feedback_html(
                 apply_marks(nb, marked, self.zone),
                 student=student,
-                assignment=assignment.name,
+                assignment=f"{assignment.name}, {assignment.notebook}" if assignment.of_several else assignment.name,
                 late_penalty=marked.late_penalty,
                 stamp=shown,
             )
@@ -156,5 +172,7 @@ class ClassWriter:
         shown += [sorted(part) for part in (marked.waiting, marked.by_hand)]
         shown += [marked.name, marked.timestamp, marked.duedate, str(self.zone)]
         stamp = hashlib.sha256(repr(shown).encode()).hexdigest()
-        path = self.course.feedback / student / assignment.name / f"{assignment.name}.html"
+        last = notebooks(assignment)[-1]
+        name = last.notebook if last.of_several else assignment.name
+        path = self.course.feedback / student / assignment.name / f"{name}.html"
         return path, "" if read_stamp(path, STAMP) == stamp else stamp

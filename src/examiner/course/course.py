@@ -8,21 +8,27 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader
 from nbgrader.exchange.default import Exchange
 
 from examiner.batch.job import ClassError
 from examiner.grading.assignment import Assignment, NotForUs
+from examiner.grading.parts import whole
 
 # nbgrader and alembic start small programs by name; those are beside our own Python even where PATH lacks them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+class Unmarkable(ClassError):
+    """A source notebook that the examiner can't mark."""
 
 
 @dataclass
@@ -37,6 +43,7 @@ class Course:
     feedback: Path
     db_url: str
     course_id: str
+    refused: dict[str, str] = field(default_factory=dict)  # by assignment, why it can't be marked
 
     @property
     def state(self) -> Path:
@@ -49,46 +56,70 @@ class Course:
         return private_folders(self.root, self.app.coursedir)
 
     def assignments(self) -> dict[str, Assignment]:
-        """The assignments of source/, by name: each is a folder with a notebook, and what lies beside that."""
-        found = {}
-        for folder in sorted({notebook.parent for notebook in self.source.glob("*/*.ipynb")}):
-            notebooks = sorted(folder.glob("*.ipynb"))
-            named = [notebook for notebook in notebooks if notebook.stem == folder.name]
-            if len(named or notebooks) == 1:
-                found[folder.name] = read_assignment((named or notebooks)[0])
-        if not found:
-            raise ClassError(f"No assignment in {self.source}: there should be source/NAME/NAME.ipynb.")
-        return found
+        """The assignments of source/, by name: each is a folder with a notebook or several, and what lies beside.
 
-    def left_out(self) -> list[str]:
-        """Why folders of source/ are no assignments of `workshop grade`."""
-        several: dict[str, list[str]] = {}
-        for notebook in sorted(self.source.glob("*/*.ipynb")):
-            several.setdefault(notebook.parent.name, []).append(notebook.stem)
-        return [
-            f"source/{name} has several notebooks ({', '.join(stems)}), and none of its own name: "
-            f"grade it by `nbgrader autograde {name}`, which marks with the same examiner."
-            for name, stems in several.items()
-            if len(stems) > 1 and name not in stems
-        ]
+        Those that no examiner marks are left out; `refused` says why.
+        """
+        found, self.refused = {}, {}
+        for folder in sorted({notebook.parent for notebook in self.source.glob("*/*.ipynb")}):
+            try:
+                parts = [read_assignment(notebook, self.db_url) for notebook in sorted(folder.glob("*.ipynb"))]
+            except Unmarkable as why:
+                self.refused[folder.name] = str(why)
+                continue
+            parts = [part for part in parts if part.graded] or parts[:1]
+            if len(parts) > 1:
+                parts = [replace(part, notebook=part.notebook or part.name, of_several=True) for part in parts]
+            found[folder.name] = whole(folder.name, parts)
+        if not found:
+            raise ClassError(
+                "\n".join(self.refused.values())
+                or f"No assignment in {self.source}: there should be source/NAME/NAME.ipynb."
+            )
+        return found
 
 
 BESIDE = 8 << 20  # bytes of all files beside a notebook
 
 
-def read_assignment(source: Path) -> Assignment:
+AUTOTEST = re.compile(rb"### (HASHED )?AUTOTEST")
+
+
+def _written_tests(source: Path, gradebook: Gradebook) -> dict[str, str]:
+    """The cells of a notebook with autotests, as `nbgrader generate_assignment` has written these out for itself."""
+    try:
+        notebook = gradebook.find_notebook(source.stem, source.parent.name)
+    except MissingEntry:
+        return {}
+    return {cell.name: cell.source for cell in notebook.source_cells}
+
+
+def _with_tests(content: bytes, written: Mapping[str, str]) -> bytes:
+    notebook = json.loads(content)
+    for cell in notebook["cells"]:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if grade_id in written and AUTOTEST.search("".join(cell["source"]).encode()):
+            cell["source"] = written[grade_id]
+    return json.dumps(notebook).encode()
+
+
+def read_assignment(source: Path, db_url: str = "") -> Assignment:
     """The assignment of a source notebook, with the files beside it; ClassError where it can't be marked."""
-    if source.parent.joinpath("..", "..", "source_with_tests", source.parent.name, source.name).is_file():
-        source = source.parent.joinpath("..", "..", "source_with_tests", source.parent.name, source.name).resolve()
+    with_tests = source.parent.joinpath("..", "..", "source_with_tests", source.parent.name, source.name)
+    if with_tests.is_file():
+        source = with_tests.resolve()
     content, name = source.read_bytes(), source.parent.name
-    if re.search(rb"### (HASHED )?AUTOTEST", content):
+    if AUTOTEST.search(content) and db_url:
+        with Gradebook(db_url) as gradebook:
+            content = _with_tests(content, _written_tests(source, gradebook))
+    if AUTOTEST.search(content):
         raise ClassError(f"{source} has autotests that are not written out: run `nbgrader generate_assignment {name}`.")
     try:
         found = Assignment.from_notebook(content, name, _beside(source.parent))
     except json.JSONDecodeError as error:
         raise ClassError(f"{source} is no notebook: its JSON is broken ({error}).") from error
     except NotForUs as error:
-        raise ClassError(f"{source} can't be marked: {error}.") from error
+        raise Unmarkable(f"{source} can't be marked: {error}.") from error
     return found if source.stem == name else replace(found, notebook=source.stem)
 
 

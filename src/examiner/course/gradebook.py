@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from examiner.course.course import Course, quiet_nbgrader
 from examiner.course.settings import read_zone
 from examiner.course.timestamps import in_zone, lasting
 from examiner.grading.assignment import Assignment
+from examiner.grading.parts import notebooks, of_notebook
+from examiner.grading.placing import normalised
 from examiner.grading.result import Result
 
 
@@ -71,6 +73,12 @@ def register(course: Course, gradebook: Gradebook, assignment: Assignment) -> bo
 
 def _what_marks_hang_on(gradebook: Gradebook, assignment: Assignment) -> dict[str, tuple[float, str]]:
     """The points of each graded cell as the gradebook has them, and its text if it is a test."""
+    if assignment.parts:
+        return {
+            f"{part.notebook}/{name}": what
+            for part in assignment.parts
+            for name, what in _what_marks_hang_on(gradebook, part).items()
+        }
     try:
         notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
@@ -83,6 +91,7 @@ def _what_marks_hang_on(gradebook: Gradebook, assignment: Assignment) -> dict[st
 def _ask_again(gradebook: Gradebook, assignment: Assignment, changed: set[str]) -> None:
     """Have a person look again at the marks that were given by hand on cells whose points or test have changed."""
     db, t = gradebook.db(), tables
+    changed = {name.removeprefix(f"{part.notebook}/") for name in changed for part in notebooks(assignment)}
     if changed:
         cells = (
             sa.select(t.BaseCell.id)
@@ -99,6 +108,8 @@ def _ask_again(gradebook: Gradebook, assignment: Assignment, changed: set[str]) 
 
 def _cells_changed_under_marks(gradebook: Gradebook, assignment: Assignment) -> list[str]:
     """The cells by which source and gradebook differ, where nbgrader would refuse that because marks hang on them."""
+    if assignment.parts:
+        return [name for part in assignment.parts for name in _cells_changed_under_marks(gradebook, part)]
     try:
         notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
@@ -120,6 +131,8 @@ def _kept(assignment: Assignment) -> list[Any]:
 
 
 def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
+    if assignment.parts:
+        return all(_is_registered(gradebook, part) for part in assignment.parts)
     try:
         notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
     except MissingEntry:
@@ -155,6 +168,10 @@ def save(
     Marks and comments given by hand are never touched. A hand mark on work that has changed since is flagged for a
     second look, as nbgrader does.
     """
+    if assignment.parts:
+        for part in assignment.parts:
+            save(gradebook, part, [_of_notebook(entry, part) for entry in entries], late)
+        return
     db = gradebook.db()
     try:
         notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
@@ -217,15 +234,20 @@ def _save_grades(
         row.auto_score = score
 
 
+def _of_notebook(entry: Entry, part: Assignment) -> Entry:
+    before = {name.removeprefix(f"{part.notebook}/"): text for name, text in entry.before.items()}
+    return replace(entry, result=of_notebook(entry.result, part), before=before)
+
+
 def _unanswered(assignment: Assignment, result: Result) -> set[str]:
-    theirs = {cell.grade_id: cell.source.strip() for cell in result.cells if cell.grade_id}
+    theirs = {cell.grade_id: normalised(cell.source) for cell in result.cells if cell.grade_id}
     waits = {mark.grade_id for mark in result.marks if mark.score is None}  # as an answer below its box
     return {
         cell.grade_id
         for cell in assignment.cells
         if cell.kind in ("solution", "written")
         and cell.grade_id not in waits
-        and theirs.get(cell.grade_id, cell.release_source.strip()) == cell.release_source.strip()
+        and theirs.get(cell.grade_id) in (None, normalised(cell.release_source))
     }
 
 
@@ -301,13 +323,13 @@ class LatePenalty:
 
 
 def mark_by_hand(
-    gradebook: Gradebook, assignment: str, student: str, cell: str, score: float, comment: str = ""
+    gradebook: Gradebook, assignment: str, notebook: str, student: str, cell: str, score: float, comment: str = ""
 ) -> None:
     """A person's mark for a cell, and a comment if there is one, as formgrader writes them."""
-    grade = gradebook.find_grade(cell, assignment, assignment, student)
+    grade = gradebook.find_grade(cell, notebook, assignment, student)
     grade.manual_score, grade.needs_manual_grade = score, False
     if comment:
-        gradebook.find_comment(cell, assignment, assignment, student).manual_comment = comment
+        gradebook.find_comment(cell, notebook, assignment, student).manual_comment = comment
     gradebook.db.commit()
 
 
@@ -319,6 +341,7 @@ class Marked:
     student: str
     timestamp: datetime | None = None
     late_penalty: float = 0.0
+    penalties: dict[str, float] = field(default_factory=dict)  # of it, each notebook's, where there are several
     duedate: datetime | None = None
     scores: dict[str, float] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
@@ -333,14 +356,37 @@ class Marked:
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
+    def of_notebook(self, before: str) -> Marked:
+        """The marks of the cells whose names have this before them, without it."""
+
+        def own(names: set[str]) -> set[str]:
+            return {name.removeprefix(before) for name in names if name.startswith(before)}
+
+        scores = {name.removeprefix(before): s for name, s in self.scores.items() if name.startswith(before)}
+        comments = {name.removeprefix(before): c for name, c in self.comments.items() if name.startswith(before)}
+        penalty = self.penalties.get(before, self.late_penalty)
+        found = replace(self, scores=scores, comments=comments, late_penalty=penalty)
+        return replace(found, waiting=own(self.waiting), by_hand=own(self.by_hand))
+
     @property
     def score(self) -> float:
         return max(0.0, sum(self.scores.values()) - self.late_penalty)
 
 
-def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | None = None) -> dict[str, Marked]:
-    """Everyone's marks for an assignment, or those of `students`."""
+def read_marks(
+    gradebook: Gradebook, assignment: str, students: Sequence[str] | None = None, notebook: str = ""
+) -> dict[str, Marked]:
+    """Everyone's marks for an assignment, or those of `students`.
+
+    Where the assignment has several notebooks that bear marks, the names of cells have their notebook's before them,
+    unless one notebook's alone are asked for.
+    """
     db, t = gradebook.db(), tables
+    graded = sa.select(t.BaseCell.notebook_id).where(t.BaseCell.type.in_(("GradeCell", "TaskCell")))
+    names = sa.select(t.Notebook.name).join(t.Assignment, t.Notebook.assignment_id == t.Assignment.id)
+    names = names.where(t.Assignment.name == assignment)
+    bearing = list(db.scalars(names.where(t.Notebook.id.in_(graded)))) or list(db.scalars(names))
+    wanted_notebooks = [notebook] if notebook else bearing
     chosen = sa.true() if students is None else t.SubmittedAssignment.student_id.in_(students)
     base = (
         sa.select(
@@ -353,35 +399,42 @@ def read_marks(gradebook: Gradebook, assignment: str, students: Sequence[str] | 
             t.Student.first_name,
             t.Student.last_name,
             t.Student.email,
+            t.Notebook.name,
         )
         .join(t.SubmittedAssignment, t.SubmittedNotebook.assignment_id == t.SubmittedAssignment.id)
         .join(t.Assignment, t.SubmittedAssignment.assignment_id == t.Assignment.id)
         .join(t.Student, t.SubmittedAssignment.student_id == t.Student.id)
         .join(t.Notebook, t.SubmittedNotebook.notebook_id == t.Notebook.id)
-        .where(t.Assignment.name == assignment, t.Notebook.name == assignment, chosen)
+        .where(t.Assignment.name == assignment, t.Notebook.name.in_(wanted_notebooks), chosen)
+        .order_by(t.Notebook.name)
     )
-    by_notebook: dict[str, Marked] = {}
-    for id_, penalty, student, timestamp, extension, duedate, first, last, email in db.execute(base):
+    by_notebook: dict[str, tuple[Marked, str]] = {}
+    by_student: dict[str, Marked] = {}
+    for id_, penalty, student, timestamp, extension, duedate, first, last, email, name in db.execute(base):
         due = duedate + extension if duedate and extension else duedate
-        by_notebook[id_] = Marked(student, timestamp, penalty or 0.0, due, submission=id_)
-        by_notebook[id_].first_name, by_notebook[id_].last_name = first or "", last or ""
-        by_notebook[id_].email = email or ""
-    wanted = sa.select(base.with_only_columns(t.SubmittedNotebook.id).subquery().c.id)
+        marked = by_student.setdefault(student, Marked(student, timestamp, duedate=due, submission=id_))
+        before = f"{name}/" if len(wanted_notebooks) > 1 else ""
+        marked.late_penalty += penalty or 0.0
+        marked.penalties[before] = penalty or 0.0
+        marked.first_name, marked.last_name, marked.email = first or "", last or "", email or ""
+        by_notebook[id_] = marked, before
+    wanted = sa.select(base.with_only_columns(t.SubmittedNotebook.id).order_by(None).subquery().c.id)
     _read_grades(db, wanted, by_notebook)
     _read_comments(db, wanted, by_notebook)
     db.rollback()
-    return {marked.student: marked for marked in by_notebook.values()}
+    return by_student
 
 
-def _read_grades(db: Any, notebooks: Any, by_notebook: Mapping[str, Marked]) -> None:
+def _read_grades(db: Any, notebooks: Any, by_notebook: Mapping[str, tuple[Marked, str]]) -> None:
     t = tables
     grades = (
         sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
         .join(t.BaseCell, t.Grade.cell_id == t.BaseCell.id)
         .where(t.Grade.notebook_id.in_(notebooks))
     )
-    for notebook, name, waits, manual, score in db.execute(grades):
-        marked = by_notebook[notebook]
+    for where, name, waits, manual, score in db.execute(grades):
+        marked, before = by_notebook[where]
+        name = before + name
         marked.scores[name] = float(score or 0.0)
         if manual is not None:
             marked.by_hand.add(name)
@@ -389,17 +442,18 @@ def _read_grades(db: Any, notebooks: Any, by_notebook: Mapping[str, Marked]) -> 
             marked.waiting.add(name)
 
 
-def _read_comments(db: Any, notebooks: Any, by_notebook: Mapping[str, Marked]) -> None:
+def _read_comments(db: Any, notebooks: Any, by_notebook: Mapping[str, tuple[Marked, str]]) -> None:
     t = tables
     comments = (
         sa.select(t.Comment.notebook_id, t.BaseCell.name, t.Comment.auto_comment, t.Comment.manual_comment)
         .join(t.BaseCell, t.Comment.cell_id == t.BaseCell.id)
         .where(t.Comment.notebook_id.in_(notebooks))
     )
-    for notebook, name, automatic, manual in db.execute(comments):
+    for where, name, automatic, manual in db.execute(comments):
         text = manual if manual is not None else automatic
         if text:
-            by_notebook[notebook].comments[name] = text
+            marked, before = by_notebook[where]
+            marked.comments[before + name] = text
 
 
 def apply_marks(nb: NotebookNode, marked: Marked, zone: tzinfo = UTC) -> NotebookNode:
@@ -435,7 +489,7 @@ class GetMarks(GetGrades):
         nb, resources = super().preprocess(nb, resources)
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
-            marks = read_marks(gradebook, about["assignment"], [about["student"]])
+            marks = read_marks(gradebook, about["assignment"], [about["student"]], about["notebook"])
         if about["student"] in marks:
             apply_marks(nb, marks[about["student"]], read_zone(Path.cwd()))
         return nb, resources

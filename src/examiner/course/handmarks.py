@@ -23,6 +23,7 @@ from examiner.batch.job import ClassError
 from examiner.course.course import Course
 from examiner.course.gradebook import mark_by_hand, read_marks
 from examiner.grading.assignment import Assignment
+from examiner.grading.parts import notebooks
 from examiner.isolation.files import write_atomically
 
 COLUMNS = ("assignment", "question", "answer", "score", "comment", "marker")
@@ -41,6 +42,8 @@ class Written:
     cells: tuple[Any, ...]  # of the marked notebook: its box, and the student's own texts beside it
     waits: bool
     by_hand: float | None = None  # a person's mark that stands in the gradebook
+    notebook: str = ""  # the name of its notebook, and in that its cell's
+    cell: str = ""
 
 
 def written_answers(
@@ -48,10 +51,11 @@ def written_answers(
 ) -> list[Written]:
     """Every written answer that is there, by question, in an order that says nothing of whose it is."""
     found = []
-    for name, assignment in assignments.items():
-        asked = {cell.grade_id: cell for cell in assignment.cells if cell.kind == "written"}
-        for student, marked in read_marks(gradebook, name).items():
-            path = course.autograded / student / name / f"{name}.ipynb"
+    for name, part in [(name, part) for name, whole in assignments.items() for part in notebooks(whole)]:
+        notebook, before = part.notebook or name, f"{part.notebook}/" if part.of_several else ""
+        asked = {cell.grade_id: cell for cell in part.cells if cell.kind == "written"}
+        for student, marked in read_marks(gradebook, name, notebook=notebook).items():
+            path = course.autograded / student / name / f"{notebook}.ipynb"
             if not path.is_file():
                 continue
             nb: Any = nbformat.from_dict(json.loads(path.read_bytes()))
@@ -63,11 +67,16 @@ def written_answers(
                 if not waits and box.source.strip() in ("", about.release_source.strip()):
                     continue
                 cells = (box, *_beside(nb.cells, at))
-                text = "\0".join([name, about.grade_id, student, *(cell.source for cell in cells)])
+                text = "\0".join([name, before + about.grade_id, student, *(cell.source for cell in cells)])
                 token = hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:12]
                 stands = about.grade_id in marked.by_hand and not waits
                 by_hand = marked.scores[about.grade_id] if stands else None
-                found.append(Written(token, student, name, about.grade_id, about.points, cells, waits, by_hand))
+                question = before + about.grade_id
+                found.append(
+                    Written(
+                        token, student, name, question, about.points, cells, waits, by_hand, notebook, about.grade_id
+                    )
+                )
     order = [(name, cell.grade_id) for name, assignment in assignments.items() for cell in assignment.cells]
     return sorted(found, key=lambda one: (order.index((one.assignment, one.question)), one.token))
 
@@ -121,7 +130,8 @@ def take_marks(gradebook: Gradebook, answers: Sequence[Written], files: Sequence
         elif answer.token in touched:
             score, comment = given.get(AGREED) or next(iter(given.values()))
             comments = [comment] if AGREED in given else list(dict.fromkeys(c for _, c in given.values() if c))
-            mark_by_hand(gradebook, answer.assignment, answer.student, answer.question, score, "\n\n".join(comments))
+            where = answer.assignment, answer.notebook, answer.student, answer.cell
+            mark_by_hand(gradebook, *where, score, "\n\n".join(comments))
             taken.written += 1
     write_atomically(state, json.dumps(kept, indent=1, ensure_ascii=False))
     return taken

@@ -406,11 +406,17 @@ def find_jobs(
             folder = student / name
             if not folder.is_dir():
                 continue
+            there: list[tuple[str, Path]] = []
             if student.is_symlink() or folder.is_symlink():
                 path, said = None, ["The folder is a link to another, which is not followed."]
+            elif assignment.parts:
+                there = [(p.notebook, folder / f"{p.notebook}.ipynb") for p in assignment.parts]
+                there = [(notebook, path) for notebook, path in there if is_regular(path)]
+                path = there[0][1] if there else None
+                said = [] if there else ["None of its notebooks was handed in."]
             else:
                 path, said = _choose(folder, name, assignment)
-            jobs.append(Job(student.name, name, path, submitted))
+            jobs.append(Job(student.name, name, path, submitted, tuple(there)))
             if said:
                 notes[student.name, name] = said
     return jobs, notes

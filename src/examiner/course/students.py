@@ -195,7 +195,8 @@ def _join(course: Course, gradebook: Gradebook, people: People, one: str, other:
             shutil.rmtree(target, ignore_errors=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(str(folder), target)
-            _readdress(target / f"{folder.name}.ipynb", other)
+            for notebook in target.glob("[!.]*.ipynb"):
+                _readdress(notebook, other)
         shutil.rmtree(step / one, ignore_errors=True)
     for where in [where for where in people.came if where.split("/")[0] == one]:
         order, name = people.came.pop(where), where.split("/", 1)[1]

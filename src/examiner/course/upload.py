@@ -13,6 +13,7 @@ from examiner.batch.job import ClassError
 from examiner.course.people import People
 from examiner.course.roster import COLUMNS, NOBODY, dialect_of
 from examiner.course.systems import Owner
+from examiner.pages.tables import pages_of
 
 
 def fill_in(
@@ -117,9 +118,9 @@ def zip_feedback(
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for student in students:
             for name in assignments:
-                file = feedback / student / name / f"{name}.html"
-                if file.is_file():
-                    archive.writestr(_name_for(system, people, student, name), file.read_bytes())
+                for file in pages_of(feedback / student / name):
+                    page = name if file.stem == name else f"{name}_{file.stem}"
+                    archive.writestr(_name_for(system, people, student, page), file.read_bytes())
                     count += 1
     return made.getvalue(), count
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from examiner.grading.sharing import Shares, classes, shares
+from examiner.grading.sharing import Shares, classes, keeps_state, shares
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
@@ -54,14 +54,18 @@ class Assignment:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # its own, with their special methods
     files: tuple[tuple[str, bytes], ...] = ()  # beside the source notebook: path below its folder, content
     notebook: str = ""  # the name of its notebook, where that is not its own
+    language: str = ""  # of its kernel, where the source names one
+    parts: tuple[Assignment, ...] = ()  # its notebooks, where it has several (see `parts`)
+    of_several: bool = False  # whether it is such a part
+    one_process: bool = False  # whether tests run among the student's cells, as stock nbgrader has it, and not apart
 
     @classmethod
     def from_notebook(cls, source_ipynb: bytes, name: str, files: Mapping[str, bytes] | None = None) -> Assignment:
         """Read the assignment `name` from the bytes of its source notebook, and the files beside it."""
         notebook = json.loads(source_ipynb)
-        language = notebook.get("metadata", {}).get("kernelspec", {}).get("language") or "python"
-        if str(language).lower() != "python":
-            raise NotForUs(f"it is written in {language}: the examiner marks Python")
+        language = str(notebook.get("metadata", {}).get("kernelspec", {}).get("language") or "").lower()
+        if language not in ("", "python"):
+            raise NotForUs(f"it is written in {language}, and the examiner marks Python")
         marked = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
         questions = [meta["grade_id"] for meta in marked if meta.get("solution")]
         cells, last = [], ""
@@ -72,14 +76,23 @@ class Assignment:
             last = cell.grade_id if cell.kind == "solution" else last
             cells.append(cell)
         read = [(cell.kind if cell.cell_type == "code" else "text", cell.source) for cell in cells]
-        beside = frozenset(path.split("/")[0].removesuffix(".py") for path in files or ())
+        stateless = [
+            path for path, content in (files or {}).items() if not (path[-3:] == ".py" and keeps_state(content))
+        ]
+        beside = frozenset(path.split("/")[0].removesuffix(".py") for path in stateless)
         visible = [without_region(cell.source, BEGIN_HIDDEN, END_HIDDEN) for cell in cells]
         needs = shares(read, visible, beside)
         cells = [replace(cell, shares=need) for cell, need in zip(cells, needs, strict=True)]
         digest = hashlib.sha256(source_ipynb)
         for path, content in sorted((files or {}).items()):
             digest.update(path.encode() + hashlib.sha256(content).digest())
-        return cls(name, tuple(cells), digest.hexdigest(), classes(read), tuple(sorted((files or {}).items())))
+        beside_it = tuple(sorted((files or {}).items()))
+        return cls(name, tuple(cells), digest.hexdigest(), classes(read), beside_it, language=language)
+
+    def in_one_process(self) -> Assignment:
+        """The same, its tests to run in the student's own process, within the sandbox."""
+        parts = tuple(part.in_one_process() for part in self.parts)
+        return replace(self, one_process=True, digest=f"{self.digest} in one process", parts=parts)
 
     def seed(self, submission: bytes, secret: bytes) -> int:
         """The seed of the fresh random problems of one submission: the same whenever it is graded again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import itertools
 import os
@@ -15,10 +16,11 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from examiner.grading.assignment import Assignment, Cell, Limits
-from examiner.grading.placing import MOST_READ, Placed, normalised, place
-from examiner.grading.result import CellOutput, Mark, Result
+from examiner.grading.parts import of_notebook, together, unbundled
+from examiner.grading.placing import MOST_READ, STUB, Placed, normalised, place
+from examiner.grading.result import NOT_APART, CellOutput, Mark, Result
 from examiner.grading.source import top_level_names
-from examiner.grading.submission import Submitted, Unreadable, read_submission
+from examiner.grading.submission import Submitted, Unreadable, kernel_language, read_submission
 from examiner.grading.supervisor import examined
 from examiner.isolation.forkserver import Forkserver
 from examiner.isolation.sandbox import exposed
@@ -67,6 +69,19 @@ def grade(
     shut in and `sandbox` is not "none"; GraderFailed where the grader's own processes don't start.
     """
     limits = limits or Limits()
+    if assignment.parts:
+        came = unbundled(submission)
+        earlier = {part.notebook: known and of_notebook(known, part) for part in assignment.parts}
+        return together(
+            assignment,
+            submission,
+            {
+                part.notebook: grade(came[part.notebook], part, secret, limits, sandbox, hidden, earlier[part.notebook])
+                if part.notebook in came
+                else _not_there(part)
+                for part in assignment.parts
+            },
+        )
     began = time.monotonic()
     home = forkserver(sandbox, hidden)
     seed, digest = assignment.seed(submission, secret), hashlib.sha256(submission).hexdigest()
@@ -87,7 +102,7 @@ def grade(
         marks=marks,
         notes=tuple([*notes, *more, *outcome]),
         needs_eye=tuple(eyes),
-        sandbox=home.level,
+        sandbox=home.level + NOT_APART * assignment.one_process,
         seed=seed,
         digest=digest,
         seconds=round(time.monotonic() - began, 6),
@@ -121,6 +136,7 @@ def _job(assignment: Assignment, steps: list[dict[str, Any]], limits: Limits, se
     return {
         "steps": steps,
         "classes": assignment.classes,
+        "one_process": assignment.one_process,
         "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
         "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
         "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],
@@ -141,6 +157,25 @@ def restored(submission: bytes, assignment: Assignment) -> Result:
     return Result(assignment.name, (), tuple([*notes, *more]), (), "", 0, digest, 0.0, outputs)
 
 
+def not_of(submission: bytes, assignment: Assignment) -> str:
+    """Why a notebook can't be an answer to an assignment: its kernel, or that all its cells are another's."""
+    language = kernel_language(submission)
+    if not assignment.language and language not in ("", "python"):
+        return f"it is written in {language}, and {assignment.name} names no kernel"
+    with contextlib.suppress(Unreadable):
+        cells, _ = read_submission(submission)
+        if any(cell.claims for cell in cells) and not any(p.submitted and p.cell for p in place(cells, assignment)[0]):
+            return f"none of its cells is one of {assignment.name}: it is another notebook"
+    return ""
+
+
+def _not_there(part: Assignment) -> Result:
+    """The result of a notebook that was not handed in while others of its assignment were."""
+    said = "This notebook was not handed in."
+    marks = tuple(Mark(c.grade_id, c.question, c.points, 0.0, said, "missing") for c in part.graded)
+    return Result(part.name, marks, (said,), (), "", 0, "", 0.0)
+
+
 def _unreadable(assignment: Assignment, why: Unreadable, digest: str) -> Result:
     message, note = f"The notebook can't be read: {why}.", f"the notebook can't be read: {why}"
     marks = tuple(Mark(c.grade_id, c.question, c.points, 0.0, message, "unreadable") for c in assignment.graded)
@@ -159,8 +194,9 @@ def _steps(
             about = {"grade_id": cell.grade_id, "question": cell.question, "order": order[cell.grade_id]}
             about |= _needs(cell, assignment)
             yield {"kind": "test", "source": cell.source, "name": name, "own": own.get(cell.question, []), **about}
-        elif cell and cell.kind == "setup":
-            yield {"kind": "run", "source": cell.release_source, "name": name}
+        elif cell and (cell.kind == "setup" or (cell.kind == "tools" and assignment.one_process)):
+            source = cell.source if assignment.one_process else cell.release_source
+            yield {"kind": "run", "source": source, "name": name}
         elif code and cell and cell.kind == "solution":
             source = submitted.source if submitted else ""
             yield {"kind": "run", "source": source, "name": name, "asked": cell.defines}
@@ -244,7 +280,8 @@ def _marks(
         if cell.by_hand:
             submitted = answers[cell.grade_id].submitted
             blank = submitted is None or normalised(submitted.source) in ("", normalised(cell.release_source))
-            blank = blank and cell.kind == "written" and bool(cell.metadata.get("solution"))
+            asks = cell.kind == "written" or STUB in cell.release_source  # what was given out is no answer
+            blank = blank and asks and bool(cell.metadata.get("solution"))
             if blank and _beside(placed, cell.grade_id):
                 blank = False
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+NOT_APART = ", in one process with the tests"  # what is told of a level of the sandbox where they were not apart
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -70,8 +70,8 @@ def without_outputs(data: bytes) -> bytes:
     return b"".join([*kept, data[start:]]) if inside < 0 else data
 
 
-def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
-    """The cells of a submission's bytes, and what was odd about them; Unreadable if it is no notebook."""
+def _notebook(data: bytes, limit: int = Limits.submission) -> tuple[dict[str, Any], list[str]]:
+    """A notebook's JSON, and what was odd about its text; Unreadable if it is none."""
     if len(data) > limit:
         raise Unreadable(f"it is larger than {limit >> 20} MB")
     notes = []
@@ -88,6 +88,23 @@ def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[S
         raise Unreadable("it is not a notebook: its JSON is broken" if text.strip() else "the file is empty") from None
     if not isinstance(notebook, dict):
         raise Unreadable("it is not a notebook")
+    return notebook, notes
+
+
+def kernel_language(data: bytes) -> str:
+    """The language of a notebook's kernel in lower case, as far as it names one."""
+    try:
+        about: Any = _notebook(data)[0].get("metadata")
+    except Unreadable:
+        return ""
+    for name in ("kernelspec", "language"):
+        about = about.get(name) if isinstance(about, dict) else None
+    return about.lower() if isinstance(about, str) else ""
+
+
+def read_submission(data: bytes, limit: int = Limits.submission) -> tuple[list[Submitted], list[str]]:
+    """The cells of a submission's bytes, and what was odd about them; Unreadable if it is no notebook."""
+    notebook, notes = _notebook(data, limit)
     cells = notebook.get("cells")
     if not isinstance(cells, list) and isinstance(notebook.get("worksheets"), list):
         sheets = [sheet for sheet in notebook["worksheets"] if isinstance(sheet, dict)]

@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 from pygments.formatters import HtmlFormatter
 
+from examiner.grading.assignment import Assignment
+from examiner.grading.parts import notebooks
+from examiner.grading.result import NOT_APART
 from examiner.pages import standing
 from examiner.pages.feedback import page_templates
 from examiner.pages.markup import POLICY
@@ -51,7 +54,8 @@ def report_html(summary: Summary) -> str:
     by_assignment = {name: [row for row in rows if row.assignment == name] for name in summary.assignments}
     submissions = {(row.assignment, row.student): row.marked.submission for row in rows}
     environment = page_templates().overlay()
-    own = {"question": summary.label, "person": summary.person, "links": functools.partial(_links, submissions)}
+    links = functools.partial(_links, summary.assignments, submissions)
+    own = {"question": summary.label, "person": summary.person, "links": links}
     environment.filters = environment.filters | own
     parts = [_part(summary, name, mine) for name, mine in by_assignment.items() if mine]
     risky = standing.at_risk(rows, list(summary.assignments), summary.session_of)
@@ -75,15 +79,27 @@ def report_html(summary: Summary) -> str:
     )
 
 
-def _links(submissions: Mapping[tuple[str, str], str], student: str, assignment: str) -> dict[str, str]:
+def _links(
+    assignments: Mapping[str, Assignment], submissions: Mapping[tuple[str, str], str], student: str, assignment: str
+) -> dict[str, str]:
     """Where a student's feedback and marked notebook are, and the work in formgrader while JupyterLab runs here."""
     whose, work = quote(student, safe=""), quote(assignment, safe="")
     submission = submissions.get((assignment, student), "")
+    first = notebooks(assignments[assignment])[0]
+    notebook = quote(first.notebook or assignment, safe="")
+    page = notebook if first.of_several else work
     links = {
-        "feedback": f"feedback/{whose}/{work}/{work}.html",
-        "notebook": f"{JUPYTER}/lab/tree/autograded/{whose}/{work}/{work}.ipynb",
+        "feedback": f"feedback/{whose}/{work}/{page}.html",
+        "notebook": f"{JUPYTER}/lab/tree/autograded/{whose}/{work}/{notebook}.ipynb",
     }
     return links | ({"formgrader": f"{JUPYTER}/formgrader/submissions/{submission}/"} if submission else {})
+
+
+def _tests_waiting(assignment: Assignment, rows: list[Row]) -> list[tuple[str, int]]:
+    """The test cells that wait for a person, and for how many students: most first."""
+    tests = {cell.grade_id for cell in assignment.cells if cell.kind == "test"}
+    waiting = Counter(line.grade_id for row in rows for line in row.lines if line.score is None)
+    return [(test, count) for test, count in waiting.most_common() if test in tests]
 
 
 def _part(summary: Summary, name: str, rows: list[Row]) -> dict[str, Any]:
@@ -99,6 +115,8 @@ def _part(summary: Summary, name: str, rows: list[Row]) -> dict[str, Any]:
             eyes[why].append(row)
     return {
         "name": name,
+        "tests_waiting": _tests_waiting(summary.assignments[name], rows),
+        "not_apart": any(row.sandbox.endswith(NOT_APART) for row in rows),
         "rows": rows,
         "most": sum(cell.points for cell in summary.assignments[name].graded),
         "marked": statistics.median(standing.so_far(row)[1] for row in rows),

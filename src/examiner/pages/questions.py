@@ -36,11 +36,7 @@ class Line:
     comment: str = ""
     auto_message: bool = True  # False where a person's mark has replaced the automatic one
     mistake: str | None = None
-
-    @property
-    def written(self) -> bool:
-        """Whether a person marks it: it is no test."""
-        return not self.grade_id.startswith("test_")
+    written: bool = False  # whether a person marks it: it is no test
 
     @property
     def part(self) -> str:
@@ -108,6 +104,7 @@ def questions_of(nb: NotebookNode) -> list[Question]:
             info.get("comment") or "",
             not own.get("by_hand"),
             own.get("mistake"),
+            bool(info.get("solution")),
         )
         questions.setdefault(name, Question(name)).lines.append(line)
     return list(questions.values())

@@ -42,6 +42,7 @@ class Summary:
     def add(self, assignment: Assignment, student: str, result: Result, marked: Any) -> None:
         """Take a result and the student's marks as the gradebook has them."""
         lines = []
+        by_hand = {cell.grade_id for cell in assignment.graded if cell.by_hand}
         for mark in result.marks:
             score = None if mark.grade_id in marked.waiting else marked.scores.get(mark.grade_id, mark.score)
             lines.append(
@@ -54,6 +55,7 @@ class Summary:
                     marked.comments.get(mark.grade_id, ""),
                     mark.grade_id not in marked.by_hand,
                     mark.mistake,
+                    mark.grade_id in by_hand,
                 )
             )
         row = Row(

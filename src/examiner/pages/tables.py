@@ -120,10 +120,14 @@ def marks_csv(rows: Iterable[Any]) -> str:
     return text.getvalue()
 
 
+def pages_of(folder: Path) -> list[Path]:
+    """A student's pages of feedback on an assignment: one for each of its notebooks."""
+    return sorted(folder.glob("[!.]*.html")) if folder.is_dir() else []
+
+
 def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignments: Sequence[str]) -> bool:
     """A zip of everyone's feedback, a folder for each student. Returns whether it had to be made anew."""
-    files = [feedback / student / name / f"{name}.html" for student in students for name in assignments]
-    files = [file for file in files if file.is_file()]
+    files = [file for student in students for name in assignments for file in pages_of(feedback / student / name)]
     stamps = [read_stamp(file, STAMP) or "" for file in files]
     whole = hashlib.sha256("\n".join([str(f.relative_to(feedback)) for f in files] + stamps).encode()).hexdigest()
     try:
@@ -136,7 +140,8 @@ def zip_feedback(feedback: Path, target: Path, students: Sequence[str], assignme
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for file in files:
-                information = zipfile.ZipInfo(f"{file.parent.parent.name}/{file.name}", (1980, 1, 1, 0, 0, 0))
+                part = f"{file.parent.name}_" if file.stem != file.parent.name else ""
+                information = zipfile.ZipInfo(f"{file.parent.parent.name}/{part}{file.name}", (1980, 1, 1, 0, 0, 0))
                 information.compress_type = zipfile.ZIP_DEFLATED
                 information.external_attr = 0o644 << 16
                 archive.writestr(information, file.read_bytes())

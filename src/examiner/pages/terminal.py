@@ -102,9 +102,11 @@ def in_a_line(assignment: str, rows: Sequence[Row]) -> str:
         return f"{assignment}: nobody handed it in."
     most = sum(line.points for line in rows[0].lines)
     waiting = sum(bool(row.marked.waiting) for row in rows)
+    tests = sum(line.score is None and not line.written for row in rows for line in row.lines)
+    first = f"{tests} tests wait for a person; " if tests else ""
     eyes = sum(bool(row.needs_eye) for row in rows)
     mean = statistics.fmean(row.score for row in rows)
     return (
-        f"{assignment}: {len(rows)} graded, mean {number(round(mean, 1))} of {number(most)}; "
+        f"{assignment}: {first}{len(rows)} graded, mean {number(round(mean, 1))} of {number(most)}; "
         f"{waiting} wait for hand marks, {eyes} need a person's eye."
     )
