@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.grade import grade
-from examiner.grading.result import Result
+from examiner.grading.parts import bundled, whole
+from examiner.grading.result import NOT_APART, Result
 
 LIMITS = Limits(cell_seconds=5, call_seconds=2, test_seconds=5, total_seconds=30)
 SOURCE = """
@@ -29,7 +31,7 @@ WRONG = "\ndef double(x): return 3 * x\n"
 VALUE = "assert double(2) == 4 and double(3) == 6"
 
 
-def marked(answer: str, *tests: str) -> Result:
+def marked(answer: str, *tests: str, together: bool = False) -> Result:
     """The result of an answer in the place of the source's, with these tests of one mark each."""
 
     def cell(name: str, source: str, **flags: Any) -> dict[str, Any]:
@@ -40,6 +42,7 @@ def marked(answer: str, *tests: str) -> Result:
     own = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell("q", SOURCE, solution=True), *tested]}
     handed = {**own, "cells": [cell("q", answer, solution=True), *tested]}
     assignment = Assignment.from_notebook(json.dumps(own).encode(), "other")
+    assignment = assignment.in_one_process() if together else assignment
     return grade(json.dumps(handed).encode(), assignment, b"secret", LIMITS)
 
 
@@ -76,6 +79,27 @@ def test_an_object_of_the_sources_own_class_that_equals_a_plain_value_is_shown_t
     answer = f"{EVIL.replace('Evil', 'Box')}\ndef double(x): return Box()"
     result = marked(answer, VALUE)
     assert not result.score or any("decided a comparison" in why for why in result.needs_eye)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{EVIL}\ndef double(x): return 3 * x\ndouble.__wrapped__ = Evil()",
+        "def double(x): return 3 * x\ndouble.__wrapped__ = double",
+        f"{EVIL}\ndef double(x):\n    while True: yield Evil()",
+        "def double(x):\n    try:\n        while True: yield 3\n    finally:\n        while True: pass",
+        "class Box:\n    def __init__(self, x): pass\n    def __iter__(self): return self\n"
+        "    def __next__(self): return 4\ndef double(x): return Box(x)",
+        "import sys, types, os\nm = types.ModuleType('tally')\nm.__file__ = os.path.join(os.getcwd(), 'tally.py')\n"
+        "sys.modules['tally'] = m\nvars(m).update({f'v{i}': [i] for i in range(10**5)})\ndef double(x): return 3 * x",
+    ],
+    ids=["wrapped", "wrapped in itself", "endless", "never closed", "iterator", "modules"],
+)
+def test_generators_wrapped_functions_and_modules_earn_nothing(answer: str) -> None:
+    sent = "g = double(2)\nnext(g)\nassert g.send(2) == 4"
+    unwrapped = "import inspect\ninspect.signature(double)\nassert inspect.unwrap(double)(2) == 4"
+    result = marked(answer, VALUE, sent, unwrapped, "assert next(iter(double(2))) == 6 - 2 and double(3) == 6")
+    assert all(not mark.score for mark in result.marks)
 
 
 def test_what_a_test_defines_can_not_be_replaced_by_the_notebook() -> None:
@@ -167,3 +191,44 @@ def test_no_text_of_a_test_stands_for_an_answers_own(cell: int) -> None:
     mark = marked(answer, asks, "### BEGIN HIDDEN TESTS\nzebra = double(2)\n### END HIDDEN TESTS").marks[0]
     assert not mark.score
     assert "import inspect" not in mark.message and "zebra" not in mark.message
+
+
+def test_in_one_process_with_the_tests_a_notebook_is_shut_in_all_the_same(tmp_path: Any) -> None:
+    """It may forge its marks, which is said; it writes nothing outside, and what it says is read as text alone."""
+    witness = tmp_path / "witness"
+    answer = f"""
+import sys
+class Loud(float):
+    def __repr__(self): return "9" * 10**6
+sys.displayhook = lambda x: None
+for do in (lambda: open({str(witness)!r}, "w").close(), lambda: __import__("os").fork(),
+           lambda: __import__("socket").create_connection(("127.0.0.1", 9))):
+    try: do()
+    except Exception: pass
+{WRONG}
+"""
+    result = marked(answer, VALUE, "double(0) + 10.0**6", "import os\nos._exit(0)", together=True)
+    assert not witness.exists() and result.sandbox.endswith(NOT_APART)
+    assert all(mark.score in (None, 0, 1) for mark in result.marks) and result.marks[0].score == 0
+
+
+def test_a_notebook_marks_none_but_itself() -> None:
+    """Of an assignment's notebooks, one that claims another's cells gets nothing for them."""
+
+    def source(answer: str, claims: str) -> bytes:
+        cells = [("q", answer, {"solution": True}), (claims, "assert double(2) == 4", {"grade": True, "points": 1})]
+        made = [
+            {"cell_type": "code", "source": text, "outputs": [], "metadata": {"nbgrader": {"grade_id": name, **about}}}
+            for name, text, about in cells
+        ]
+        return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}).encode()
+
+    right, wrong = "def double(x): return 2 * x", "def double(x): return 3 * x"
+    parts = [
+        replace(Assignment.from_notebook(source(right, "t"), "both"), notebook=name, of_several=True)
+        for name in ("one", "two")
+    ]
+    assignment = whole("both", parts)
+    handed = bundled({"one": source(right, "two/t"), "two": source(wrong, "t"), "../three": source(right, "t")})
+    result = grade(handed, assignment, b"secret", LIMITS)
+    assert {mark.grade_id: mark.score for mark in result.marks} == {"one/t": 1, "two/t": 0}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 
 import pytest
 
 from courses import Case, cases
-from examiner.grading.assignment import Limits
+from examiner.grading.assignment import Assignment, Limits, NotForUs
 from examiner.grading.grade import grade
-from examiner.grading.result import Result
+from examiner.grading.result import NOT_APART, Result
+from examiner.grading.soundness import check, refusal
 
 LIMITS = Limits(cell_seconds=20, call_seconds=10, test_seconds=20, total_seconds=60)
 CASES = cases()
@@ -30,3 +32,61 @@ def why(result: Result) -> str:
     return "\n".join(
         [f"{m.grade_id}: {m.score} {m.message}" for m in result.marks if m.message] + errors + list(result.needs_eye)
     )
+
+
+def notebook(*cells: tuple[str, str], **metadata: object) -> bytes:
+    """A source notebook of these cells: each a kind and a source."""
+    flags = {
+        "solution": {"solution": True},
+        "test": {"grade": True, "locked": True, "points": 1},
+        "setup": {"locked": True},
+    }
+    made = [
+        {
+            "cell_type": "code",
+            "source": source,
+            "metadata": {"nbgrader": {"grade_id": f"cell-{i}", "solution": False, "grade": False, **flags[kind]}},
+        }
+        for i, (kind, source) in enumerate(cells)
+    ]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}).encode()
+
+
+@pytest.mark.parametrize(
+    ("setup", "beyond"),
+    [
+        ("import urllib.request\ntext = urllib.request.urlopen('http://127.0.0.1:9/x').read()", "the network"),
+        ("%%bash\necho 1 > /dev/null\n", "another language"),
+        ("raise RuntimeError('No CUDA GPUs are available')\ntext = 1", "a GPU"),
+    ],
+)
+def test_what_no_sandbox_has_is_refused_before_anything_is_marked(setup: str, beyond: str) -> None:
+    cells = [
+        ("setup", setup),
+        ("solution", "### BEGIN SOLUTION\nn = len(text)\n### END SOLUTION"),
+        ("test", "assert n"),
+    ]
+    assignment = Assignment.from_notebook(notebook(*cells), "far")
+    assert f"It reaches for {beyond}" in refusal(check(assignment))
+
+
+def test_a_notebook_of_another_language_is_no_assignment_of_ours() -> None:
+    with pytest.raises(NotForUs, match="julia"):
+        Assignment.from_notebook(notebook(kernelspec={"language": "julia", "name": "julia"}), "other")
+
+
+def test_in_one_process_a_test_finds_what_stock_nbgraders_finds_and_the_result_says_so() -> None:
+    cells = [
+        ("setup", "### BEGIN HIDDEN TESTS\nsecret = 7\n### END HIDDEN TESTS"),
+        ("solution", "### BEGIN SOLUTION\nimport sys\nhere = sys.modules[__name__]\n### END SOLUTION"),
+        ("test", "import sys\nassert here is sys.modules['__main__'] and secret == 7"),
+        ("test", "0.5"),
+        ("test", "assert here is None, 'not here'"),
+    ]
+    source = notebook(*cells)
+    assignment = Assignment.from_notebook(source, "one").in_one_process()
+    result = grade(source, assignment, b"secret", LIMITS)
+    assert [mark.score for mark in result.marks] == [1, 0.5, 0] and "not here" in result.marks[2].message
+    assert result.sandbox.endswith(NOT_APART)
+    ended = grade(source.replace(b"import sys\\n", b"import os; os._exit(0)\\n"), assignment, b"secret", LIMITS)
+    assert ended.score == 0.5  # which asks nothing of it

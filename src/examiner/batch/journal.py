@@ -43,7 +43,7 @@ def marking(assignment: Assignment) -> Marking:
     """What decides the marks of an assignment."""
     known = _markings.get((assignment.name, assignment.digest))
     if known is None:
-        parts, tests = [assignment.name], {}
+        parts, tests = [assignment.name, *["one process"] * assignment.one_process], {}
         for cell in assignment.cells:
             if cell.kind == "test":
                 others = [assignment.cells[number].source for number in cell.shares.tests]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from examiner.batch.job import ClassError
 from examiner.batch.journal import grader_digest
 from examiner.cli.terminal import say
 from examiner.grading.assignment import Assignment
-from examiner.grading.soundness import check
+from examiner.grading.soundness import check, refusal
 from examiner.isolation.files import write_atomically
 from examiner.isolation.sandbox import NoSandbox
 
@@ -22,20 +23,33 @@ def check_command(options: argparse.Namespace) -> int:
 
     course = open_course(options.course)
     every = course.assignments()
-    if unknown := set(options.assignments) - set(every):
+    if unknown := set(options.assignments) - set(every) - set(course.refused):
         raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
     code = 0
-    for name in options.assignments or every:
-        found = [str(finding) for finding in check(every[name], hidden=course.private)]
+    for name in options.assignments or [*every, *course.refused]:
+        if name in course.refused:
+            say(f"{name} can't be graded. {course.refused[name]}")
+            code = 1
+            continue
+        assignment = every[name].in_one_process() if options.kernel_in_sandbox else every[name]
+        found = check(assignment, hidden=course.private)
         tests = sum(cell.kind == "test" for cell in every[name].cells)
         say(f"{name}: {tests} test cells, {len(found) or 'none'} to look at.")
-        for line in found:
+        for line in filter(None, [refusal(found), *map(str, found)]):
             say(f"  {line}")
         code = code or int(bool(found))
     return code
 
 
-def unsound(course: Any, assignments: Mapping[str, Assignment], sandbox: str) -> dict[str, list[str]]:
+@dataclass(frozen=True)
+class Checked:
+    """What `check` finds in an assignment, and why it is not to be graded at all, if so."""
+
+    found: tuple[str, ...] = ()
+    refused: str = ""
+
+
+def checked(course: Any, assignments: Mapping[str, Assignment], sandbox: str) -> dict[str, Checked]:
     """By assignment, what `check` finds; remembered for as long as neither the assignment nor the grader changes."""
     path = course.state / "checked.json"
     try:
@@ -47,10 +61,10 @@ def unsound(course: Any, assignments: Mapping[str, Assignment], sandbox: str) ->
         key = f"{grader} {assignment.digest}"
         if known.get(name, {}).get("key") != key:
             try:
-                known[name] = {"key": key, "found": [str(f) for f in check(assignment, sandbox, course.private)]}
+                findings = check(assignment, sandbox, course.private)
             except NoSandbox:  # grading says so itself
                 return {}
+            known[name] = {"key": key, "found": list(map(str, findings)), "refused": refusal(findings)}
             write_atomically(path, json.dumps(known, indent=1))
-        if known[name]["found"]:
-            found[name] = known[name]["found"]
+        found[name] = Checked(tuple(known[name]["found"]), known[name].get("refused", ""))
     return found

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.run import grade_class
-from examiner.cli.checking import unsound
+from examiner.cli.checking import checked
 from examiner.cli.opening import must_be_writable, one_run, opened_gradebook
 from examiner.cli.progress import progress_of
 from examiner.cli.taking_in import name_students, remembered_notes, take_in_from, ungraded_work
@@ -87,8 +87,12 @@ def _read_class(options: argparse.Namespace) -> _Class:
     course = open_course(options.course, options.db_url)
     check_database(course.db_url)
     every = course.assignments()
+    if asked := [course.refused[name] for name in options.assignments if name in course.refused]:
+        raise ClassError("\n".join(asked))
     if unknown := set(options.assignments) - set(every):
         raise ClassError(f"There is no assignment {', '.join(sorted(unknown))}; there is {', '.join(every)}.")
+    if options.kernel_in_sandbox:
+        every = {name: assignment.in_one_process() for name, assignment in every.items()}
     assignments = {name: every[name] for name in options.assignments or every}
     sessions = read_sessions(course.root)
     given_last = _given_last(course)
@@ -126,6 +130,20 @@ def _take_in(options: argparse.Namespace, class_: _Class) -> None:
         write_atomically(_given_last(course), options.roster.read_bytes())
 
 
+def _check(options: argparse.Namespace, class_: _Class) -> None:
+    """Tell which tests are not sound, and leave out what can't be marked; ClassError where nothing remains."""
+    for name, why in class_.course.refused.items():
+        say(f"{name} is not graded. {why}")
+    for name, looked in checked(class_.course, class_.assignments, options.sandbox).items():
+        if looked.refused and not options.kernel_in_sandbox:
+            say(f"{name} is not graded. {looked.refused} `--kernel-in-sandbox` grades it all the same.")
+            del class_.assignments[name]
+        elif looked.found:
+            say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *looked.found]))
+    if not class_.jobs:
+        raise ClassError("Nothing was graded.")
+
+
 def _grade(options: argparse.Namespace, class_: _Class) -> int:
     """Grade it and write all that comes of it. Returns on how many submissions the grader itself failed."""
     from examiner.course.gradebook import register
@@ -136,10 +154,7 @@ def _grade(options: argparse.Namespace, class_: _Class) -> int:
         odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
     limits, secret = Limits(), course_secret(course.state)
     journal = Journal(course.state / "journal", secret, limits)
-    for why in course.left_out():
-        say(why)
-    for name, found in unsound(course, assignments, options.sandbox).items():
-        say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *found]))
+    _check(options, class_)
     with ExitStack() as stack:
         grading = grade_class(  # it begins at once, while the gradebook is made ready
             class_.jobs,

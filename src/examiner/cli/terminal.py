@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from examiner.grading.result import NOT_APART
 from examiner.isolation.messages import printable
 from examiner.isolation.sandbox import LEVELS, NONE
 
@@ -35,6 +36,10 @@ WEAKER = {
 
 def say_isolation(levels: Iterable[str]) -> None:
     """Tell where student code was not shut in as well as it could be, and how to mend that."""
+    levels = list(levels)
+    if any(level.endswith(NOT_APART) for level in levels):
+        say("Tests were not apart: they ran in the student's own process, which can read them and forge their marks.")
+    levels = [level.removesuffix(NOT_APART) for level in levels]
     for level in (level for level in (*LEVELS[1:], NONE) if level in levels):
         say(
             f"Student code was not shut in as well as it could be ({level}: {WEAKER[level]}). "

@@ -137,7 +137,7 @@ def in_source_order(steps: list[dict[str, Any]]) -> list[int]:
     return [*range(len(steps)), *(number for _, number in sorted(tests))]
 
 
-_CARRIED = ("instead", "until", "room", "notes", "starts", "doubt")
+_CARRIED = ("instead", "there", "until", "room", "notes", "starts", "doubt")
 TOO_LONG = "What your code gave takes too long to look at."
 HELD_UP = "what the answer gave held the test up until it was ended"
 BROKEN = "The test could not be brought to its end with what your code gave."
@@ -169,6 +169,8 @@ class _Examination:
         self.surroundings = Surroundings(self.student, self.space, steps, files)
         self.ran: dict[int, str | list[str]] = {}  # what a fresh process does again: run a cell, note names
         self.instead: dict[str, str] = {}  # by number, what it gets of a cell that must not run again
+        self.one_process = job["one_process"]
+        self.there: dict[str, Any] = {}  # by number, what a test printed and raised that ran in the student's process
         self.found: dict[int, dict[str, Any]] = {}  # what the names were bound to at each test's place
         self.before = 0.0  # seconds that an earlier examiner's students have spent
         self.until = limits.total_seconds
@@ -195,7 +197,11 @@ class _Examination:
         self.before, self.slow = state.get("before", 0.0), set(state.get("slow", ()))
         for number, step in enumerate(self.steps[:first]):
             if step["kind"] != "skip" and (source := self.instead.get(str(number), step["source"])):
-                self.ran[number] = source if step["kind"] == "run" else self._names(step)
+                self.ran[number] = self._names(step) if self._is_place(step) else source
+
+    def _is_place(self, step: dict[str, Any]) -> bool:
+        """Whether a step of the notebook is a test's, which runs apart and later."""
+        return bool(step["kind"] == "test") and not self.one_process
 
     def _names(self, step: dict[str, Any]) -> list[str]:
         """What a test takes from the student."""
@@ -262,7 +268,7 @@ class _Examination:
 
     def run(self, number: int, step: dict[str, Any]) -> dict[str, Any]:
         """Run a cell of the student's, or a locked one, or take what a test's names are: {"outputs", "error"}."""
-        place = step["kind"] == "test"
+        place = self._is_place(step)
         if step["kind"] == "skip" or (self.left() <= 0 and not place) or not self.ready():
             return {"outputs": [], "error": ""}
         self.ran[number] = self._names(step) if place else step["source"]
@@ -276,6 +282,9 @@ class _Examination:
                 outputs, error = self.student.run(number, step["source"], seconds, room, asked)
             self.room = max(self.room - sum(len(text) + 1 for _, text in outputs), 0)
             told = "" if error is None else self._told(error, step["source"])
+            if step["kind"] == "test":
+                self.there[str(number)] = [list(pair) for pair in outputs if pair[0] == "result"], told
+                return {"outputs": [], "error": ""}
             if error is not None and error[0] == "TimeoutError" and "time was up" in error[1]:
                 self._guilty(number)
                 self.notes.append(f"{step['name']} ran for {seconds:.0f} s and was stopped")
@@ -334,6 +343,8 @@ class _Examination:
 
     def _tested(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
         self.line = 0
+        if self.one_process:
+            return self._told_there(number, step)
         limit = self.limits.call_seconds if step["question"] not in self.slow else min(3.0, self.limits.call_seconds)
         marking.begin(step["own"])
         self.student.begin_test(limit, min(self.limits.test_seconds, max(self.left(), 0.1)))
@@ -374,6 +385,18 @@ class _Examination:
         if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
             return _partial(float(value), step["points"], eye)
         return None, None, eye, step["points"]
+
+    def _told_there(self, number: int, step: dict[str, Any]) -> tuple[str | None, str | None, str, float | None]:
+        """The mark of a test that ran in the student's process, as stock nbgrader takes it."""
+        if str(number) not in self.there:
+            return "This test could not be run.", "no time", NOT_TRIED, 0.0
+        shown, error = self.there[str(number)]
+        if error:
+            secret = bool(hidden_lines(step["source"], BEGIN_HIDDEN, END_HIDDEN))
+            return "A test of this answer failed." if secret else error, None, "", 0.0
+        with contextlib.suppress(ValueError, IndexError):
+            return _partial(float(shown[-1][1]), step["points"], "")
+        return None, None, "", step["points"]
 
     def _waits(self, error: Exception) -> bool:
         """Whether a test failed perhaps for what can't be brought over from the student's process."""

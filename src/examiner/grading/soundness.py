@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from examiner.grading.assignment import Assignment, Cell
 from examiner.grading.grade import grade
@@ -25,6 +25,7 @@ class Finding:
     line: str  # of the test, where it failed
     why: str
     change: str  # what to do about it
+    beyond: str = ""  # what it reaches for that no sandbox has
 
     def __str__(self) -> str:
         where = f" at `{self.line}`" if self.line else ""
@@ -33,13 +34,45 @@ class Finding:
 
 def check(assignment: Assignment, sandbox: str = "auto", hidden: tuple[str, ...] = ()) -> list[Finding]:
     """Grade an assignment's own solution and a blank copy: the test cells that are not sound."""
-    own = grade(_handed_in(assignment, blank=False), assignment, b"check", sandbox=sandbox, hidden=hidden)
-    blank = grade(_handed_in(assignment, blank=True), assignment, b"check", sandbox=sandbox, hidden=hidden)
+    if assignment.parts:
+        found = [(part.notebook, finding) for part in assignment.parts for finding in check(part, sandbox, hidden)]
+        return [replace(finding, grade_id=f"{notebook}/{finding.grade_id}") for notebook, finding in found]
+    own = grade(handed_in(assignment, blank=False), assignment, b"check", sandbox=sandbox, hidden=hidden)
+    blank = grade(handed_in(assignment, blank=True), assignment, b"check", sandbox=sandbox, hidden=hidden)
     cells = {cell.grade_id: cell for cell in assignment.cells if cell.kind == "test"}
     return [*_failing(cells, own), *_for_nothing(cells, blank)]
 
 
-def _handed_in(assignment: Assignment, blank: bool) -> bytes:
+def refusal(found: Sequence[Finding]) -> str:
+    """Why an assignment is not to be graded at all: its own solution reaches for what no sandbox has, and fails."""
+    beyond = next((finding for finding in found if finding.beyond), None)
+    if beyond is None:
+        return ""
+    return (
+        f"It reaches for {beyond.beyond}, which no student code has here, and its own solution fails without "
+        f"({beyond.grade_id}). Nothing of it was graded. {BEYOND[beyond.beyond][1]}"
+    )
+
+
+BEYOND = {
+    "the network": (
+        r"urlopen error|URLError|HTTPError|Max retries exceeded|gaierror|ConnectionError|Network is unreachable|"
+        "name resolution",
+        "Put what it loads beside the source notebook, and let it load that.",
+    ),
+    "a GPU": (
+        r"\bCUDA\b|\bcuda\b|NVIDIA|No GPU|\bcupy\b",
+        "Let it run on a processor where there is no GPU.",
+    ),
+    "another language": (
+        r"^%%(bash|sh|script|perl|ruby|R|julia|javascript|js|cython)\b|[Cc]ell magic `%%",
+        "Let it do in Python what it does there.",
+    ),
+}
+"""What may be reached for: how that is seen in an error, and what to do."""
+
+
+def handed_in(assignment: Assignment, blank: bool) -> bytes:
     cells = [
         {
             "cell_type": cell.cell_type,
@@ -54,6 +87,7 @@ def _handed_in(assignment: Assignment, blank: bool) -> bytes:
 def _failing(cells: dict[str, Cell], own: Result) -> Iterator[Finding]:
     eyes = {why.split(": ", 1)[0]: why.split(": ", 1)[-1] for why in own.needs_eye}
     errors = [cell.error.split("\n")[-1] for cell in own.cells if cell.error]
+    failing = [f"{cell.source}\n{cell.error}" for cell in own.cells if cell.error]
     for mark in own.marks:
         cell = cells.get(mark.grade_id)
         if cell is None or mark.score == mark.points:
@@ -62,7 +96,9 @@ def _failing(cells: dict[str, Cell], own: Result) -> Iterator[Finding]:
         lines = cell.source.split("\n")
         line = lines[mark.line - 1].strip() if 0 < mark.line <= len(lines) else ""
         why = eyes.get(mark.grade_id, "") or mark.message.replace("\n", " ")
-        yield Finding(mark.grade_id, what, line, why, _change(mark, why, errors))
+        signs = "\n".join([why, mark.message, *failing])
+        beyond = next((what for what, (sign, _) in BEYOND.items() if re.search(sign, signs, re.MULTILINE)), "")
+        yield Finding(mark.grade_id, what, line, why, _change(mark, why, errors), beyond)
 
 
 def _for_nothing(cells: dict[str, Cell], blank: Result) -> Iterator[Finding]:
@@ -80,8 +116,10 @@ def _for_nothing(cells: dict[str, Cell], blank: Result) -> Iterator[Finding]:
 def _change(mark: Mark, why: str, errors: list[str]) -> str:
     """What a tutor can do, by what went wrong."""
     text = f"{why} {mark.message} {' '.join(errors)}"
-    if re.search(r"(URLError|gaierror|ConnectionError|Network is unreachable|HTTPError)", text):
+    if re.search(BEYOND["the network"][0], text):
         return "There is no network in grading: put what it loads beside the source notebook."
+    if "'Opaque'" in text:
+        return "Let the test ask for less: what it takes from the notebook is too large to be brought over."
     if missing := re.search(r"No such file or directory: '([^']*)'|FileNotFoundError", text):
         return f"Put {missing[1] or 'the file'} beside the source notebook, or let an earlier cell write it."
     if module := re.search(r"No module named '([\w.]+)'", text):
