@@ -18,7 +18,10 @@ c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
 c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
 """
 SUITE = "nbgrader.tests.apps.test_nbgrader_autograde"
-OTHERWISE: dict[str, str] = {}  # test: why
+OTHERWISE = {  # by test, why it can't pass
+    "test_side_effects": "what a notebook writes stays in its scratch folder, where tests can read it",
+    "test_no_execute": "marks are not read from outputs that a student has saved: those are the student's own words",
+}
 
 
 def main() -> int:
@@ -27,7 +30,7 @@ def main() -> int:
         Path(folder, "nbgrader_config.py").write_text("c = get_config()\n" + SETTINGS)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "JUPYTER_CONFIG_PATH": folder, "PATH": path}
-        options = ["-q", "-n", "0", "-rf", "-p", "no:cacheprovider", "-c", os.devnull, *sys.argv[1:]]
+        options = ["-q", "-n", "auto", "-rf", "-p", "no:cacheprovider", "-c", os.devnull, *sys.argv[1:]]
         command = [sys.executable, "-m", "pytest", "--pyargs", SUITE, *options]
         ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     failed = re.findall(r"^FAILED .*::(\w+)", ran.stdout, re.MULTILINE)

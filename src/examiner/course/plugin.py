@@ -24,13 +24,14 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import rmtree
 from sqlalchemy.exc import OperationalError
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
-from examiner.batch.job import Job
+from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
 from examiner.batch.run import Graded, grade_class, grader_failed, unjudged_result
 from examiner.course.course import private_folders, read_assignment
@@ -38,7 +39,7 @@ from examiner.course.gradebook import Entry, save
 from examiner.course.notebook import marked_notebook
 from examiner.course.timestamps import read_timestamp
 from examiner.grading.assignment import Assignment, Limits
-from examiner.grading.grade import restored
+from examiner.grading.grade import not_of, restored
 from examiner.grading.result import GraderFailed, Result
 from examiner.isolation.files import not_plain
 
@@ -57,6 +58,7 @@ class LenientExporter(NotebookExporter):
         super().__init__(**kwargs)
         self.ahead = {}
         if isinstance(self.parent, Autograde):
+            _refuse_what_no_grader_marks(self.parent)
             _forget_unfinished(self.parent)
             self.jobs, self.force = tuple(_to_be_graded(self.parent)), self.parent.force
 
@@ -83,10 +85,23 @@ def _notebook(job: Job) -> tuple[str, str]:
     return job.assignment, job.path.name
 
 
+def _refuse_what_no_grader_marks(converter: Autograde) -> None:
+    """End the run before anything is marked where a source can't be marked by the examiner."""
+    course = converter.coursedir
+    for name, notebook in dict.fromkeys(_notebook(job) for job, _ in _submissions(converter)):
+        source = Path(course.format_path(course.source_directory, ".", name), notebook)
+        if source.is_file():
+            try:
+                _assignment(source, source.stat().st_mtime_ns, course.db_url)
+            except ClassError as why:
+                converter.log.error("%s is not graded. %s", name, why)
+                raise NbGraderException(f"{name} is not graded. {why}") from why
+
+
 def _forget_unfinished(converter: Autograde) -> None:
     """Remove what a killed run left in autograded/, which nbgrader would take for graded."""
     for _, marked in _submissions(converter):
-        if marked.parent.is_dir() and not _is_finished(marked):
+        if marked.parent.is_dir() and not _is_finished(marked) and not _was_taken_away(marked, converter):
             converter.log.warning("%s was left unfinished; it is graded again", marked.parent)
             rmtree(str(marked.parent))
 
@@ -108,9 +123,16 @@ def _is_finished(notebook: Path) -> bool:
     return about is None or bool(about.get("sandbox"))
 
 
+def _was_taken_away(notebook: Path, converter: Autograde) -> bool:
+    """Whether a tutor removed a notebook from a finished folder: nbgrader sets all permissions at a run's end."""
+    last = int(str(converter.permissions), 8)
+    modes = {path.stat().st_mode & 0o777 for path in notebook.parent.rglob("*") if path.is_file()}
+    return not notebook.exists() and modes == {last} and not last & 0o200
+
+
 @lru_cache(8)
-def _assignment(source: Path, _changed: int) -> Assignment:
-    return read_assignment(source)
+def _assignment(source: Path, _changed: int, db_url: str) -> Assignment:
+    return read_assignment(source, db_url)
 
 
 class _OfSubmission(NbGraderPreprocessor):
@@ -127,7 +149,7 @@ class _OfSubmission(NbGraderPreprocessor):
         source = course.format_path(course.source_directory, ".", name)
         job = Job(about["student"], name, Path(handed_in, f"{notebook}.ipynb").absolute(), Path(course.root))
         path = Path(source, f"{notebook}.ipynb")
-        return course, job, _assignment(path, path.stat().st_mtime_ns)
+        return course, job, _assignment(path, path.stat().st_mtime_ns, about["db_url"])
 
 
 def _told(job: Job, result: Result) -> Result:
@@ -138,20 +160,28 @@ def _told(job: Job, result: Result) -> Result:
     return replace(result, notes=said or result.notes, needs_eye=said + result.needs_eye)
 
 
+class NotGraded(NbGraderException):
+    """A notebook that is no answer to its assignment: nbgrader removes what it began, goes on, and ends with code 1."""
+
+
 class Restore(_OfSubmission):
     """The submission with every cell of the source where it belongs: tests restored, copies gone, points right."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The restored notebook, with nothing run; what can't be read goes on as it is to `Grade`, which says so."""
+        why = ""
         try:
             _, job, assignment = self._read(resources)
-            result = _told(job, restored(job.read(), assignment))
+            submission = job.read()
+            result = _told(job, restored(submission, assignment))
             for note in result.notes:
                 self.log.warning("%s: %s", job.student, note)
-            return marked_notebook(assignment, result), resources
+            nb, why = marked_notebook(assignment, result), not_of(submission, assignment)
         except Exception:
             self.log.exception("%s was not restored", resources["nbgrader"]["student"])
-            return nb, resources
+        if why:
+            raise NotGraded(f"{job.path} is not graded: {why}. Put the right notebook there and run again.")
+        return nb, resources
 
 
 class Grade(_OfSubmission):
@@ -162,12 +192,14 @@ class Grade(_OfSubmission):
     """
 
     sandbox = Unicode("auto", help='"none" runs student code with your own rights, unprotected.').tag(config=True)
+    kernel_in_sandbox = Bool(False, help="Run tests among the student's cells: they are not apart.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """The marked notebook, for formgrader and feedback."""
         student = resources["nbgrader"]["student"]
         try:
             course, job, assignment = self._read(resources)
+            assignment = assignment.in_one_process() if self.kernel_in_sandbox else assignment
         except Exception as error:
             return _ungraded(nb, self._reason(student, error)), resources
         try:
@@ -207,7 +239,7 @@ class Grade(_OfSubmission):
         if assignment.digest not in known:
             alike = [other for other in exporter.jobs if _notebook(other) == _notebook(job)] if exporter else []
             force = bool(exporter and exporter.force)
-            known[assignment.digest] = _Ahead(alike, assignment, course, self.sandbox, force)
+            known[assignment.digest] = _Ahead(alike, assignment, course, self.sandbox, force, _limits(self.config))
         return known[assignment.digest].result(job)
 
     def _tell(self, student: str, result: Result) -> None:
@@ -223,15 +255,34 @@ def _ungraded(nb: NotebookNode, reason: str) -> NotebookNode:
     return nb
 
 
+def _limits(config: Any) -> Limits:
+    """The usual limits, with nbgrader's own `Execute.timeout` for a cell where that is set."""
+    usual, seconds = Limits(), 0.0
+    with contextlib.suppress(TypeError, ValueError):  # None is no limit, and text what a command line gives
+        seconds = float(config.Execute.get("timeout"))
+    if seconds <= 0:
+        return usual
+    usual = replace(usual, cell_seconds=seconds, test_seconds=seconds, call_seconds=min(usual.call_seconds, seconds))
+    return replace(usual, total_seconds=max(usual.total_seconds, 2 * seconds))
+
+
 class _Ahead:
     """The submissions of one notebook in a run of `nbgrader autograde`, graded side by side before it asks for them."""
 
-    def __init__(self, jobs: Iterable[Job], assignment: Assignment, course: Any, sandbox: str, force: bool) -> None:
-        self.assignment, self.sandbox, self.force = assignment, sandbox, force
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        assignment: Assignment,
+        course: Any,
+        sandbox: str,
+        force: bool,
+        limits: Limits,
+    ) -> None:
+        self.assignment, self.sandbox, self.force, self.limits = assignment, sandbox, force, limits
         self.hidden = private_folders(Path(course.root), course)
         state = Path(course.root) / ".workshop"
         self.secret = course_secret(state)
-        self.journal = Journal(state / "journal", self.secret, Limits())
+        self.journal = Journal(state / "journal", self.secret, limits)
         self.planned = dict.fromkeys(jobs)
         self.results = self._grade(self.planned)
         self.found: dict[Job, Result] = {}
@@ -256,6 +307,7 @@ class _Ahead:
             {self.assignment.name: self.assignment},
             self.secret,
             self.journal,
+            limits=self.limits,
             sandbox=self.sandbox,
             hidden=self.hidden,
         )
