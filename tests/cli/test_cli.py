@@ -201,3 +201,37 @@ def test_work_that_can_not_be_written_stops_nobody_else(
     assert table["ada"]["score"] == table["eve"]["score"] == "4.0" and table["bob"]["score"] == marked
     pages = {who: (root / "feedback" / who / "mini" / "mini.html").exists() for who in table}
     assert pages == {"ada": True, "bob": module is gradebook, "eve": True}
+
+
+def test_an_assignment_of_several_notebooks_is_one_row_with_the_marks_and_feedback_of_each(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    first = root / "source" / "mini" / "mini.ipynb"
+    (first.with_name("one.ipynb")).write_bytes(first.read_bytes())
+    first.rename(first.with_name("two.ipynb"))
+    for student, notebooks in {"both": ("one.ipynb", "two.ipynb"), "half": ("two.ipynb",)}.items():
+        for name in notebooks:
+            hand_in(root, student, answered(double="return x" if name == "one.ipynb" else "return 2 * x"), name)
+    assert main(["grade", "--course", str(root)]) == 0
+    found = {r["student_id"]: float(r["raw_score"]) for r in rows(root / "grades.csv")}
+    assert found == {"both": 6, "half": 4} and len(rows(root / "grades.csv")) == 2
+    marks = {(r["student_id"], r["grade_id"]): r["score"] for r in rows(root / "marks.csv")}
+    assert marks["both", "one/test_double"] == "0.0" and marks["both", "two/test_double"] == "2.0"
+    assert marks["both", "one/explain"] == "" and marks["half", "one/explain"] == "0.0"
+    pages = root / "feedback" / "both" / "mini"
+    assert {page.stem for page in pages.glob("*.html")} == {"one", "two"}
+    assert "double(2) is not 4" in (pages / "one.html").read_text()
+    assert "double(2) is not 4" not in (pages / "two.html").read_text()
+    with zipfile.ZipFile(root / "feedback.zip") as archive:
+        assert "both/mini_one.html" in archive.namelist()
+    before = (root / "grades.csv").read_bytes()
+    assert main(["grade", "--course", str(root)]) == 0 and (root / "grades.csv").read_bytes() == before
+    assert main(["mark", "--course", str(root)]) == 0
+    assert "It stretches." in (root / "build" / "marking.html").read_text()
+
+
+def test_a_new_workshop_is_sound_from_its_first_minute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 0
+    assert main(["check", "--course", str(tmp_path)]) == 0
+    assert "linear_regression: 1 test cells, none to look at." in capsys.readouterr().out
+    assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 1
+    assert main(["new", "../x", "--course", str(tmp_path)]) == 1

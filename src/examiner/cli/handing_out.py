@@ -9,7 +9,22 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from examiner.cli.terminal import say
+from examiner.cli.terminal import own_command, say
+
+
+def new_command(options: argparse.Namespace) -> int:
+    """Begin a new workshop."""
+    from examiner.course.scaffold import begin
+
+    for path in begin(options.course, options.name):
+        say(f"Wrote {path}.")
+    say(
+        f"Fill the notebook in (jupyter lab), and see that its tests are sound: `{own_command()} check {options.name}`."
+    )
+    say(
+        "`nbgrader generate_assignment` makes what students get; README.md, A new workshop from this one, has the rest."
+    )
+    return 0
 
 
 def bundle_command(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from examiner.cli.administration import (
 )
 from examiner.cli.checking import check_command
 from examiner.cli.grading import grade_command
-from examiner.cli.handing_out import bundle_command, lite_command, solutions_command
+from examiner.cli.handing_out import bundle_command, lite_command, new_command, solutions_command
 from examiner.cli.marking import mark_command, replay_command
 from examiner.isolation.sandbox import LEVELS, NONE
 
@@ -27,7 +27,20 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="workshop", description="Grade a class, report on it, hand notebooks out.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    for add in (_grade, _check, _students, _export, _feedback, _mark, _replay, _extend, _bundle, _lite, _solutions):
+    for add in (
+        _new,
+        _grade,
+        _check,
+        _students,
+        _export,
+        _feedback,
+        _mark,
+        _replay,
+        _extend,
+        _bundle,
+        _lite,
+        _solutions,
+    ):
         add(commands)
     return top
 
@@ -70,10 +83,23 @@ def _grade(commands: Commands) -> None:
         help="how student code is confined: auto takes the best this machine offers and refuses where there is none; "
         "none accepts the risk of running it unconfined",
     )
+    _one_process(command)
     command.add_argument("--no-report", action="store_true", help="leave out the class report")
     command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(command)
     command.set_defaults(run=grade_command)
+
+
+def _new(commands: Commands) -> None:
+    command = commands.add_parser(
+        "new",
+        help="begin a new workshop: a source notebook with a question of each kind",
+        description="Write source/NAME/NAME.ipynb, a notebook with a question in code, its tests, the marking tools "
+        "that they share, and a question in words, sound as it is; and nbgrader_config.py where the course has none.",
+    )
+    command.add_argument("name", metavar="NAME", help="small letters, digits and _")
+    _common(command)
+    command.set_defaults(run=new_command)
 
 
 def _check(commands: Commands) -> None:
@@ -85,8 +111,18 @@ def _check(commands: Commands) -> None:
         "assignment is new.",
     )
     command.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="only these (default: all in source/)")
+    _one_process(command)
     _common(command)
     command.set_defaults(run=check_command)
+
+
+def _one_process(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--kernel-in-sandbox",
+        action="store_true",
+        help="run tests among the student's cells, as stock nbgrader does, within the sandbox: for tests that can't "
+        "work apart. Student code can then read hidden tests and forge its marks; the report says so",
+    )
 
 
 def _students(commands: Commands) -> None:
