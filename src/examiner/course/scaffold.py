@@ -30,8 +30,7 @@ def marking_tools():
 
     import numpy as np
 
-    from examiner.grading.marking import Marker
-    from workshop.gradcheck import fresh_rng
+    from examiner.grading.marking import Marker, fresh_rng
 
     def predict(X, w, b):
         return np.asarray(X) @ np.asarray(w) + b
