@@ -1,4 +1,4 @@
-"""Make release/, what students get, from source/: `python -m examiner.course.release`. With --check, say what is stale."""
+"""Make release/, what students get, from source/: `python -m examiner.course.release`. --check says what is stale."""
 
 from __future__ import annotations
 
