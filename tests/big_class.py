@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 import adequacy
-from attacks import attacks
+from attacks.attacks import GROUPS
 from sample_class import filled_in, read, reference_answers
 
 WORDS = """the step objective falls grows noise batch gradient small large mean point slope minimum slowly fast
@@ -39,8 +39,7 @@ def answers_of_the_banks() -> dict[tuple[str, str], dict[str, list[str]]]:
 
 def hostile_cells() -> list[str]:
     """The attacks that are a cell of code."""
-    lists = [value for value in vars(attacks).values() if isinstance(value, list)]
-    found = [a for one in lists for a in one if isinstance(a, attacks.Attack) and a.notebook is None]
+    found = [attack for group in GROUPS.values() for attack in group if attack.notebook is None]
     cells = [f"{attack.first}\n{attack.answer}" for attack in found]
     for name, value in {"port": "9", "outside": "/tmp/outside", "course": "/course", "other": "/other"}.items():
         cells = [cell.replace("{" + name + "}", value) for cell in cells]
@@ -55,7 +54,7 @@ def written(rng: random.Random) -> str:
 def make(course: Path, count: int) -> tuple[Path, Path]:
     """Write the zip and the roster of a class of `count`."""
     rng = random.Random(90051)
-    banks, attacks_ = answers_of_the_banks(), hostile_cells()
+    banks, attacks = answers_of_the_banks(), hostile_cells()
     sources = {path.stem: read(path) for path in sorted((course / "source").glob("*/*.ipynb"))}
     releases = {name: read(course / "release" / name / f"{name}.ipynb") for name in sources}
     references = {name: reference_answers(source) for name, source in sources.items()}
@@ -85,7 +84,7 @@ def make(course: Path, count: int) -> tuple[Path, Path]:
                     before[name] = copy.deepcopy(notebook)
                     if hostile:
                         attack = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-                        attack |= {"id": "hostile", "source": rng.choice(attacks_)}
+                        attack |= {"id": "hostile", "source": rng.choice(attacks)}
                         notebook["cells"].insert(2, attack)
                 file = f"family{number}given{number}_{late}{student}_{5_000_000 + number}_{name}.ipynb"
                 archive.writestr(file, json.dumps(notebook, indent=1))
