@@ -75,6 +75,22 @@ def test_a_notebook_of_another_language_is_no_assignment_of_ours() -> None:
         Assignment.from_notebook(notebook(kernelspec={"language": "julia", "name": "julia"}), "other")
 
 
+@pytest.mark.parametrize(
+    ("setup", "test", "numbers"),
+    [
+        ("", "from workshop.gradcheck import compare", True),
+        ("from workshop import gradcheck", "gradcheck.compare('x', x, 1)", True),
+        ("import workshop.gradcheck", "workshop.gradcheck.compare('x', x, 1)", True),
+        ("from workshop import gradcheck", "assert x == 1", False),
+        ("", "from torch.autograd import gradcheck", False),
+        ("", "assert x == 1  # and no gradcheck", False),
+    ],
+)
+def test_tests_that_compare_by_the_workshops_gradcheck_deal_in_numbers(setup: str, test: str, numbers: bool) -> None:
+    source = notebook(("setup", setup), ("solution", "x = 1"), ("test", test))
+    assert Assignment.from_notebook(source, "one").numbers_only == numbers
+
+
 def test_in_one_process_a_test_finds_what_stock_nbgraders_finds_and_the_result_says_so() -> None:
     cells = [
         ("setup", "### BEGIN HIDDEN TESTS\nsecret = 7\n### END HIDDEN TESTS"),

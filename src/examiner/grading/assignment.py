@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from examiner.grading.sharing import Shares, classes, keeps_state, shares
+from examiner.grading.sharing import Shares, classes, deals_in_numbers, keeps_state, shares
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
@@ -57,6 +57,7 @@ class Assignment:
     language: str = ""  # of its kernel, where the source names one
     parts: tuple[Assignment, ...] = ()  # its notebooks, where it has several (see `parts`)
     of_several: bool = False  # whether it is such a part
+    numbers_only: bool = False  # whether what comes and goes in its tests is plain numbers (see `deals_in_numbers`)
     one_process: bool = False  # whether tests run among the student's cells, as stock nbgrader has it, and not apart
 
     @classmethod
@@ -87,7 +88,15 @@ class Assignment:
         for path, content in sorted((files or {}).items()):
             digest.update(path.encode() + hashlib.sha256(content).digest())
         beside_it = tuple(sorted((files or {}).items()))
-        return cls(name, tuple(cells), digest.hexdigest(), classes(read), beside_it, language=language)
+        return cls(
+            name,
+            tuple(cells),
+            digest.hexdigest(),
+            classes(read),
+            beside_it,
+            language=language,
+            numbers_only=deals_in_numbers(read, needs),
+        )
 
     def in_one_process(self) -> Assignment:
         """The same, its tests to run in the student's own process, within the sandbox."""

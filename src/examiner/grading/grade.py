@@ -137,6 +137,7 @@ def _job(assignment: Assignment, steps: list[dict[str, Any]], limits: Limits, se
         "steps": steps,
         "classes": assignment.classes,
         "one_process": assignment.one_process,
+        "numbers_only": assignment.numbers_only,
         "files": {path: base64.b64encode(content).decode() for path, content in assignment.files},
         "tables": any(re.search(r"\bpandas\b", cell.source) for cell in assignment.cells),
         "tools": [cell.source for cell in assignment.cells if cell.kind == "tools"],

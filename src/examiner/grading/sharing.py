@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from examiner.grading.source import free_names
+from examiner.grading.source import free_names, imported
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,13 @@ def shares(cells: Cells, visible: Sequence[str], beside: frozenset[str] = frozen
             if isinstance(statement, ast.Import | ast.ImportFrom) and _ours(statement, beside):
                 known.modules |= {name for name in _imported(statement) if "." in name}
     return _with_gifts(cells, visible, found)
+
+
+def deals_in_numbers(cells: Cells, needs: Sequence[Shares]) -> bool:
+    """Whether tests compare by the workshop's gradcheck, and so numbers alone: it is imported by them or for them."""
+    sources = [source for kind, source in cells if kind in ("test", "tools")]
+    trees = [parsed(source) for source in (*sources, *(s for need in needs for s in need.prelude))]
+    return any("workshop.gradcheck" in imported(tree) for tree in trees if tree)
 
 
 def _with_gifts(cells: Cells, visible: Sequence[str], found: list[Shares]) -> list[Shares]:

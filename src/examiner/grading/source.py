@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 def free_names(source: str) -> list[str]:
@@ -66,6 +67,25 @@ def numbers_in(source: str) -> Iterator[float]:
             names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
             if node.name in names:
                 yield sys.getrecursionlimit()
+
+
+_COMPLEX = re.compile(r"\d\.?(e[-+]?\d+)?j\b|\.imag\b|\bcomplex(\d+|\()|[=(,] *complex\b")
+
+
+def complex_numbers(sources: Iterable[str]) -> bool:
+    """Whether cells compute with complex numbers, by the words in them."""
+    return bool(_COMPLEX.search(re.sub(r"#.*", "", "\n".join(sources))))
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """The modules that a cell's imports ask for: what is imported from a package may be a module too."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def top_level_names(source: str) -> list[str]:

@@ -14,8 +14,9 @@ from dataclasses import asdict
 from typing import Any
 
 from examiner.grading.assignment import Limits
-from examiner.grading.examination import BROKE, BROKEN, HELD_UP, TOO_LONG, in_source_order
+from examiner.grading.examination import in_source_order
 from examiner.grading.result import GraderFailed
+from examiner.grading.verdict import BROKE, HELD_UP
 from examiner.isolation import watch
 from examiner.isolation.forkserver import Forkserver, own_core
 
@@ -50,21 +51,11 @@ def examined(job: dict[str, Any], limits: Limits, digest: str, home: Forkserver)
 def _blame(job: dict[str, Any], told: dict[str, Any], at: int, busy: bool) -> None:
     """A step has kept the examiner busy, or ended it: it gets the blame, and the next examiner goes on behind it."""
     number = in_source_order(job["steps"])[at]
-    step, message = job["steps"][number], TOO_LONG if busy else BROKEN
+    step, verdict = job["steps"][number], HELD_UP if busy else BROKE
     if at >= len(job["steps"]):
-        told["marks"][step["grade_id"]] = {
-            "grade_id": step["grade_id"],
-            "right": False,
-            "score": 0.0,
-            "line": 0,
-            "message": message,
-            "mistake": "too slow" if busy else "ended or hung",
-            "seconds": 0.0,
-            "eye": HELD_UP if busy else BROKE,
-            "lent": False,
-        }
+        told["marks"][step["grade_id"]] = verdict.mark(step["grade_id"])
     else:
-        told["cells"][number] = {"outputs": [], "error": message}
+        told["cells"][number] = {"outputs": [], "error": verdict.message}
         job["state"]["instead"][str(number)] = ""
     job["state"]["slow"].append(step.get("question"))
     job["from"] = at + 1

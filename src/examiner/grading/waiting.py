@@ -18,7 +18,8 @@ from examiner.isolation.student import Student
 
 
 def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> None:
-    from examiner.grading.examination import examine, learn
+    from examiner.grading.examination import examine
+    from examiner.grading.testing import learn
     from examiner.isolation.forkserver import serve_examiners, serve_students
     from examiner.isolation.sandbox import ENVIRONMENT
 
