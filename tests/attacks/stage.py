@@ -340,7 +340,8 @@ def fraudulent(fraud: Fraud) -> bytes:
 def play_fraud(fraud: Fraud) -> tuple[list[str], float]:
     """Grade a wrong answer to one of the workshop's notebooks: the tests that it passes and must not, the seconds."""
     began = time.monotonic()
-    result = grade(fraudulent(fraud), _answered(fraud.assignment, {})[0], KEY)
+    limits = Limits(call_seconds=3, test_seconds=9)  # what holds up does so for as long as it may
+    result = grade(fraudulent(fraud), _answered(fraud.assignment, {})[0], KEY, limits)
     seconds = time.monotonic() - began
     passed = [m.grade_id for m in result.marks if m.score and m.grade_id.startswith(fraud.fails)]
     lost = [m.grade_id for m in result.marks if fraud.keeps and m.grade_id.startswith(fraud.keeps) and not m.score]
