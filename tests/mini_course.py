@@ -17,12 +17,7 @@ from nbgrader.api import Gradebook
 from examiner.cli.command import main
 
 CONFIG = Path(__file__).resolve().parent.parent / "nbgrader_config.py"  # the course's own settings
-GRADING = """
-c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
-"""
-SETTINGS = CONFIG.read_text() + GRADING
+SETTINGS = CONFIG.read_text()
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 DOUBLE = '''def double(x):

@@ -232,6 +232,14 @@ def test_an_assignment_of_several_notebooks_is_one_row_with_the_marks_and_feedba
 def test_a_new_workshop_is_sound_from_its_first_minute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 0
     assert main(["check", "--course", str(tmp_path)]) == 0
-    assert "linear_regression: 1 test cells, none to look at." in capsys.readouterr().out
+    assert "linear_regression: 1 test cell, none to look at." in capsys.readouterr().out
+    assert main(["release", "--course", str(tmp_path)]) == 0
+    given = tmp_path / "release" / "linear_regression"
+    assert "predict is still to be written" in given.joinpath("linear_regression.ipynb").read_text()
+    told = {
+        name: json.loads((given / "workshop" / name).read_text()) for name in ("questions.json", "known_mistakes.json")
+    }
+    assert told["questions.json"] == {"linear_regression": [[1, "predict", 2, ["predict"]]]}
+    assert "b is left out." in told["known_mistakes.json"]["sentences"]
     assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 1
     assert main(["new", "../x", "--course", str(tmp_path)]) == 1

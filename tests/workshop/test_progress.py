@@ -16,7 +16,7 @@ import sample_class
 from workshop import progress
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("logistic_regression", "mlp_sgd")
+NAMES = sorted(path.stem for path in (ROOT / "source").glob("*/*.ipynb"))
 
 
 def released(name: str, *answered: str) -> Any:
@@ -55,7 +55,7 @@ def test_run_all_of_what_is_handed_out_goes_on_to_the_end(name: str) -> None:
     said = run(notebook, name)
     assert notebook.cells[-1].execution_count and said["summary"].startswith("0 of ")
     failed = [c for c in notebook.cells if any(output.output_type == "error" for output in c.get("outputs", []))]
-    assert len(failed) > 20
+    assert len(failed) > len(progress.questions(name))
     lines = {cell.metadata.nbgrader.grade_id: said[cell.metadata.nbgrader.grade_id].strip() for cell in failed}
     assert {name: line for name, line in lines.items() if "\n" in line} == {}
 

@@ -5,52 +5,33 @@ The set-up cell of a notebook calls :func:`begin`, its last cell :func:`summary`
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 
 class Question(NamedTuple):
-    """A question as its notebook numbers it."""
+    """A question that tests mark."""
 
-    number: int
+    number: int  # among all that bear marks, in the notebook's order
     name: str  # of its solution cell
-    marks: int  # that its visible and hidden tests share
-    defines: tuple[str, ...]
+    marks: float  # that its visible and hidden tests share
+    defines: tuple[str, ...]  # what its solution cell defines
 
 
-def _numbered(*questions: tuple[str, int, str]) -> tuple[Question, ...]:
-    return tuple(Question(i, name, marks, tuple(names.split())) for i, (name, marks, names) in enumerate(questions, 1))
+FILE = Path(__file__).with_name("questions.json")
+"""The questions of each notebook, which the examiner writes down when it makes a release."""
 
 
-QUESTIONS = {
-    "logistic_regression": _numbered(
-        ("sigmoid", 2, "sigmoid"),
-        ("predict_proba", 2, "decision_function predict_proba"),
-        ("log_loss", 2, "log_loss"),
-        ("objective", 2, "objective"),
-        ("gradient", 3, "gradient"),
-        ("input_gradient", 2, "input_gradient"),
-        ("numerical_gradient", 2, "numerical_gradient"),
-        ("gradient_descent", 2, "gradient_descent"),
-        ("minibatches", 2, "minibatches"),
-        ("sgd_epoch", 1, "sgd_epoch"),
-    ),
-    "mlp_sgd": _numbered(
-        ("activations", 3, "sigmoid sigmoid_slope tanh_slope"),
-        ("init_params", 2, "init_params"),
-        ("forward", 4, "forward"),
-        ("objective", 3, "objective"),
-        ("backward", 8, "backward"),
-        ("input_gradient", 3, "input_gradient"),
-        ("sgd_step", 2, "sgd_step"),
-        ("train", 3, "train"),
-        ("trained_params", 2, "trained_params untrained"),
-    ),
-}
-"""The questions of each notebook that tests mark, in its order."""
+def questions(notebook: str) -> list[Question]:
+    """The questions of a notebook that tests mark, in its order; none where it has not been released yet."""
+    known = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}
+    return [Question(number, name, marks, tuple(names)) for number, name, marks, names in known.get(notebook, [])]
+
 
 ABOVE = "Run → Run All Above Selected Cell"
 
@@ -59,16 +40,16 @@ class _Notebook:
     """The notebook at hand: its questions, and the marks of the visible tests that passed when they were last run."""
 
     def __init__(self, name: str) -> None:
-        self.questions = QUESTIONS[name]
-        self.passed: dict[str, int] = {}  # by the title of the test: its marks, or 0
+        self.questions = questions(name)
+        self.passed: dict[str, float] = {}  # by the title of the test: its marks, or 0
 
     def note(self, result: Any) -> None:
         """IPython calls this after each cell; what counts is whether a test cell ran to its end."""
-        title = re.match(r"# Test: (.+) \((\d+) marks?\)", result.info.raw_cell or "")
+        title = re.match(r"# Test: (.+) \(([\d.]+) marks?\)", result.info.raw_cell or "")
         if title:
-            self.passed[title[1].replace(" ", "_")] = int(title[2]) if result.success else 0
+            self.passed[title[1].replace(" ", "_")] = float(title[2]) if result.success else 0
 
-    def marks_of(self, question: Question) -> int:
+    def marks_of(self, question: Question) -> float:
         """The visible marks of a question so far."""
         return sum(marks for test, marks in self.passed.items() if self._question_of(test) == question)
 
@@ -112,14 +93,14 @@ def begin(name: str) -> None:
 
 def summary() -> None:
     """Print the marks of the visible tests, and what is not right yet."""
-    if _now is None:
+    if _now is None or not _now.questions:
         return
     marks = {question: _now.marks_of(question) for question in _now.questions}
-    print(f"{sum(marks.values())} of {sum(q.marks for q in marks)} visible marks.")
+    print(f"{sum(marks.values()):g} of {sum(q.marks for q in marks):g} visible marks.")
     for question, got in marks.items():
         if got < question.marks:
-            print(f"    not yet: question {question.number} ({question.name}), {got} of {question.marks}")
-    print("The marker runs these tests on other numbers and sizes too, and a person reads the two written answers.")
+            print(f"    not yet: question {question.number} ({question.name}), {got:g} of {question.marks:g}")
+    print("The marker runs these tests on other numbers and sizes too, and a person reads what you answered in words.")
 
 
 def _note(result: Any) -> None:

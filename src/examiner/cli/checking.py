@@ -34,7 +34,7 @@ def check_command(options: argparse.Namespace) -> int:
         assignment = every[name].in_one_process() if options.kernel_in_sandbox else every[name]
         found = check(assignment, hidden=course.private)
         tests = sum(cell.kind == "test" for cell in every[name].cells)
-        say(f"{name}: {tests} test cells, {len(found) or 'none'} to look at.")
+        say(f"{name}: {tests} test cell{'s' * (tests != 1)}, {len(found) or 'none'} to look at.")
         for line in filter(None, [refusal(found), *map(str, found)]):
             say(f"  {line}")
         code = code or int(bool(found))

@@ -21,10 +21,15 @@ def new_command(options: argparse.Namespace) -> int:
     say(
         f"Fill the notebook in (jupyter lab), and see that its tests are sound: `{own_command()} check {options.name}`."
     )
-    say(
-        "`nbgrader generate_assignment` makes what students get; README.md, A new workshop from this one, has the rest."
-    )
+    say(f"`{own_command()} release` makes what students get; README.md, A new workshop from this one, has the rest.")
     return 0
+
+
+def release_command(options: argparse.Namespace) -> int:
+    """Make release/."""
+    from examiner.course.release import renew
+
+    return renew(options.course.resolve())
 
 
 def bundle_command(options: argparse.Namespace) -> int:

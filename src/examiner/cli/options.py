@@ -15,7 +15,7 @@ from examiner.cli.administration import (
 )
 from examiner.cli.checking import check_command
 from examiner.cli.grading import grade_command
-from examiner.cli.handing_out import bundle_command, lite_command, new_command, solutions_command
+from examiner.cli.handing_out import bundle_command, lite_command, new_command, release_command, solutions_command
 from examiner.cli.marking import mark_command, replay_command
 from examiner.isolation.sandbox import LEVELS, NONE
 
@@ -29,8 +29,9 @@ def parser() -> argparse.ArgumentParser:
 
     for add in (
         _new,
-        _grade,
         _check,
+        _release,
+        _grade,
         _students,
         _export,
         _feedback,
@@ -114,6 +115,17 @@ def _check(commands: Commands) -> None:
     _one_process(command)
     _common(command)
     command.set_defaults(run=check_command)
+
+
+def _release(commands: Commands) -> None:
+    command = commands.add_parser(
+        "release",
+        help="make what students get, release/, from source/",
+        description="Make release/ from source/: stubs in the place of answers, no hidden test, and beside each "
+        "notebook the helper package, which knows its questions and the mistakes that its marking tools list.",
+    )
+    _common(command)
+    command.set_defaults(run=release_command)
 
 
 def _one_process(command: argparse.ArgumentParser) -> None:

@@ -47,7 +47,7 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     for name in assignments:
         release = root / "release" / name
         if not (release / f"{name}.ipynb").exists():
-            raise ClassError(f"release/{name} is missing. Run `make release` first.")
+            raise ClassError(f"release/{name} is missing. Run `workshop release` first.")
         shutil.copytree(release, target / name, ignore=SKIPPED)
     slides = [path for path in sorted((root / "slides").glob("*")) if path.suffix in (".html", ".pdf")]
     for path in slides:

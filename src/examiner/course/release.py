@@ -26,7 +26,7 @@ import workshop
 from examiner.course.course import open_course, quiet_nbgrader
 from examiner.grading.assignment import Assignment, name_tasks
 from examiner.grading.source import free_names
-from workshop import _known, gradcheck
+from workshop import _known, gradcheck, progress
 from workshop._answers import Answer, quiet
 from workshop._diagnosis import NOTHING, Finding
 from workshop._seen import Seen
@@ -129,6 +129,8 @@ def known_mistakes(sources: Iterable[Path]) -> str:
     tests: dict[str, list[list[float]]] = {}
     for source in sources:
         assignment = Assignment.from_notebook(source.read_bytes(), source.stem)
+        if not any(cell.kind == "tools" for cell in assignment.cells):
+            continue
         before: dict[str, Any] = {}
         for cell in assignment.cells:
             if cell.kind in ("setup", "tools"):
@@ -151,6 +153,23 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                             tests.setdefault(seen.test, []).append([number, right, *map(float, values)])
     gradcheck.marker = None
     return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
+
+
+def questions(sources: Iterable[Path]) -> str:
+    """The questions of these notebooks that tests mark, by notebook, as JSON: see `workshop.progress`."""
+    listed = {}
+    for source in sources:
+        assignment = Assignment.from_notebook(source.read_bytes(), source.stem)
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(c.question for c in assignment.graded), 1)}
+        marks: dict[str, float] = dict.fromkeys(numbers, 0)
+        for test in (cell for cell in assignment.cells if cell.kind == "test"):
+            marks[test.question] += test.points
+        listed[source.stem] = [
+            [numbers[cell.grade_id], cell.grade_id, marks[cell.grade_id], cell.defines]
+            for cell in assignment.cells
+            if cell.kind == "solution" and marks.get(cell.grade_id)
+        ]
+    return json.dumps(listed, ensure_ascii=False) + "\n"
 
 
 def make_release(root: Path, target: Path) -> None:
@@ -184,29 +203,42 @@ def stale(made: Path, committed: Path) -> list[str]:
     )
 
 
+def renew(root: Path, check: bool = False) -> int:
+    """Make the release of the course in `root`, and say what changed; or with `check`, say what is stale: 1 if any is.
+
+    What the helper package knows of the notebooks goes out beside each; and where the course holds the package's own
+    source, into that too, for whoever runs the notebooks in source/.
+    """
+    sources, package = sorted(root.glob("source/*/*.ipynb")), _known.FILE.parent
+    known = {_known.FILE.name: known_mistakes(sources), progress.FILE.name: questions(sources)}
+    changed = []
+    for path in (package / name for name in known if package.is_relative_to(root)):
+        if not path.is_file() or path.read_text("utf-8") != known[path.name]:
+            changed.append(str(path.relative_to(root)))
+            if not check:
+                path.write_text(known[path.name], "utf-8")
+    with tempfile.TemporaryDirectory() as made:
+        make_release(root, Path(made))
+        for helpers in Path(made).glob("*/workshop"):
+            for name, text in known.items():
+                (helpers / name).write_text(text, "utf-8")
+        in_release = stale(Path(made), root / "release")
+        if not check and in_release:
+            shutil.rmtree(root / "release", ignore_errors=True)
+            shutil.copytree(made, root / "release")
+    changed += [f"release/{name}" for name in in_release]
+    for name in changed:
+        print(f"{name}: {'stale, run `workshop release`' if check else 'written'}")
+    if not changed:
+        print("release/ is fresh.")
+    return int(check and bool(changed))
+
+
 def main() -> int:
     """Make release/, or check it. Exit code 1: it is stale."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--check", action="store_true", help="say which files of release/ are stale, and change none")
-    check = options.parse_args().check
-    root = Path.cwd()
-    mistakes = known_mistakes(sorted(root.glob("source/*/*.ipynb")))
-    fresh = _known.FILE.is_file() and _known.FILE.read_text("utf-8") == mistakes
-    if not check:
-        _known.FILE.write_text(mistakes, "utf-8")
-    elif not fresh:
-        print(f"{_known.FILE.name}: stale, run `make release`")
-    with tempfile.TemporaryDirectory() as made:
-        make_release(root, Path(made))
-        changed = stale(Path(made), root / "release")
-        if not check and changed:
-            shutil.rmtree(root / "release", ignore_errors=True)
-            shutil.copytree(made, root / "release")
-    for name in changed:
-        print(f"release/{name}: {'stale, run `make release`' if check else 'written'}")
-    if not changed:
-        print("release/ is fresh.")
-    return 1 if check and (changed or not fresh) else 0
+    return renew(Path.cwd(), options.parse_args().check)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ Write here what this notebook is about, what one is able to do after it, and how
 
 === setup setup
 import numpy as np
-from workshop import gradcheck
+from workshop import gradcheck, progress
+
+progress.begin("FOLDER")
 
 === setup marking_tools
 # What only the marker runs stands here.
@@ -32,14 +34,18 @@ def marking_tools():
 
     from examiner.grading.marking import Marker, fresh_rng
 
-    def predict(X, w, b):
-        return np.asarray(X) @ np.asarray(w) + b
+    def predict(X, w, b, *, of_b=1):  # a right answer; its further arguments are where it can go wrong
+        return np.asarray(X) @ np.asarray(w) + of_b * b
 
-    def without_b(X, w, b):
-        return np.asarray(X) @ np.asarray(w)
-
+    # A mistake: a short name, the sentence that students read, and a wrong answer, or what differs in the right one.
     right = {"predict": predict}
-    mistakes = {"predict": [("b left out", "b is left out.", without_b)]}
+    mistakes = {
+        "predict": [
+            ("b left out", "b is left out.", dict(of_b=0)),
+            ("b subtracted", "b is subtracted, where it is added.", dict(of_b=-1)),
+            ("a column", "It is a column (N, 1), and (N,) is asked.", lambda X, w, b: predict(X, w, b)[:, None]),
+        ]
+    }
     marker = Marker(right, mistakes)
     return SimpleNamespace(marker=marker, mark=marker.mark, fresh_rng=fresh_rng, predict=predict)
 
@@ -84,24 +90,32 @@ def test_predict(predict):
 gradcheck.check(test_predict, predict)
 print("predict: right on two points.")
 
+=== text about_explain
+## 2 · In words
+
+The question stands here: students see an empty box below, in the place of the next cell.
+
 === written explain 2
-A question in words, which a person marks.
+A model answer.
 
 === BEGIN MARK SCHEME ===
-What earns its marks: students never see this.
+What earns its marks: the marker sees this beside each answer, students never do.
 === END MARK SCHEME ===
+
+=== ungraded summary
+progress.summary()
 '''
 CONFIG = '''"""nbgrader's settings for this course: its commands mark with the examiner."""
 
+from examiner.course.configuration import configure
+
 c = get_config()  # noqa: F821
-c.ClearHiddenTests.enforce_metadata = False  # the marking tools are a cell of hidden tests that bears no marks
-c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
-c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
-c.Autograde.autograde_preprocessors = ["examiner.course.plugin.Grade", "nbgrader.preprocessors.AssignLatePenalties"]
+configure(c)
 '''
 FLAGS = {
     "text": {"locked": True},
     "setup": {"locked": True},
+    "ungraded": {"locked": True},
     "solution": {"solution": True},
     "test": {"grade": True, "locked": True},
     "written": {"grade": True, "solution": True},
@@ -110,8 +124,8 @@ FLAGS = {
 
 def scaffold(name: str) -> str:
     """The source notebook of a new workshop."""
-    cells = [_cell(*part.split("\n", 1)) for part in re.split(r"^=== (?=[a-z])", CELLS, flags=re.MULTILINE)[1:]]
-    cells[0]["source"] = cells[0]["source"].replace("NAME", name.replace("_", " ").capitalize())
+    text = CELLS.replace("NAME", name.replace("_", " ").capitalize()).replace("FOLDER", name)
+    cells = [_cell(*part.split("\n", 1)) for part in re.split(r"^=== (?=[a-z])", text, flags=re.MULTILINE)[1:]]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     about = {"kernelspec": kernel, "language_info": {"name": "python"}}
     notebook = {"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 5}
@@ -124,7 +138,8 @@ def _cell(head: str, text: str) -> dict[str, Any]:
     about |= {"grade_id": grade_id, "schema_version": 3}
     if points:
         about["points"] = float(points[0])
-    cell = {"id": grade_id.replace("_", "-"), "metadata": {"nbgrader": about}, "source": text.strip("\n")}
+    tags = {"tags": ["ungraded"]} if kind == "ungraded" else {}  # a cell that only shows something
+    cell = {"id": grade_id.replace("_", "-"), "metadata": {"nbgrader": about, **tags}, "source": text.strip("\n")}
     if kind in ("text", "written"):
         return {"cell_type": "markdown", **cell}
     return {"cell_type": "code", "execution_count": None, "outputs": [], **cell}
