@@ -1,6 +1,6 @@
 """The examiner inside nbgrader: its commands, formgrader's button and its API grade with `grade.grade`.
 
-In nbgrader_config.py:
+`configuration.configure` sets it in nbgrader_config.py; these three lines alone do, for marks:
 
     c.Autograde.exporter_class = "examiner.course.plugin.LenientExporter"
     c.Autograde.sanitize_preprocessors = ["examiner.course.plugin.Restore"]
