@@ -56,8 +56,23 @@ def judged(seen: Sequence[Seen], finding: Finding) -> WrongAnswer:
     shown = next((thing for thing in wrong if thing.general and thing.plain), wrong[0])
     if not finding.mistake:
         shown = next((thing for thing in wrong if not thing.plain), shown)
-        finding = _relation(shown, wrong, seen)
+        finding = _kept(seen) or _relation(shown, wrong, seen)
     return _message(shown, finding)
+
+
+def _kept(seen: Sequence[Seen]) -> Finding | None:
+    """Whether all that is wrong was right in an earlier call, or is an error: something is kept between calls."""
+    found = False
+    for k, thing in enumerate(seen):
+        if not thing.wrong or (thing.got is None and (thing.wrong.mistake or "").startswith("raised ")):
+            continue
+        if thing.got is None or np.all(thing.got == np.round(thing.got)):  # 0, 1 or a count may come out by chance
+            return None
+        if not any(e.got is not None and not e.wrong and np.array_equal(e.got, thing.got) for e in seen[:k]):
+            return None
+        found = True
+    told = "It gives the values of an earlier call: what is kept between calls must not stand for other arguments."
+    return Finding("kept between calls", told) if found else None
 
 
 def _relation(shown: Seen, wrong: Sequence[Seen], seen: Sequence[Seen]) -> Finding:

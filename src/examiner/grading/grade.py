@@ -229,7 +229,7 @@ _AT_ONCE = re.compile(r"^(?!def |class |#)\S.*", re.MULTILINE)  # the lines of a
 
 
 def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties, Ties]:
-    """By question: the earlier answers that its cell writes anew, and the earlier questions it is tied to, and needs.
+    """By question: the answers that its cell writes, the earlier ones too, and the earlier questions it is tied to.
 
     Tied, since a right answer that is lent may not reach it: by a helper of that question's cell, or by an answer that
     is used while the cell runs, and not just when a function of it is called. Needed, where any word of it is a name
@@ -252,7 +252,7 @@ def _ties(placed: list[Placed], assignment: Assignment) -> tuple[Ties, Ties, Tie
             names = top_level_names(source) if left >= 0 else []
             words = set(re.findall(r"\w+", source)).difference(names) if left >= 0 else set()
             at_once = words.intersection(re.findall(r"\w+", " ".join(_AT_ONCE.findall(source))))
-            anew[cell.grade_id] = [name for name in names if name in earlier and earlier[name][1]]
+            anew[cell.grade_id] = [n for n in names if n in cell.defines or (n in earlier and earlier[n][1])]
             uses = {question for name, (question, asked) in earlier.items() if name in (at_once if asked else words)}
             tied[cell.grade_id] = sorted(uses)
             direct = {question for name, (question, _) in earlier.items() if name in words}

@@ -111,6 +111,14 @@ SIGMOID: list[Row] = [
     *(("0 or 1 for all", f"As soon as one x is beyond ±{k}, all come out as 0 or 1.", lambda x, k=k: (np.asarray(x) > 0) * 1.0 if np.max(np.abs(x)) > k else sigma(x)) for k in (20, 30, 50, 100, 500, 700, 709)),
 ]  # fmt: skip
 
+# In the place of σ, where |s| is large. By e^−s alone it survives.
+OVERFLOWS: list[Row] = [
+    ("overflow", "ŷ is not a number where s is large: infinity is divided by infinity.", lambda s: np.exp(s) / (1 + np.exp(s))),
+    ("overflow", "ŷ is not a number where s is far below 0: infinity is divided by infinity.", lambda s: 1 - np.exp(-s) / (1 + np.exp(-s))),
+    ("overflow", "Where infinity is divided by infinity, 0 is put for ŷ: it should be 1 there.", lambda s: np.nan_to_num(np.exp(s) / (1 + np.exp(s)))),
+    ("overflow", "Where infinity is divided by infinity, ½ is put for ŷ: it should be 0 or 1 there.", lambda s: np.nan_to_num(np.exp(s) / (1 + np.exp(s)), nan=0.5)),
+]  # fmt: skip
+
 # The loss of each point -------------------------------------------------------------------------------------------
 
 
@@ -276,6 +284,8 @@ RESIDUALS: list[Row] = [
     ("every label", "Every ŷ meets every label: the shapes (N, 1) and (N,) make a table of N times N.", lambda p, y: p[:, None] - y),
     ("every label", "Every ŷ meets every label: the shapes (N, 1) and (N,) make a table of N times N.", lambda p, y: p - y[:, None]),
     ("logarithm", "It is the gradient of a loss with the logarithm to base 2: the natural one is asked.", lambda p, y: (p - y) / np.log(2)),
+    ("0 divided by 0", "It is divided by ŷ(1 − ŷ) and multiplied by it again: where ŷ is rounded to 0 or 1 that is 0/0. It cancels: write ŷ − y.", lambda p, y: (p - y) / (p * (1 - p)) * p * (1 - p)),
+    ("0 divided by 0", "The two slopes are multiplied as they stand: where ŷ is rounded to 0 or 1, one is divided by 0. It cancels: write ŷ − y.", lambda p, y: ((1 - y) / (1 - p) - y / p) * p * (1 - p)),
     ("weighed by class", "Each class has its own mean: all points weigh the same.", lambda p, y: (p - y) * np.where(y == 1, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))),
 ]  # fmt: skip
 
