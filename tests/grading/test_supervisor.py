@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from examined import examine
 from examiner.grading.assignment import Limits
@@ -28,3 +33,21 @@ def test_an_examiner_that_is_killed_once_costs_nobody_a_mark(tmp_path: Path) -> 
     once = f"import os\nif not os.path.exists('{tmp_path}/once'): os.mkdir('{tmp_path}/once'); os.kill(os.getpid(), 9)"
     result = examine("def q(): return 1", "assert q() == 1", f"{once}\nassert q() == 1")
     assert result.score == 2 and not result.needs_eye
+
+
+def test_an_examiner_that_is_done_before_the_grader_is_back_costs_nobody_a_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a busy machine: the grader is put aside as soon as the work is handed over."""
+    send_fds, sent = socket.send_fds, []
+
+    def send_and_wait(*args: Any) -> int:
+        sent.append(send_fds(*args))
+        time.sleep(0.5)
+        return sent[-1]
+
+    examine("def q(): return 1", "assert q() == 1")
+    monkeypatch.setattr(socket, "send_fds", send_and_wait)
+    result = examine("def q(): return 1", "assert q() == 1")
+    students = sum(length > 4 for length in sent)  # the others go to the forkserver
+    assert result.score == 1 and students == 1

@@ -81,7 +81,8 @@ def _examined_once(
         scratches.append(scratch)
         with student, leash:
             sent = socket.send_fds(line, [data], [student.fileno(), leash.fileno()])
-        line.sendall(data[sent:])
+        if sent < len(data):  # to send nothing is an error, too, where the examiner has done all and is gone by now
+            line.sendall(data[sent:])
 
     try:
         line.settimeout(60)
