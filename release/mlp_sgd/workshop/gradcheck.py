@@ -69,7 +69,7 @@ def _plain_call(answer: Answer, args: Sequence[Any]) -> Any:
 
 
 def _named(test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
-    if not any(thing.wrong if thing.got is None else np.isfinite(thing.got).any() for thing in seen):
+    if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
         return NOTHING  # nothing but nan: that many mistakes would give
     return marker.named(test, seen) if marker else _known.named(test.__name__, seen)
 
@@ -245,8 +245,13 @@ def steps_of(
     """Every step that train takes where all slopes are random numbers of a size, and what it returns."""
     steps: list[Step] = []
     slopes = np.random.default_rng(7)
+    right = epochs * -(-len(y) // batch_size)
+    most = 20 * max(right, 1)
 
     def gradient(params: Any, X_batch: Any, y_batch: Any) -> dict[str, Floats]:
+        if len(steps) >= most:
+            told = f"train asks for slopes {most} times and goes on, where {right} are right: a loop of its never ends."
+            fail(told, "endless loop")
         if not isinstance(params, Mapping):
             fail(f"gradient is called with {kind_of(params)} where params, a dict, is asked.", "wrong type")
         here = {key: np.array(value, dtype=float) for key, value in params.items()}
@@ -264,7 +269,7 @@ def steps_of(
         if not epochs:
             told = "train returned None with epochs = 0: is its return inside a loop? The params handed in are asked."
         fail(told, "returns None")
-    if len(steps) > epochs * -(-len(y) // batch_size):
+    if len(steps) > right:
         # Some slopes may have been asked for and not followed: to print them, perhaps.
         ends = [*(step.params for step in steps[1:]), result]
         followed = [step for step, end in zip(steps, ends, strict=True) if not _equal(step.params, end)]
