@@ -69,7 +69,7 @@ def _plain_call(answer: Answer, args: Sequence[Any]) -> Any:
 
 
 def _named(test: Callable[..., None], seen: Sequence[Seen]) -> Finding:
-    if not any(thing.wrong and (thing.got is None or np.isfinite(thing.got).any()) for thing in seen):
+    if not any(thing.wrong if thing.got is None else np.isfinite(thing.got).any() for thing in seen):
         return NOTHING  # nothing but nan: that many mistakes would give
     return marker.named(test, seen) if marker else _known.named(test.__name__, seen)
 
