@@ -272,8 +272,15 @@ def test_after_a_restart_of_the_kernel_it_says_so_and_a_run_of_the_cells_mends_i
         page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
         page.keyboard.press("Control+Enter")
     expect(panel.locator(".words")).to_have_text("")
-    panel.scroll_into_view_if_needed()  # out of sight it rests
-    expect(panel.locator("dd.step")).to_have_text("1000")
+    page.wait_for_function(  # out of sight it rests, and what the cells print anew may move it there once more
+        """at => {
+          const panel = document.querySelector(at);
+          panel?.scrollIntoView({ block: "nearest" });
+          return panel?.querySelector("dd.step").innerText === "1000";
+        }""",
+        arg=NETWORK,
+        timeout=60_000,
+    )
     assert page.locator(NETWORK).count() == 1
 
 
