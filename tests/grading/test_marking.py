@@ -117,6 +117,44 @@ def test_it_is_said_where_an_answer_is_wrong() -> None:
     assert "wrong where d = 1, and right elsewhere" in str(run(lambda x: 2 * x + (len(x) == 1) * 0.3))
 
 
+def test_sizes_are_told_as_they_were_seen_and_one_of_each_is_chance() -> None:
+    def told(wrong_at: set[int]) -> str:
+        def test_scale(scale: Callable[..., Any]) -> None:
+            for d in (1, 2, 3, 4):
+                x = np.arange(d) + 0.3
+                compare("scale(x)", scale(x), 2 * x, d=d)
+
+        with pytest.raises(WrongAnswer) as caught:
+            gradcheck.check(test_scale, lambda x: 2 * x + (len(x) in wrong_at) * x**3)
+        return str(caught.value)
+
+    assert "wrong for d = 3, 4, and right for d = 1, 2." in told({3, 4})
+    assert "right for" not in told({2, 3, 4}) and "right for" not in told({4})
+
+
+def test_of_two_pairs_of_mistakes_none_is_told() -> None:
+    again = ("again", "One is added by another hand.", {"of": lambda x: x - 0.5})
+    marking.Marker({"scale": scale}, {"scale": [*KNOWN, again]}).mark("scale")
+    assert "Two mistakes" not in str(run(lambda x: 1 - 2 * x))
+
+
+def test_a_mistake_explains_the_whole_difference_from_what_is_right() -> None:
+    rounded = ("rounded", "It is rounded.", {"of": lambda x: np.round(x, 5)})
+    marking.Marker({"scale": lambda x, of=lambda x: x: of(2 * x)}, {"scale": [rounded]}).mark("scale")
+
+    def told(answer: Callable[..., Any]) -> str:
+        def test_scale(scale: Callable[..., Any]) -> None:
+            x = np.array([0.1000024, 0.3000024, 0.7000024])
+            compare("scale(x)", scale(x), 2 * x)
+
+        with pytest.raises(WrongAnswer) as caught:
+            gradcheck.check(test_scale, answer)
+        return str(caught.value)
+
+    assert "rounded" in told(lambda x: np.round(2 * x, 5) - 0.0)
+    assert "rounded" not in told(lambda x: 2 * x + 8e-6)
+
+
 def test_a_relation_counts_where_two_problems_show_it() -> None:
     assert run(lambda x: 3 * x).mistake == "constant factor"
     assert run(lambda x: (3 if len(x) == 3 else 5) * x - (len(x) == 2)).mistake is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import warnings
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_a_number_may_be_of_any_numeric_type(value: Any) -> None:
         (np.ones(4, dtype=complex), "real numbers"),
         (np.ones((4, 1)), "shape (4, 1), but shape (4,) is asked"),
         (np.ones(1), "shape (1,), but shape (4,) is asked"),
-        (1.0, "a sum or a mean taken that is not asked"),
+        (1.0, "One number stands where each entry has its own"),
         ([], "no number in it"),
         (np.ones((50, 4)), "a row for each point"),
     ],
@@ -160,6 +161,22 @@ def test_an_error_in_an_answer_shows_the_line() -> None:
 
     with pytest.raises(WrongAnswer, match=r"double raised ValueError.*\n.*int\(\"nothing\"\)"):
         run(double)
+
+
+@pytest.mark.parametrize(
+    ("raises", "never"),
+    [
+        (lambda: np.ones(2) @ np.float64(3), "take *"),
+        (lambda: np.ones((2, 3)) @ np.ones(2), "transpose"),
+        (lambda: operator.getitem((1, 2), "w"), "//"),  # type: ignore[call-overload]
+        (lambda: (1, 2) * 0.5, "np.array"),  # type: ignore[operator]
+    ],
+)
+def test_a_hint_says_no_more_than_the_error_does(raises: Callable[[], Any], never: str) -> None:
+    with pytest.raises(WrongAnswer) as caught:
+        check(lambda f: f(), raises)
+    *_, line, hint = str(caught.value).split("\n")
+    assert hint and line and never not in hint
 
 
 def test_an_answer_that_ends_the_program_is_a_failed_test() -> None:

@@ -138,17 +138,17 @@ def known_mistakes(sources: Iterable[Path]) -> str:
             elif "marking_tools" in before and (cell.kind == "test" or "gradcheck.report(" in cell.source):
                 marker = before["marking_tools"].marker
                 names = [name for name in free_names(cell.release_source) if name in marker.right]
-                found: dict[tuple[str, ...], set[str | None]] = {}  # a mistake is told by the first of its sentences
+                found: dict[tuple[str, ...], set[str]] = {}
                 for finding, answers in marker.wrong_answers(names):
                     seen = gradcheck.marker = _Seen()
                     with quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
                     if seen.seen:
                         (sums, _), right = _known.projections(seen.seen), _known.right_beside(seen.seen)
-                        values = [f"{value:.8g}" for value in sums]
+                        values = [f"{value:.12g}" for value in sums]
                         same = found.setdefault((seen.test, str(right), *values), set())
-                        if finding.mistake not in same:
-                            same.add(finding.mistake)
+                        if finding.sentence not in same:
+                            same.add(finding.sentence)
                             number = sentences.setdefault(finding.sentence, len(sentences))
                             tests.setdefault(seen.test, []).append([number, right, *map(float, values)])
     gradcheck.marker = None

@@ -190,9 +190,20 @@ RARE_LOSSES: list[Row] = [
     ("labels swapped", "ŷ is taken as σ(−s): the sign of s is turned.", dict(score=np.negative)),
     ("absolute value of s", "The sign of s is lost: it is what |s| would give.", dict(score=np.abs)),
     ("two straight lines", "It is two straight lines: the curve between them, small but not 0, is left out.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s)),
+    ("|s| without bars", "It is what e^−s gives where e^−|s| is asked: s is to lose its sign there.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.log1p(np.exp(-s)))),
+    ("exponent's sign", "It is what e^|s| gives where e^−|s| is asked: the minus in the exponent is missing.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.log1p(np.exp(np.abs(s))))),
+    ("logarithm left out", "e^−|s| stands where log(1 + e^−|s|) is asked.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.exp(-np.abs(s)))),
+    ("the 1 missing", "It is s(1 − y): the 1 inside log(1 + e^s) is missing.", dict(loss=lambda s, y: np.log(np.exp(s)) - y * s)),
+    ("the 1 missing", "It is s(1 − y): the 1 inside log(1 + e^s) is missing.", dict(loss=lambda s, y: s - y * s)),
+    ("e for 1", "It is log(e + e^s) − ys: np.logaddexp takes exponents, and that of 1 is 0.", dict(loss=lambda s, y: np.logaddexp(1, s) - y * s)),
+    ("y without s", "y alone is taken off where y times s is asked.", dict(loss=lambda s, y: np.logaddexp(0, s) - y)),
+    ("y without s", "The part with the label is left out: it is log(1 + e^−s) for every point.", dict(loss=lambda s, y: np.logaddexp(0, -s))),
+    ("sign of the label", "(1 − y)s is taken off log(1 + e^−s), where it is added.", dict(loss=lambda s, y: np.logaddexp(0, -s) - (1 - y) * s)),
+    ("sign of the label", "ys is taken off log(1 + e^−s): with that stands (1 − y)s.", dict(loss=lambda s, y: np.logaddexp(0, -s) - y * s)),
+    ("labels swapped", "The two formulas for s above and below 0 are right for one label only: ys or (1 − y)s is added on the wrong side.", dict(loss=lambda s, y: np.where(s > 0, np.logaddexp(0, -s) + (1 - y) * s, np.logaddexp(0, s) + y * s))),
     ("hinge", "It is the hinge loss of a support vector machine: here the loss is a logarithm.", dict(loss=lambda s, y: np.maximum(0, 1 - (2 * y - 1) * s))),
-    ("all labels 0", "It is the loss as if every label were 0: y is not used.", dict(label=lambda y: 0 * y)),
-    ("all labels 1", "It is the loss as if every label were 1: y is not used.", dict(label=lambda y: 0 * y + 1)),
+    ("all labels 0", "It is the loss as if every label were 0: y is not used, or the same stands for either label.", dict(label=lambda y: 0 * y)),
+    ("all labels 1", "It is the loss as if every label were 1: y is not used, or the same stands for either label.", dict(label=lambda y: 0 * y + 1)),
     ("sign of the label", "The part with the label has the wrong sign.", dict(loss=lambda s, y: np.logaddexp(0, s) + y * s)),
     ("s and y swapped", "s and y are swapped: s comes first.", dict(loss=lambda s, y: of_score(y, s))),
     ("logarithm", "It is the logarithm to base 2 where the natural one is asked.", dict(then=lambda loss: loss / np.log(2))),
@@ -226,6 +237,8 @@ RARE_LOSSES += [
     for instead in (0.0, 1.0, 100.0, 1000.0)
     for _, _, loss in UNSTABLE[:7]
 ]
+told = f"What is not finite is replaced, as np.nan_to_num does, and should be |s|: {THROUGH[0].upper()}{THROUGH[1:]}"
+RARE_LOSSES += [("infinity replaced", told, dict(loss=lambda s, y, loss=loss: np.nan_to_num(loss(s, y)))) for _, _, loss in UNSTABLE[:4]]  # fmt: skip
 inexact = "Where the loss is infinite, |s| is put in its place: but ŷ is inexact long before. Write it in terms of s."
 RARE_LOSSES += [("through ŷ", inexact, dict(loss=large_where_infinite(loss))) for _, _, loss in UNSTABLE[:4]]
 for bound in (2, 3, 4, 5, 6, 8, 10, 12):

@@ -196,8 +196,16 @@ def _near(known: Seen, thing: Seen) -> bool:
         return False
     if known.want is None or known.want.shape != got.shape:
         return True
-    apart = np.nan_to_num(np.abs(got - known.want), nan=np.inf).max(initial=0.0)
-    return bool(off.max(initial=0.0) < 0.5 * apart)  # and not as near to what is right
+    wrong = ~agree(got, known.want)
+    apart = np.nan_to_num(np.abs(got - known.want), nan=np.inf)
+    return bool(np.all(off[wrong] < 0.1 * apart[wrong]))  # it is what sets the answer apart from what is right
+
+
+def _few_numbers(seen: Sequence[Seen]) -> bool:
+    """Whether what is wrong is too little to tell two mistakes by: numbers other than 0 and 1, on three problems."""
+    wrong = [thing.got for thing in seen if thing.wrong and thing.plain and thing.got is not None]
+    told = [got for got in wrong if np.any(np.isfinite(got) & (got != 0) & (got != 1))]
+    return len(told) < 3
 
 
 def _bare(wrong: gradcheck.WrongAnswer) -> bool:
@@ -246,12 +254,14 @@ class Marker:
             return NOTHING  # and no need to look
         with quiet():
             for together in (1, 2):
-                found: dict[bool, dict[str | None, Finding]] = {True: {}, False: {}}
+                found: dict[bool, dict[str, Finding]] = {True: {}, False: {}}
                 for mistake, answers in self.wrong_answers(names, together):
                     match = _Match(seen)
                     if match.meets(test, [_seen_as_raising(name, answers[name]) for name in names]):
-                        found[match.alike].setdefault(mistake.mistake, mistake)
+                        found[match.alike].setdefault(mistake.sentence, mistake)
                 if likely := found[True] or found[False]:
+                    if together > 1 and (len(likely) > 1 or _few_numbers(seen)):
+                        return NOTHING  # of so many pairs one may fit by chance
                     return _known.either(list(likely.values()))
         return NOTHING
 

@@ -74,6 +74,15 @@ _STANDARD = r"""
     invalid literal for int\(\) with base N: 'W'
     can only concatenate T \(not "T"\) to T
     T expected at least N arguments?, got N
+    return arrays must be of ArrayType
+    'out' must be an array
+    len\(\) of unsized object
+    iteration over a 0-d array
+    invalid index to scalar variable.
+    zero-dimensional arrays cannot be concatenated
+    negative dimensions are not allowed
+    slice step cannot be zero
+    number sections must be larger than 0.
     W is still to be written
     it was still running when its time was up
     this function was lent for one call of yours, and that call is over
