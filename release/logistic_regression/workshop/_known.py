@@ -56,7 +56,7 @@ def named(test: str, seen: Sequence[Any]) -> Finding:
     if not rows:
         return NOTHING
     (values, size), right = projections(seen), right_beside(seen)
-    near = [row for row in rows if np.all(np.abs(values - row[2:]) <= 3e-5 * size + 1e-6)]
+    near = [row for row in rows if np.all(np.abs(values - row[2:]) <= 1e-9 * size + 2e-7)]
     near = [row for row in near if right & ~row[1] == 0]
     alike = [row for row in near if row[1] == right] or near
     return either([Finding("known", known["sentences"][number]) for number, *_ in alike])
@@ -64,11 +64,14 @@ def named(test: str, seen: Sequence[Any]) -> Finding:
 
 def either(findings: Sequence[Finding]) -> Finding:
     """The mistakes that give the same numbers: which of them it is can't be seen."""
-    findings = list(dict.fromkeys(findings))[:MOST_TOLD]
+    findings = list(dict.fromkeys(findings))
+    told = [finding.sentence for finding in findings]  # the same with something added says no more
+    findings = [f for f in findings if not any(f.sentence != other and f.sentence.startswith(other) for other in told)]
+    findings = findings[:MOST_TOLD]
     if len(findings) < 2:
         return findings[0] if findings else NOTHING
-    told = "\n".join(f"  • {finding.sentence}" for finding in findings)
-    return Finding(findings[0].mistake, f"It may be one of these, which give the same numbers here:\n{told}")
+    lines = "\n".join(f"  • {finding.sentence}" for finding in findings)
+    return Finding(findings[0].mistake, f"It may be one of these, which give the same numbers here:\n{lines}")
 
 
 @cache

@@ -252,7 +252,7 @@ def _shifts(want: Floats, facts: Facts) -> Iterator[Rule]:
 def _pattern(got: Floats, want: Floats, facts: Facts) -> Finding:
     right = np.abs(got - want) <= 1e-6 + 1e-5 * np.abs(want)
     if got.size < 2:
-        return (_cut_off(got, want, right) if facts.of else None) or NOTHING
+        return NOTHING
     if _meets(got, want):  # off by a hair: it would look like many things
         return NOTHING
     if _meets(np.sort(got.ravel()), np.sort(want.ravel())):
@@ -321,9 +321,11 @@ def _lines(right: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def _cut_off(got: Floats, want: Floats, right: NDArray[np.bool_]) -> Finding | None:
     """Whether all that is wrong should be larger than a round number, and comes out as that number, with its sign."""
     cut, whole = got[~right], want[~right]
+    if len(cut) < 2:  # one round number may come out by chance
+        return None
     if np.all((want >= 0) & (want <= 1)):
         edge, nearer = np.minimum(cut, 1 - cut), np.minimum(whole, 1 - whole)
-        round_number = edge[0] > 0 and abs(edge[0] - float(f"{edge[0]:.1g}")) < 1e-12
+        round_number = 0 < edge[0] <= 0.1 and abs(edge[0] - float(f"{edge[0]:.1g}")) < 1e-12
         if np.ptp(edge) < 1e-12 and round_number and np.all(nearer < 0.99 * edge):
             return Finding("clipped", f"Where it is wrong it comes out {edge[0]:g} from 0 or 1: is it cut off there?")
     bound = float(np.abs(cut).max())

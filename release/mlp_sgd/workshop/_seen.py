@@ -99,9 +99,11 @@ def _where(wrong: Sequence[Seen], seen: Sequence[Seen]) -> Finding | None:
 
     known: list[tuple[str, Callable[[Facts], bool]]] = [("λ > 0", lambda facts: of(facts, "lam") > 0)]
     for size in apart[0].sizes:
-        largest = max(of(facts, size) for facts in right)
         known.append((f"{size} = 1", lambda facts, size=size: of(facts, size) == 1))  # type: ignore[misc]
-        known.append((f"{size} > {largest:g}", lambda facts, size=size, most=largest: of(facts, size) > most))  # type: ignore[misc]
+        wrong_at, right_at = (sorted({of(facts, size) for facts in some}) for some in (apart, right))
+        if min(len(wrong_at), len(right_at)) > 1 and wrong_at[0] > right_at[-1]:  # of one size, it may be chance
+            told = " and right for ".join(f"{size} = {', '.join(f'{n:g}' for n in at)}," for at in (wrong_at, right_at))
+            return Finding("wrong on some sizes", f"It is wrong for {told[:-1]}.")
     holds = [(words, of_it) for words, of_it in known if all(map(of_it, apart))]
     for count in (1, 2):
         for some in itertools.combinations(holds, count):
@@ -157,7 +159,7 @@ def _of_shape(name: str, got: Floats, want: Floats, sizes: Mapping[str, int], se
     elif got.size == want.size:
         hint = " The number of entries is right: the same numbers may only need another shape."
     elif got.size == 1 and want.size > 1:
-        hint = " One number stands where each entry has its own: was a sum or a mean taken that is not asked?"
+        hint = " One number stands where each entry has its own."
     elif want.ndim == 0:
         hint = " Many numbers stand where one is asked: is a sum or a mean missing?"
     elif got.ndim and sizes.get("N") == got.shape[0] and want.shape == got.shape[1:]:

@@ -226,8 +226,9 @@ def steps_walked(walk: Answer, moves: Sequence[Sequence[float]], eta: float, tol
     places: list[tuple[float, ...]] = []
 
     def slopes(w: Any, b: Any) -> tuple[Floats, float]:
-        if (*w, b) not in places:
-            places.append((*w, b))
+        here = (*map(float, w), float(b))  # b may be an array of no sides, which a step changes in place
+        if here not in places:
+            places.append(here)
         *by_w, by_b = moves[min(len(places), len(moves)) - 1]
         return np.array(by_w) / eta, by_b / eta
 
