@@ -137,7 +137,7 @@ def megabytes(folder):
 
 def main(arguments=None):
     """Make the environment fit for the groups; 0 where it is, 1 with the reason where it can't be."""
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     options.add_argument("groups", nargs="+", metavar="GROUP")
     options.add_argument("--chosen", action="store_true", help="this very Python is wanted, not just any that will do")
     options.add_argument("--course", default=ROOT, help=argparse.SUPPRESS)

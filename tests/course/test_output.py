@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import zipfile
@@ -112,6 +113,18 @@ def test_a_folder_that_somebody_worked_in_is_refused(tmp_path: Path, change: str
         (target / "a").symlink_to("/etc/hostname")
     with pytest.raises(ClassError, match="did not make"):
         output.target_folder(target, "solutions" if change == "another command" else "lite", tmp_path)
+
+
+def test_a_marker_that_lists_what_is_elsewhere_removes_nothing_there(tmp_path: Path) -> None:
+    target, outside = tmp_path / "bundle", tmp_path / "thesis.tex"
+    outside.write_text("mine")
+    output.publish(made(tmp_path / "first", a="1"), target, "lite")
+    marker = target / output.MARKER
+    listed = json.loads(marker.read_text())
+    listed["files"] |= {"../thesis.tex": [], str(outside): []}
+    marker.write_text(json.dumps(listed))
+    output.publish(made(tmp_path / "second", a="2"), target, "lite")
+    assert outside.read_text() == "mine"
 
 
 def test_a_run_that_was_stopped_half_way_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,30 @@ def test_what_is_no_python_is_said_to_be_none(python: str) -> None:
     assert run.stderr.startswith(f'Set-up stopped: PYTHON is "{python}", and that is no Python 3. Python 3.11 to 3.14')
 
 
+@pytest.mark.parametrize(
+    "variable", ["PYTHONHOME", "PYTHONPATH", "PYTHONOPTIMIZE", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"]
+)
+def test_what_would_lead_python_or_pip_out_of_the_environment_does_not_reach_them(
+    variable: str, tmp_path: Path
+) -> None:
+    python, told = tmp_path / "python", tmp_path / "told"  # stands in for a Python: notes what it was told
+    python.write_text(f'#!/bin/sh\necho 3\necho "${{{variable}-}}" >>"{told}"\n')
+    python.chmod(0o755)
+    subprocess.run(
+        ["make", "-s", f"PYTHON={python}", "for-grading"],
+        cwd=ROOT,
+        env={**os.environ, variable: "2"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    assert set(told.read_text().split()) <= {"0"}
+
+
+def test_it_needs_no_docstring_since_python_may_leave_them_out() -> None:
+    said = subprocess.run([sys.executable, "-OO", "tools/environment.py", "--help"], cwd=ROOT, capture_output=True)
+    assert said.returncode == 0, said.stderr.decode()
+
+
 def test_it_starts_on_old_pythons_too_to_say_that_they_are_too_old() -> None:
     ast.parse((ROOT / "tools" / "environment.py").read_text(), feature_version=(3, 7))
 

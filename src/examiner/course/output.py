@@ -128,9 +128,16 @@ def _listed(target: Path, command: str) -> dict[str, list[str]]:
     """The hashes of the files that `command` made in `target`; none where the marker is another command's."""
     try:
         marker = json.loads((target / MARKER).read_text(encoding="utf-8"))
-        return dict(marker["files"]) if marker["command"] == command else {}
+        files = dict(marker["files"]) if marker["command"] == command else {}
+        return {name: hashes for name, hashes in files.items() if _inside(name)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _inside(name: str) -> bool:
+    """Whether a path that a marker lists stays in its folder, whoever wrote it there."""
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _mark(target: Path, command: str, files: dict[str, list[str]]) -> None:
