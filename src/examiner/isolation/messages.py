@@ -60,6 +60,8 @@ _STANDARD = r"""
     (float |integer )?(division|modulo) by zero|float floor division by zero
     math (domain|range) error
     array split does not result in an equal division
+    number sections must be larger than …
+    Cannot interpret 'N' as a data type
     Cannot take a larger sample than population when replace is False
     zero-size array to reduction operation W which has no identity
     arrays used as indices must be of integer \(or boolean\) type
