@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from examiner.grading import marking
 from examiner.grading.source import numbers_in
+from examiner.isolation.messages import standard
 from workshop import _known, gradcheck
+from workshop._errors import in_words
 from workshop.gradcheck import WrongAnswer, beside, compare
 
 Floats = NDArray[np.float64]
@@ -101,6 +103,31 @@ def test_no_mistake_is_named_that_would_make_a_part_wrong_which_is_right() -> No
 def test_an_error_is_told_in_its_own_words_and_in_a_tutors() -> None:
     told = str(run(lambda x: x if x > 0 else -x))
     assert "truth value of an array" in told and "np.where" in told
+
+
+def test_a_mistake_that_stops_with_the_same_error_is_told_as_one_of_many() -> None:
+    assert "One mistake that stops with this error: It is divided by a whole number." in str(run(lambda x: int("none")))
+
+
+def test_two_mistakes_at_once_are_not_told_of_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Two mistakes" in str(run(lambda x: 1 - 2 * x))
+    monkeypatch.setitem(globals(), "PROBLEMS", PROBLEMS[:1])
+    assert "Two mistakes" not in str(run(lambda x: 1 - 2 * x))
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (lambda rng: rng.standard_normal(3, 4), "shape of two sides"),
+        (lambda rng: np.ones(2) ^ 2, "h squared is h**2"),
+        (lambda rng: np.array_split(np.ones(2), 0), "into 0 parts"),
+    ],
+    ids=["shape in two arguments", "^ for **", "0 parts"],
+)
+def test_an_error_keeps_its_own_text_and_gets_a_tutors_words(work: Callable[..., Any], words: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        work(np.random.default_rng(1))
+    assert standard(str(caught.value)) and words in in_words(caught.type.__name__, str(caught.value))
 
 
 def test_the_numbers_of_an_answer_are_known_and_that_it_calls_itself() -> None:

@@ -262,7 +262,7 @@ class Marker:
                 if likely := found[True] or found[False]:
                     if together > 1 and (len(likely) > 1 or _few_numbers(seen)):
                         return NOTHING  # of so many pairs one may fit by chance
-                    return _known.either(list(likely.values()))
+                    return _known.either(list(likely.values()), _known.only_stopped(seen))
         return NOTHING
 
     def wrong_answers(self, names: Sequence[str], together: int = 1) -> Iterator[tuple[Finding, dict[str, Answer]]]:
