@@ -59,19 +59,29 @@ def named(test: str, seen: Sequence[Any]) -> Finding:
     near = [row for row in rows if np.all(np.abs(values - row[2:]) <= 1e-9 * size + 2e-7)]
     near = [row for row in near if right & ~row[1] == 0]
     alike = [row for row in near if row[1] == right] or near
-    return either([Finding("known", known["sentences"][number]) for number, *_ in alike])
+    return either([Finding("known", known["sentences"][number]) for number, *_ in alike], only_stopped(seen))
 
 
-def either(findings: Sequence[Finding]) -> Finding:
-    """The mistakes that give the same numbers: which of them it is can't be seen."""
+def only_stopped(seen: Sequence[Any]) -> bool:
+    """Whether all that is wrong is an error: many mistakes stop with the same one."""
+    wrong = [thing.wrong for thing in seen if thing.wrong]
+    return bool(wrong) and all((error.mistake or "").startswith("raised ") for error in wrong)
+
+
+def either(findings: Sequence[Finding], stopped: bool) -> Finding:
+    """The mistakes that give the same numbers, or stop with the same error: which of them it is can't be seen."""
     findings = list(dict.fromkeys(findings))
     told = [finding.sentence for finding in findings]  # the same with something added says no more
     findings = [f for f in findings if not any(f.sentence != other and f.sentence.startswith(other) for other in told)]
     findings = findings[:MOST_TOLD]
-    if len(findings) < 2:
-        return findings[0] if findings else NOTHING
+    if not findings:
+        return NOTHING
+    if len(findings) == 1:
+        alone = f"One mistake that stops with this error: {findings[0].sentence}" if stopped else findings[0].sentence
+        return Finding(findings[0].mistake, alone)
+    same = "stop with the same error" if stopped else "give the same numbers here"
     lines = "\n".join(f"  • {finding.sentence}" for finding in findings)
-    return Finding(findings[0].mistake, f"It may be one of these, which give the same numbers here:\n{lines}")
+    return Finding(findings[0].mistake, f"It may be one of these, which {same}:\n{lines}")
 
 
 @cache

@@ -127,6 +127,11 @@ def miss(message: str, mistake: str | None = None) -> None:
     see(Seen("", None, None, None, WrongAnswer(message, mistake)))
 
 
+def right_so_far() -> bool:
+    """Whether the test under way has seen nothing wrong yet."""
+    return _watch is None or not any(thing.wrong for thing in _watch.seen)
+
+
 def beside(want: Any, part: Callable[[], Any]) -> None:
     """Let a test see whether ``part`` of the answer, which has a test of its own, is ``want``.
 
