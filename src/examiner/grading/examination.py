@@ -68,9 +68,9 @@ def examine(line: socket.socket) -> None:
 def _prepared(job: dict[str, Any], limits: Limits, start: Any) -> tuple[Cells, Tests]:
     """The cells and tests of a submission, with nothing run yet but the marking tools."""
     sys.modules["__main__"] = shared = ModuleType("__main__")
-    tools = marking_tools(job["tools"])
     answers = [step["source"] for step in job["steps"] if "asked" in step]
     marking.NUMBERS = frozenset(number for source in answers for number in numbers_in(source))
+    tools = marking_tools(job["tools"])
     cells = Cells(job, limits, start, tools)
     return cells, Tests(cells, tools, vars(shared))
 
