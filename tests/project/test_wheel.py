@@ -55,7 +55,7 @@ def course(root: Path, settings: str) -> Path:
     (root / "nbgrader_config.py").write_text(settings)
     hand_in(root, "ada", answered())
     hand_in(root, "bob", answered(double="return x"))
-    hand_in(root, "eve", answered(double="import examiner.grading.logistic; return 2 * x"))  # it is not there to read
+    hand_in(root, "eve", answered(double="import examiner.notebooks.logistic; return 2 * x"))  # it is not there to read
     return root
 
 

@@ -1,6 +1,8 @@
-"""Mistakes with σ, the logistic loss and gradient steps that every such notebook knows, for its marking tools.
+"""Right answers and mistakes with σ, the logistic loss and gradient steps, which both notebooks' marking tools know.
 
-A row is (short name, the sentence that names it, what is different). A notebook's own mistakes are in its marking tools.
+It belongs to the notebooks, and nothing in the examiner imports it. It stands in the package since a file beside a source
+notebook goes out to students, and one written into both would double it; the package is never handed out, and hidden
+from student code. A row is (short name, the sentence that names it, what is different).
 """
 
 from __future__ import annotations
