@@ -45,7 +45,7 @@ def its_test(name: str, lent: str = "", derivative_of: str = "") -> dict[str, ob
     lines = [
         "from examiner.grading.marking import Marker",
         "from workshop.gradcheck import check, compare",
-        f"Marker(dict({lent}), {{}}).mark({name!r}, [{derivative_of}])",
+        f"Marker(dict({lent}{', ' * bool(lent)}{name}=None), {{}}).mark({name!r}, [{derivative_of}])",
     ]
     test = "\n".join([*lines, f"check(lambda {name}: compare('it', {name}(3), 21), {name})"])
     return cell(f"test_{name}", test, grade=True, points=1)

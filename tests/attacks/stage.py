@@ -84,7 +84,7 @@ SOURCE = {
             "test_shift_left",
             "from workshop.gradcheck import check, compare\n### BEGIN HIDDEN TESTS\n"
             "from examiner.grading.marking import Marker\n"
-            "Marker(dict(double=lambda x: 2 * x), {}).mark('shift')\n### END HIDDEN TESTS\n"
+            "Marker(dict(double=lambda x: 2 * x, shift=None), {}).mark('shift')\n### END HIDDEN TESTS\n"
             "check(lambda shift: compare('shift(1, -2)', shift(1, -2), -1), shift)",
             points=1,
             grade=True,

@@ -243,3 +243,16 @@ def test_a_new_workshop_is_sound_from_its_first_minute(tmp_path: Path, capsys: p
     assert "b is left out." in told["known_mistakes.json"]["sentences"]
     assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 1
     assert main(["new", "../x", "--course", str(tmp_path)]) == 1
+
+
+def test_a_question_that_is_spelt_wrong_is_told_before_anything_is_released(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", "line", "--course", str(tmp_path)]) == 0
+    notebook = tmp_path / "source" / "line" / "line.ipynb"
+    notebook.write_text(notebook.read_text().replace('mark(\\"predict\\")', 'mark(\\"predcit\\")'))
+    for command in ("release", "check"):
+        assert main([command, "--course", str(tmp_path)]) == 1
+        said = "".join(capsys.readouterr())
+        assert "test_predict" in said and "There is no question `predcit` to mark; known are predict." in said
+    assert not (tmp_path / "release").exists()

@@ -91,6 +91,42 @@ def test_tests_that_compare_by_the_workshops_gradcheck_deal_in_numbers(setup: st
     assert Assignment.from_notebook(source, "one").numbers_only == numbers
 
 
+TOOLS = """### BEGIN HIDDEN TESTS
+class marking_tools:
+    def right(n):
+        return n.real
+
+    def broken(n):
+        return [n][1]
+### END HIDDEN TESTS"""
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "fault"),
+    [
+        (("=", "="), "broken(n)", "fail in line 7, in broken: IndexError"),
+        (("=", "="), "absent(n)", "lack what the test asks of them: AttributeError"),
+        (("[n][1]\n", "[n][1]\n\n    wrong = unknown\n"), "right(n)", "fail in line 9, in marking_tools: NameError"),
+        (("return [n][1]", "return [n"), "right(n)", "can't be read, line 7: SyntaxError"),
+    ],
+)
+def test_a_fault_of_the_marking_tools_waits_for_a_person_and_is_told_with_its_line(
+    change: tuple[str, str], asked: str, fault: str
+) -> None:
+    cells = [
+        ("setup", TOOLS.replace(*change)),
+        ("solution", "### BEGIN SOLUTION\nn = 1\n### END SOLUTION"),
+        ("test", f"assert n == 1\n### BEGIN HIDDEN TESTS\nmarking_tools.{asked}\n### END HIDDEN TESTS"),
+    ]
+    source = notebook(*cells)
+    assignment = Assignment.from_notebook(source, "faulty")
+    (found,) = check(assignment)
+    assert found.what == "waits for a person with its own solution" and found.line == f"marking_tools.{asked}"
+    assert fault in found.why and found.change == "Mend the marking tools."
+    mark = grade(source.replace(b"\nn = 1\\n", b"\nn = 2\\n"), assignment, b"secret", LIMITS).marks[0]
+    assert mark.score is None and "Error" not in mark.message
+
+
 def test_in_one_process_a_test_finds_what_stock_nbgraders_finds_and_the_result_says_so() -> None:
     cells = [
         ("setup", "### BEGIN HIDDEN TESTS\nsecret = 7\n### END HIDDEN TESTS"),

@@ -266,6 +266,15 @@ def test_an_answer_that_calls_what_it_is_the_derivative_of_is_for_a_person() -> 
     assert "calls objective" in marking.for_a_person({"objective", "sigmoid"})
 
 
+@pytest.mark.parametrize("asked", [("gradiant",), ("gradient", ["objectve"])])
+def test_a_question_that_the_marking_tools_do_not_know_is_refused_and_the_known_ones_named(asked: Any) -> None:
+    marker = marking.Marker({"objective": abs, "gradient": abs, "trained": None}, {})
+    with pytest.raises(marking.ToolsFault, match=r"no question `(gradiant|objectve)`.*objective, gradient, trained"):
+        marker.mark(*asked)
+    marker.mark("trained")
+    assert set(marker.lent) == {"objective", "gradient"}
+
+
 def test_a_default_is_a_plain_number_in_the_answers_head() -> None:
     assert marking.default(lambda eps=1e-5: eps, "eps") == 1e-5
     assert marking.default(lambda eps=None: eps, "eps") is None

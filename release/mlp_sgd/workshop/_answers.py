@@ -46,9 +46,7 @@ class Guarded:
     ``call(function, args)`` calls it: marking puts right answers in the place of earlier ones meanwhile.
     """
 
-    def __init__(
-        self, name: str, function: Answer, untouched: bool, call: Callable[[Answer, Sequence[Any]], Any]
-    ) -> None:
+    def __init__(self, name: str, function: Answer, untouched: bool, call: Call) -> None:
         self.name, self.untouched, self.call = name, untouched, call
         self.function = self.__wrapped__ = function
         if not callable(function):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import filecmp
 import io
@@ -23,9 +24,13 @@ from nbgrader.utils import is_grade, is_solution
 from traitlets.config import Config
 
 import workshop
+from examiner.batch.job import ClassError
 from examiner.course.course import open_course, quiet_nbgrader
-from examiner.grading.assignment import Assignment, name_tasks
+from examiner.grading import marking
+from examiner.grading.assignment import Assignment, Cell, name_tasks
+from examiner.grading.sharing import without_magics
 from examiner.grading.source import free_names
+from examiner.grading.testing import marking_tools
 from workshop import _known, gradcheck, progress
 from workshop._answers import Answer, quiet
 from workshop._diagnosis import NOTHING, Finding
@@ -133,9 +138,15 @@ def known_mistakes(sources: Iterable[Path]) -> str:
             continue
         before: dict[str, Any] = {}
         for cell in assignment.cells:
-            if cell.kind in ("setup", "tools"):
+            if cell.kind == "setup":
                 exec(cell.source, before)
+            elif cell.kind == "tools":
+                tools, fault = marking_tools([cell.source])
+                if fault:
+                    raise ClassError(f"{assignment.name}: {fault}.")
+                before |= tools
             elif "marking_tools" in before and (cell.kind == "test" or "gradcheck.report(" in cell.source):
+                _must_be_known(assignment, cell, before)
                 marker = before["marking_tools"].marker
                 names = [name for name in free_names(cell.release_source) if name in marker.right]
                 found: dict[tuple[str, ...], set[str]] = {}
@@ -153,6 +164,18 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                             tests.setdefault(seen.test, []).append([number, right, *map(float, values)])
     gradcheck.marker = None
     return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
+
+
+def _must_be_known(assignment: Assignment, cell: Cell, names: dict[str, Any]) -> None:
+    """Let the marking tools begin a test, if it is one: ClassError where they don't know its question."""
+    for statement in ast.parse(without_magics(cell.source)).body:
+        line = ast.unparse(statement)
+        if line.startswith("marking_tools.mark("):
+            try:
+                exec(line, names)
+            except marking.ToolsFault as fault:
+                raise ClassError(f"{assignment.name}, {cell.grade_id}, `{line}`: {fault}") from None
+    marking.begin()
 
 
 def questions(sources: Iterable[Path]) -> str:
@@ -246,5 +269,7 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except ClassError as error:
+        sys.exit(str(error))
     except OSError as error:
         sys.exit(f"release/ can't be written: {error.strerror} ({error.filename}).")

@@ -70,9 +70,9 @@ def _prepared(job: dict[str, Any], limits: Limits, start: Any) -> tuple[Cells, T
     sys.modules["__main__"] = shared = ModuleType("__main__")
     answers = [step["source"] for step in job["steps"] if "asked" in step]
     marking.NUMBERS = frozenset(number for source in answers for number in numbers_in(source))
-    tools = marking_tools(job["tools"])
+    tools, fault = marking_tools(job["tools"])
     cells = Cells(job, limits, start, tools)
-    return cells, Tests(cells, tools, vars(shared))
+    return cells, Tests(cells, tools, vars(shared), fault)
 
 
 def in_source_order(steps: list[dict[str, Any]]) -> list[int]:

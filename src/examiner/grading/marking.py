@@ -213,15 +213,23 @@ def _first_line(wrong: gradcheck.WrongAnswer) -> str:
     return str(wrong).split("\n")[0].strip()
 
 
+class ToolsFault(Exception):
+    """A fault in how the marking tools are used, which is for the tutor to mend."""
+
+
 class Marker:
     """The marking tools of a notebook: its right answers in its order, and the mistakes that are known of each.
 
-    ``right``: by name. ``mistakes``: by the answer's name.
+    ``right``: by name; None for what is never lent, as a variable is. ``mistakes``: by the answer's name.
     """
 
-    def __init__(self, right: Mapping[str, Answer], mistakes: Mapping[str, Sequence[tuple[str, str, Any]]]) -> None:
-        self.right, self.mistakes = right, {name: [Mistake(*m) for m in many] for name, many in mistakes.items()}
-        for name, answer in right.items():
+    def __init__(
+        self, right: Mapping[str, Answer | None], mistakes: Mapping[str, Sequence[tuple[str, str, Any]]]
+    ) -> None:
+        self.questions = tuple(right)
+        self.right = {name: answer for name, answer in right.items() if answer is not None}
+        self.mistakes = {name: [Mistake(*m) for m in many] for name, many in mistakes.items()}
+        for name, answer in self.right.items():
             if isinstance(answer, FunctionType):  # an error that a student's call makes tells its name
                 answer.__name__ = answer.__qualname__ = name
         self.lent: dict[str, Answer] = {}
@@ -231,10 +239,13 @@ class Marker:
 
         Thus a mistake costs its own marks only: ``forward`` is tested with a right ``sigmoid``, whatever the student's
         is. But what the cell of ``forward`` writes anew belongs to it. Where the answer calls one of ``derivative_of``,
-        a person is to look at it.
+        a person is to look at it. ToolsFault where one of these names is not known.
         """
-        earlier = itertools.takewhile(lambda name: name != answer, self.right)
-        self.lent = {name: self.right[name] for name in earlier if name not in _turn.own}
+        for name in (answer, *derivative_of):
+            if name not in self.questions:
+                raise ToolsFault(f"There is no question `{name}` to mark; known are {', '.join(self.questions)}.")
+        earlier = itertools.takewhile(lambda name: name != answer, self.questions)
+        self.lent = {name: self.right[name] for name in earlier if name in self.right and name not in _turn.own}
         gradcheck.marker = self
         _turn.derivative_of.update(derivative_of)
 

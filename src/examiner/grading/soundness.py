@@ -115,6 +115,10 @@ def _for_nothing(cells: dict[str, Cell], blank: Result) -> Iterator[Finding]:
 
 def _change(mark: Mark, why: str, errors: list[str]) -> str:
     """What a tutor can do, by what went wrong."""
+    if "the marking tools" in why:
+        return "Mend the marking tools."
+    if "There is no question" in why:
+        return "Spell it as the marking tools do."
     text = f"{why} {mark.message} {' '.join(errors)}"
     if re.search(BEYOND["the network"][0], text):
         return "There is no network in grading: put what it loads beside the source notebook."

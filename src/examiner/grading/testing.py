@@ -6,9 +6,10 @@ import ast
 import contextlib
 import importlib
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -75,19 +76,49 @@ def _shows_a_value(tree: ast.Module, source: str) -> bool:
     return bool(tree.body) and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
 
 
-def marking_tools(sources: Sequence[str]) -> dict[str, Any]:
-    """What the notebook's marking tools bind, for all tests to find."""
+def marking_tools(sources: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """What the notebook's marking tools bind, for all tests to find, and what is wrong with them, or ""."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    for source in sources:
-        exec(learn(source).code, names)
-    return names
+    try:
+        for source in sources:
+            exec(learn(source).code, names)
+    except Exception as error:
+        return names, tools_fault(error, names)
+    return names, ""
+
+
+def tools_fault(error: Exception, tools: Mapping[str, Any]) -> str:
+    """What is wrong with the marking tools where an error is theirs, with its line; "" where it is not.
+
+    It is theirs where they raised it, or called what raised it, and where they lack what a test asks of them.
+    """
+    if isinstance(error, marking.ToolsFault):
+        return str(error)
+    told = f"{type(error).__name__}: {error}"
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_cell(frame)]
+    if frames and frames[-1][0].f_globals is tools:
+        frame, line = frames[-1]
+        return f"the marking tools fail in line {line}, in {frame.f_code.co_name}: {told}"
+    if isinstance(error, SyntaxError):
+        return f"the marking tools can't be read, line {error.lineno}: {told}"
+    if isinstance(error, AttributeError) and any(error.obj is value for value in tools.values()):
+        return f"the marking tools lack what the test asks of them: {told}"
+    return ""
+
+
+def _is_cell(frame: FrameType) -> bool:
+    """Whether a frame is of a test cell or of the marking tools."""
+    return frame.f_code.co_filename == _FILE
 
 
 class Tests:
-    """The tests of one submission. `tools` is what the marking tools bind, `space` what all tests run in."""
+    """The tests of one submission. `tools` is what the marking tools bind, `space` what all tests run in.
 
-    def __init__(self, cells: Cells, tools: Mapping[str, Any], space: dict[str, Any]) -> None:
-        self.cells, self.tools, self.space = cells, tools, space
+    `fault` is what was wrong with the tools when they were run.
+    """
+
+    def __init__(self, cells: Cells, tools: Mapping[str, Any], space: dict[str, Any], fault: str = "") -> None:
+        self.cells, self.tools, self.space, self.fault = cells, tools, space, fault
         self.student, self.budget = cells.student, cells.budget
         self.surroundings = Surroundings(cells.student, space, cells.steps, cells.student.files)
         self.complex_numbers = complex_numbers(step["source"] for step in cells.steps if step["kind"] == "run")
@@ -168,8 +199,11 @@ class Tests:
     def _failed(self, error: Exception, hidden: set[int]) -> Verdict:
         """A test's error: a person looks at it if it is perhaps for what can't be brought over from the student."""
         line, objects = _line(error), self.student.objects
-        verdict = failed(error, line, secret=line in hidden)
         theirs = getattr(error, "student_traceback", None) is not None
+        ours = not theirs and not isinstance(error, AssertionError | WireError)
+        if ours and (fault := self.fault or tools_fault(error, self.tools)):
+            return Verdict("A person looks at this test: it could not be run.", eye=fault, score=None, line=line)
+        verdict = failed(error, line, secret=line in hidden)
         if isinstance(error, AssertionError):
             waits = bool(objects.doubt)
         else:
@@ -197,7 +231,7 @@ def _line(error: BaseException) -> int:
     """The line of the test cell where an error passed."""
     line, trace = 0, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == _FILE:
+        if _is_cell(trace.tb_frame):
             line = line or trace.tb_lineno
         trace = trace.tb_next
     return line
