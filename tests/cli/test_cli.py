@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from examiner.cli.command import main
@@ -241,6 +242,10 @@ def test_a_new_workshop_is_sound_from_its_first_minute(tmp_path: Path, capsys: p
     }
     assert told["questions.json"] == {"linear_regression": [[1, "predict", 2, ["predict"]]]}
     assert "b is left out." in told["known_mistakes.json"]["sentences"]
+    assert main(["student-bundle", "--course", str(tmp_path)]) == 0  # without a lock of its own
+    assert "The course has no requirements.lock" in capsys.readouterr().out
+    required = (tmp_path / "build" / "student-bundle" / "requirements.txt").read_text()
+    assert f"numpy=={numpy.__version__}\n" in required
     assert main(["new", "linear_regression", "--course", str(tmp_path)]) == 1
     assert main(["new", "../x", "--course", str(tmp_path)]) == 1
 

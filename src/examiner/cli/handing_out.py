@@ -42,6 +42,8 @@ def bundle_command(options: argparse.Namespace) -> int:
         handout.make_bundle(course.root, made, course.assignments())
         output.publish(made, target, options.command)
     output.zip_folder(target, archive, options.command)
+    if not (course.root / "requirements.lock").is_file():
+        say("The course has no requirements.lock: requirements.txt names the versions that are installed here.")
     say(f"Wrote {target} and {archive} ({archive.stat().st_size / 1e6:.1f} MB); no answer is in them.")
     return 0
 

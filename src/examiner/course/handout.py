@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     for path in slides:
         (target / "slides").mkdir(exist_ok=True)
         shutil.copy(path, target / "slides" / path.name)
-    (target / "requirements.txt").write_text(part_of_lock((root / "requirements.lock").read_text(), STUDENT_PACKAGES))
+    (target / "requirements.txt").write_text(_requirements(root / "requirements.lock"))
     shutil.copy(TEMPLATES / "student_environment.yml", target / "environment.yml")
     readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
     listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
@@ -62,6 +63,22 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     (target / "README.md").write_text(readme, encoding="utf-8")
     if found := leaks(target, assignments.values()):
         raise ClassError("The bundle would give answers away:\n  " + "\n  ".join(found[:20]))
+
+
+def _requirements(lock: Path) -> str:
+    """What students install: their part of the course's lock; where it has none, the versions that are installed here.
+
+    A package that is not installed here is asked for in any version.
+    """
+    if lock.is_file():
+        return part_of_lock(lock.read_text(), STUDENT_PACKAGES)
+    lines = []
+    for name in STUDENT_PACKAGES:
+        try:
+            lines.append(f"{name}=={metadata.version(name)}\n")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name}\n")
+    return "".join(lines)
 
 
 def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
