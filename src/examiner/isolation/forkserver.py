@@ -217,7 +217,7 @@ def _receive_line(control: socket.socket) -> dict[str, Any]:
 def serve_students(
     control: socket.socket, sandbox: str, hidden: Sequence[str], student: Readies, examiners: int
 ) -> NoReturn:
-    """Fork a keeper with a student for each request, until the owner is gone; `examiners` is the other process."""
+    """Fork a supervisor with a student for each request, until the owner is gone; `examiners` is the other process."""
     readable = readable_paths()
     level, reasons = (NONE, "asked for") if sandbox == NONE else best_level(readable, sandbox, hidden)
     view = plan(readable, hidden) if level not in ("", NONE) else {}
@@ -382,7 +382,7 @@ def _room_taken(folder: str, parent: int | None) -> int:
 
 
 def _end_orphans() -> None:
-    """What a student's process left behind comes to its keeper, and ends here."""
+    """What a student's process left behind comes to its supervisor, and ends here."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:

@@ -140,16 +140,16 @@ def seed_modules(seed: int) -> None:
     random.seed = random._inst.seed
     random.seed(seed)
     np.random.bit_generator.randbits = lambda bits: entropy.getrandbits(bits)  # type: ignore[attr-defined]
-    stand_ins: dict[str, Callable[..., Any]] = {
+    replacements: dict[str, Callable[..., Any]] = {
         "urandom": lambda size: entropy.randbytes(size),
         "getrandom": lambda size, flags=0: entropy.randbytes(size),
         "sched_getaffinity": lambda pid: {0},
         "cpu_count": lambda: 1,
         "process_cpu_count": lambda: 1,
     }
-    for name, stand_in in stand_ins.items():
+    for name, replacement in replacements.items():
         if hasattr(os, name):
-            setattr(os, name, stand_in)
+            setattr(os, name, replacement)
     random._urandom = os.urandom  # type: ignore[attr-defined]  # what `secrets` and SystemRandom draw from
 
 
