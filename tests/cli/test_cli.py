@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy
 import pytest
+from nbgrader.api import Gradebook
 
 from examiner.cli.command import main
 from examiner.course import gradebook
+from examiner.grading.assignment import Assignment
 from examiner.pages import feedback
 from examiner.pages.tables import no_formula
-from mini_course import answered, hand_in, make_course, rows
+from mini_course import answered, cell, grade, hand_in, make_course, rows, source_notebook
 
 COURSE_YML = "sessions:\n  - {day: Tuesday, time: 12–1, room: A}\n  - {day: Friday, time: 2–3, room: B, star: true}\n"
 
@@ -261,3 +263,27 @@ def test_a_question_that_is_spelt_wrong_is_told_before_anything_is_released(
         said = "".join(capsys.readouterr())
         assert "test_predict" in said and "There is no question `predcit` to mark; known are predict." in said
     assert not (tmp_path / "release").exists()
+
+
+def test_code_that_a_person_marks_waits_for_one_though_it_is_the_stub_that_was_given_out(tmp_path: Path) -> None:
+    source = source_notebook()
+    source.cells.append(
+        cell("code", "sketch", "### BEGIN SOLUTION\nprint(1)\n### END SOLUTION", 3, grade=True, solution=True)
+    )
+    root = make_course(tmp_path, source)
+    touched, stub = answered(), "# YOUR CODE HERE\nraise NotImplementedError()"
+    given = Assignment.from_notebook(json.dumps(source).encode(), "mini")
+    blank = source_notebook()
+    for one, known in zip(blank.cells, given.cells, strict=False):
+        one.source = known.release_source
+    for notebook in (touched, blank):
+        notebook.cells.append(cell("code", "sketch", stub, 3, grade=True, solution=True))
+    hand_in(root, "ada", touched)
+    hand_in(root, "bob", blank)
+    grade(root)
+    marks = {(r["student_id"], r["grade_id"]): r["score"] for r in rows(root / "marks.csv")}
+    assert marks["ada", "sketch"] == marks["bob", "sketch"] == "" and marks["bob", "explain"] == "0.0"
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as book:
+        flags = {who: book.find_grade("sketch", "mini", "mini", who).needs_manual_grade for who in ("ada", "bob")}
+        said = book.find_comment("sketch", "mini", "mini", "bob").comment
+    assert flags == {"ada": True, "bob": False} and said == "No response."  # as nbgrader's own tests have it

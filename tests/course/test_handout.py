@@ -22,6 +22,7 @@ from examiner.cli.command import main
 from examiner.course import handout
 from examiner.course.output import MARKER
 from examiner.grading.assignment import Assignment
+from mini_course import make_course
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,3 +141,22 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def test_all_notebooks_of_an_assignment_are_handed_out_and_solved(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    first = root / "source" / "mini" / "mini.ipynb"
+    (first.with_name("one.ipynb")).write_bytes(first.read_bytes())
+    first.rename(first.with_name("two.ipynb"))
+    shutil.copy(ROOT / "requirements.lock", root)
+    assert main(["release", "--course", str(root)]) == 0
+    assert main(["student-bundle", "--course", str(root)]) == 0
+    bundle = root / "build" / "student-bundle"
+    assert {path.stem for path in (bundle / "mini").glob("*.ipynb")} == {"one", "two"}
+    assert "mini/one.ipynb" in (text := (bundle / "README.md").read_text()) and "mini/two.ipynb" in text
+    assert main(["solutions", "--course", str(root)]) == 0
+    made = {path.name: path.read_text() for path in (root / "build" / "solutions" / "mini").iterdir()}
+    assert set(made) == {"one.ipynb", "two.ipynb", "one.html", "two.html"}
+    assert all("return 2 * x" in made[name] for name in ("one.ipynb", "two.ipynb"))
+    (root / "release" / "mini" / "two.ipynb").unlink()
+    assert main(["student-bundle", "--course", str(root)]) == 1

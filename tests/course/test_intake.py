@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from examiner.course import archives, intake
 from examiner.course.archives import Taken
 from examiner.course.intake import find_jobs, take_in
 from examiner.course.people import People
-from examiner.course.recognition import assignment_by_cells
+from examiner.course.recognition import by_cells
 from examiner.course.roster import Enrolled
 from examiner.course.systems import Hints
 from examiner.course.timestamps import read_timestamp
 from examiner.grading.assignment import Assignment
+from examiner.grading.parts import whole
 from examiner.isolation.files import write_atomically
 from mini_course import answered, source_notebook
 
@@ -232,7 +234,7 @@ def test_a_notebook_that_lost_its_ids_is_known_by_its_text() -> None:
     bare = answered()
     for cell in bare.cells:
         cell.metadata = {}
-    assert assignment_by_cells(json.dumps(bare).encode(), MINI) == "mini"
+    assert by_cells(json.dumps(bare).encode(), MINI) == ["mini"]
 
 
 def test_no_student_vanishes(tmp_path: Path) -> None:
@@ -429,3 +431,59 @@ def test_a_class_zip_with_a_password_is_refused_in_plain_words(tmp_path: Path) -
     (tmp_path / "class.zip").write_bytes(bytes(locked))
     with pytest.raises(ClassError, match="needs a password"):
         take_in([tmp_path / "class.zip"], tmp_path / "submitted", tmp_path, MINI)
+
+
+def part(notebook: str, double: str = "return 2 * x", shared: bool = False) -> Any:
+    """A notebook of the assignment `sheet`; `shared` is one that is the same in several of them."""
+    made = answered(double=double)
+    for cell in made.cells if not shared else []:
+        if "nbgrader" in cell.metadata:
+            cell.metadata["nbgrader"]["grade_id"] = f"{notebook}-{cell.metadata['nbgrader']['grade_id']}"
+    return made
+
+
+def sheet(*notebooks: str, shared: bool = False) -> dict[str, Assignment]:
+    read = [Assignment.from_notebook(json.dumps(part(name, "pass", shared)).encode(), "sheet") for name in notebooks]
+    parts = [replace(one, notebook=name, of_several=True) for one, name in zip(read, notebooks, strict=True)]
+    return {"sheet": whole("sheet", parts)}
+
+
+def test_each_of_several_notebooks_is_known_by_its_cells_whatever_its_name(tmp_path: Path) -> None:
+    first, second = json.dumps(part("one")), json.dumps(part("two"))
+    source = zipped(tmp_path / "export.zip", {"ada_1_2_a.ipynb": second, "ada_1_3_b.ipynb": first})
+    taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", sheet("one", "two"))
+    folder = tmp_path / "submitted" / "1" / "sheet"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"one.ipynb": first, "two.ipynb": second}
+    assert taken.stored == 2 and taken.problems == []
+
+
+def test_one_of_several_notebooks_that_comes_again_leaves_the_others(tmp_path: Path) -> None:
+    people, course = People(), sheet("one", "two")
+    name = "W5_ada_attempt_2017-08-{}-13-05-22_{}.ipynb"
+    both = {name.format(28, "one"): json.dumps(part("one")), name.format(29, "two"): json.dumps(part("two"))}
+    anew = {name.format(30, "one"): json.dumps(part("one", "return x + x"))}
+    for number, files in enumerate((both, anew, both)):  # the last is an older attempt
+        source = zipped(tmp_path / f"{number}.zip", dict(files))
+        taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", course, people)
+    folder = tmp_path / "submitted" / "ada" / "sheet"
+    assert (folder / "one.ipynb").read_text() == json.dumps(part("one", "return x + x"))
+    assert (folder / "two.ipynb").read_text() == json.dumps(part("two"))
+    assert read_timestamp(folder).isoformat() == "2017-08-30T13:05:22"  # type: ignore[union-attr]
+    assert (taken.stored, taken.unchanged) == (0, 2)
+    assert {path.read_text() for path in (tmp_path / "replaced").rglob("*.ipynb")} == {json.dumps(part("one"))}
+
+
+def test_a_notebook_that_may_be_either_goes_by_its_name_or_is_refused_with_both(tmp_path: Path) -> None:
+    course, content = sheet("one", "two", shared=True), json.dumps(part("", shared=True))
+    files: dict[str, str | bytes] = {"ada_1_2_two.ipynb": content, "bob_2_3_x.ipynb": content}
+    source = zipped(tmp_path / "export.zip", files)
+    taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", course)
+    assert [path.name for path in (tmp_path / "submitted").rglob("*.ipynb")] == ["two.ipynb"]
+    assert "may be any of sheet/one, sheet/two" in taken.ungraded["2"][0]
+
+
+def test_a_notebook_that_is_not_named_after_its_folder_keeps_its_own_name(tmp_path: Path) -> None:
+    source = zipped(tmp_path / "export.zip", {"ada_1_2_x.ipynb": ANSWER})
+    course = {"mini": replace(MINI["mini"], notebook="problem")}
+    take_in([source], tmp_path / "submitted", tmp_path / "replaced", course)
+    assert (tmp_path / "submitted" / "1" / "mini" / "problem.ipynb").read_text() == ANSWER

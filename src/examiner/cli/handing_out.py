@@ -70,7 +70,7 @@ def solutions_command(options: argparse.Namespace) -> int:
     say("Executing the notebooks with their answers.")
     with scratch as made:
         handout.make_solutions(course.root, made, course.assignments())
-        names = sorted(path.name for path in made.iterdir())
+        names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
         output.publish(made, target, options.command)
     for name in names:
         say(f"Wrote {target / name}")

@@ -30,13 +30,6 @@ def take_in_from(
         student=options.student or "",
         zone=read_zone(course.root),
     )
-    several = sorted(name for name, assignment in assignments.items() if assignment.parts)
-    assignments = {name: assignment for name, assignment in assignments.items() if not assignment.parts}
-    if several:
-        place = f"{course.submitted}/STUDENT/{several[0]}/"
-        say(f"{', '.join(several)}: of several notebooks, and not taken in by --from. Put them into {place}.")
-    if not assignments:
-        raise ClassError("Nothing was taken in; `nbgrader collect` brings several notebooks in.")
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
     exchange = _exchange(course) if "exchange" in options.origin else None
     origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]

@@ -27,7 +27,7 @@ from examiner.course.settings import read_zone
 from examiner.course.timestamps import in_zone, lasting
 from examiner.grading.assignment import Assignment
 from examiner.grading.parts import notebooks, of_notebook
-from examiner.grading.placing import normalised
+from examiner.grading.placing import unanswered, untouched_stubs
 from examiner.grading.result import Result
 
 
@@ -191,7 +191,7 @@ def save(
         for entry in entries:
             where = submitted[entry.student]
             _save_grades(db, where, entry, assignment, graded, grades)
-            blank = _unanswered(assignment, entry.result)
+            blank = unanswered(assignment, entry.result)
             for name, cell_id in commented.items():
                 note = comments.get((where, cell_id))
                 if note is None:
@@ -216,6 +216,7 @@ def _save_grades(
     points = {cell.grade_id: cell.points for cell in assignment.graded}
     marks = {mark.grade_id: mark for mark in entry.result.marks}
     theirs = {cell.grade_id: cell.source for cell in entry.result.cells}
+    stubs = untouched_stubs(assignment, entry.result) if entry.result.cells else ()
     for name, cell_id in graded.items():
         mark = marks.get(name)
         score = mark.score if mark else 0.0
@@ -224,7 +225,7 @@ def _save_grades(
             row = tables.Grade(notebook_id=where, cell_id=cell_id)
             db.add(row)
         if row.manual_score is None:
-            row.needs_manual_grade = score is None
+            row.needs_manual_grade = score is None and name not in stubs
         elif (
             row.manual_score > points[name]
             or (entry.changed and row.auto_score != score)
@@ -237,18 +238,6 @@ def _save_grades(
 def _of_notebook(entry: Entry, part: Assignment) -> Entry:
     before = {name.removeprefix(f"{part.notebook}/"): text for name, text in entry.before.items()}
     return replace(entry, result=of_notebook(entry.result, part), before=before)
-
-
-def _unanswered(assignment: Assignment, result: Result) -> set[str]:
-    theirs = {cell.grade_id: normalised(cell.source) for cell in result.cells if cell.grade_id}
-    waits = {mark.grade_id for mark in result.marks if mark.score is None}  # as an answer below its box
-    return {
-        cell.grade_id
-        for cell in assignment.cells
-        if cell.kind in ("solution", "written")
-        and cell.grade_id not in waits
-        and theirs.get(cell.grade_id) in (None, normalised(cell.release_source))
-    }
 
 
 def _add_students(db: Any, students: Sequence[str]) -> None:
@@ -427,8 +416,10 @@ def read_marks(
 
 def _read_grades(db: Any, notebooks: Any, by_notebook: Mapping[str, tuple[Marked, str]]) -> None:
     t = tables
+    unmarked = sa.and_(t.Grade.auto_score.is_(None), t.Grade.manual_score.is_(None))
+    waits = sa.or_(t.Grade.needs_manual_grade, unmarked)
     grades = (
-        sa.select(t.Grade.notebook_id, t.BaseCell.name, t.Grade.needs_manual_grade, t.Grade.manual_score, t.Grade.score)
+        sa.select(t.Grade.notebook_id, t.BaseCell.name, waits, t.Grade.manual_score, t.Grade.score)
         .join(t.BaseCell, t.Grade.cell_id == t.BaseCell.id)
         .where(t.Grade.notebook_id.in_(notebooks))
     )

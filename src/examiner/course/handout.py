@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from examiner.batch.job import ClassError
 from examiner.course.lock import part_of_lock
@@ -27,6 +28,7 @@ from examiner.grading.assignment import (
     END_SOLUTION,
     Assignment,
 )
+from examiner.grading.parts import notebooks
 from examiner.pages.feedback import TEMPLATES
 from examiner.pages.markup import FILTERS, POLICY, harmless
 
@@ -45,11 +47,11 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     anything in the bundle gives an answer away.
     """
     target.mkdir()
-    for name in assignments:
-        release = root / "release" / name
-        if not (release / f"{name}.ipynb").exists():
-            raise ClassError(f"release/{name} is missing. Run `workshop release` first.")
-        shutil.copytree(release, target / name, ignore=SKIPPED)
+    for name, assignment in assignments.items():
+        for file in _files(name, assignment):
+            if not (root / "release" / name / file).exists():
+                raise ClassError(f"release/{name}/{file} is missing. Run `workshop release` first.")
+        shutil.copytree(root / "release" / name, target / name, ignore=SKIPPED)
     slides = [path for path in sorted((root / "slides").glob("*")) if path.suffix in (".html", ".pdf")]
     for path in slides:
         (target / "slides").mkdir(exist_ok=True)
@@ -57,7 +59,8 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     (target / "requirements.txt").write_text(_requirements(root / "requirements.lock"))
     shutil.copy(TEMPLATES / "student_environment.yml", target / "environment.yml")
     readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
-    listed = "\n".join(f"- [`{name}/{name}.ipynb`]({name}/{name}.ipynb)" for name in assignments)
+    paths = [f"{name}/{file}" for name, assignment in assignments.items() for file in _files(name, assignment)]
+    listed = "\n".join(f"- [`{path}`]({quote(path)})" for path in paths)
     deck = "\n".join(f"- [slides/{path.name}](slides/{path.name})" for path in slides)
     readme = readme.replace("NOTEBOOKS", listed).replace("SLIDES", deck or "- the slides are on the homepage")
     (target / "README.md").write_text(readme, encoding="utf-8")
@@ -79,6 +82,11 @@ def _requirements(lock: Path) -> str:
         except metadata.PackageNotFoundError:
             lines.append(f"{name}\n")
     return "".join(lines)
+
+
+def _files(name: str, assignment: Assignment) -> list[str]:
+    """The names of an assignment's notebooks."""
+    return [f"{part.notebook or name}.ipynb" for part in notebooks(assignment)]
 
 
 def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
@@ -170,31 +178,49 @@ def _for_the_browser(notebook: dict[str, Any]) -> dict[str, Any]:
 
 # --- the solutions ---
 def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignment]) -> None:
-    """Execute each notebook with its answers and write it to the new folder `target`, as a notebook and as HTML."""
+    """Execute each notebook with its answers and write it to the new folder `target`, as a notebook and as HTML.
+
+    The notebooks of an assignment that has several go into a folder of its name.
+    """
+    import nbformat
+
+    target.mkdir()
+    for name, assignment in assignments.items():
+        folder = target / name if assignment.parts else target
+        folder.mkdir(exist_ok=True)
+        for file in _files(name, assignment):
+            nb = _executed(root / "source" / name / file)
+            stem = file.removesuffix(".ipynb") if assignment.parts else name
+            text = nbformat.writes(nb)
+            for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, stem))):
+                (folder / f"{stem}{suffix}").write_text(content, encoding="utf-8")
+
+
+def _executed(source: Path) -> Any:
+    """A source notebook as the solutions show it, executed with the files that lie beside it."""
     import nbformat
     from nbclient import NotebookClient
 
-    target.mkdir()
-    for name in assignments:
-        nb: Any = nbformat.read(root / "source" / name / f"{name}.ipynb", as_version=4)
-        nb.cells = [shown for cell in nb.cells if (shown := _shown(cell)).source]
-        with tempfile.TemporaryDirectory() as folder:
-            quiet = ["--IPKernelApp.log_level=ERROR"]
-            where = {"metadata": {"path": folder}}
-            NotebookClient(nb, timeout=120, kernel_name="python3", extra_arguments=quiet, resources=where).execute()
-        nb.metadata.pop("widgets", None)
-        for cell in nb.cells:
-            cell.metadata.pop("execution", None)
-            if _is_test(cell):  # what it says stays; its code would be most of the page
-                cell.source = cell.source.split("\n", 1)[0]
-        text = nbformat.writes(nb)
-        for suffix, content in ((".ipynb", text + "\n"), (".html", solution_page(nb, name))):
-            (target / f"{name}{suffix}").write_text(content, encoding="utf-8")
+    nb: Any = nbformat.read(source, as_version=4)
+    nb.cells = [shown for cell in nb.cells if (shown := _shown(cell)).source]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = shutil.copytree(source.parent, Path(scratch) / source.parent.name, ignore=SKIPPED)
+        quiet = ["--IPKernelApp.log_level=ERROR"]
+        where = {"metadata": {"path": str(folder)}}
+        NotebookClient(nb, timeout=120, kernel_name="python3", extra_arguments=quiet, resources=where).execute()
+    nb.metadata.pop("widgets", None)
+    for cell in nb.cells:
+        cell.metadata.pop("execution", None)
+        if _is_test(cell):  # what it says stays; its code would be most of the page
+            cell.source = cell.source.split("\n", 1)[0]
+    return nb
 
 
 def _shown(cell: Any) -> Any:
     """A source cell as the solutions show it: answers yes, hidden tests and marking guides no, tests folded."""
-    folded = {"source_hidden": True} if cell.cell_type == "code" and cell.metadata["nbgrader"]["grade"] else {}
+    folded = (
+        {"source_hidden": True} if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade") else {}
+    )
     source = _without(cell.source, BEGIN_HIDDEN, END_HIDDEN)
     source = _without(source, BEGIN_GUIDE, END_GUIDE)
     source = "\n".join(line for line in source.split("\n") if BEGIN_SOLUTION not in line and END_SOLUTION not in line)

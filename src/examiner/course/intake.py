@@ -1,7 +1,8 @@
 """Take submissions in as they come: nbgrader's exchange, a folder, a learning-management system's zip.
 
-Everything ends in nbgrader's own layout, submitted/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb with a timestamp.txt beside it.
-Names inside a zip are never used as paths.
+Everything ends in nbgrader's own layout, submitted/STUDENT/ASSIGNMENT/NOTEBOOK.ipynb with a timestamp.txt beside it.
+Names inside a zip are never used as paths. A notebook goes by the name that `notebooks_by_name` gives it: of an
+assignment's several each is taken in by itself, so that one which is handed in anew leaves the others where they are.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from examiner.course.archives import SKIP, Came, Taken, files_below, is_regular,
 from examiner.course.ids import look_alikes
 from examiner.course.owners import owners_of
 from examiner.course.people import People
-from examiner.course.recognition import Found, assignment_by_cells, assignment_by_name, worked_on
+from examiner.course.recognition import Found, by_cells, by_name, notebooks_by_name, worked_on
 from examiner.course.roster import check_roster
 from examiner.course.systems import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, drafts, utc
 from examiner.course.timestamps import read_timestamp
@@ -41,10 +42,15 @@ class _Staged:
 
     came: Came  # without its bytes
     file: Path
-    assignment: str  # what its cells answer, or nothing
+    answers: tuple[str, ...]  # the notebooks that it may be, as far as its cells tell
     worked: tuple[bool, int]
     size: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> str:
+        """The one notebook that it is by its cells; "" where that is none, or several."""
+        return self.answers[0] if len(self.answers) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ def take_in(
     answers, then the largest), whether they come together or one after the other. What does not count is kept in
     `replaced`. `given` are the names of files that students were given, of which nothing need be said.
     """
-    taken, people = Taken(), people or People()
+    taken, people, known = Taken(), people or People(), notebooks_by_name(assignments)
+    titles = tuple(dict.fromkeys([*assignments, *(name.rpartition("/")[2] for name in known)]))
     submitted.mkdir(parents=True, exist_ok=True)
     for left in submitted.glob(".intake-*"):  # by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -118,16 +125,16 @@ def take_in(
     try:
         for number, path in enumerate(paths):
             live = exchange if exchange and path == exchange.inbound else None
-            staged, others = _stage(path, staging / str(number), assignments, taken, live)
-            owners = _owners(staged, others, replace(hints or Hints(), assignments=tuple(assignments)))
-            answers = {one.came.origin: one.assignment for one in staged}
+            staged, others = _stage(path, staging / str(number), known, taken, live)
+            owners = _owners(staged, others, replace(hints or Hints(), assignments=titles))
+            answers = {one.came.origin: one.alone for one in staged}
             whose = _people(owners, answers, people, taken)
-            chosen = _choose_newest(staged, owners, whose, assignments, taken)
+            chosen = _choose_newest(staged, owners, whose, known, taken)
             for key, (found, one) in chosen.items():
                 if key in best:
                     older = is_older(found.order, best[key][0].order)
                     loser = found.origin if older else best[key][0].origin
-                    taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
+                    _note(taken, *key, f"Several notebooks came for this assignment; {loser} was left aside.")
                     if older:
                         continue
                 best[key] = (found, one)
@@ -135,8 +142,9 @@ def take_in(
         if strict:
             there = [job.student for job in find_jobs(submitted, assignments)[0]]
             check_roster(people.roster, there + [student for student, _ in best])
-        for (student, assignment), (found, one) in sorted(best.items()):
-            _store(submitted, replaced, student, assignment, found, one, people, taken)
+        for (student, name), (found, one) in sorted(best.items(), key=lambda item: item[0]):
+            file = f"{known[name].notebook or name}.ipynb"
+            _store(submitted, replaced, student, name, file, found, one, people, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     taken.problems += people.told() + look_alikes(student for student, _ in best)
@@ -146,7 +154,7 @@ def take_in(
 def _stage(
     path: Path,
     staging: Path,
-    assignments: Mapping[str, Assignment],
+    known: Mapping[str, Assignment],
     taken: Taken,
     exchange: Exchange | None = None,
 ) -> tuple[list[_Staged], list[Came]]:
@@ -170,9 +178,9 @@ def _stage(
             notes += (late,)
         file = staging / f"{len(staged)}.ipynb"
         write_atomically(file, content)
-        assignment = assignment_by_cells(content, assignments) or ""
-        worked = worked_on(content, assignments[assignment]) if assignment else (False, 0)
-        staged.append(_Staged(replace(came, content=None), file, assignment, worked, len(content), notes))
+        answers = by_cells(content, known)
+        worked = worked_on(content, known[answers[0]]) if answers else (False, 0)
+        staged.append(_Staged(replace(came, content=None), file, tuple(answers), worked, len(content), notes))
     if not staged and not any(came.trouble for came in others):
         problems = "".join(f"\n  {problem}" for problem in taken.problems[:5])
         raise ClassError(
@@ -189,7 +197,7 @@ def _owners(staged: Sequence[_Staged], others: Sequence[Came], hints: Hints) -> 
             with suppress(yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
                 read = yaml.safe_load(came.about)
                 metadata |= read if isinstance(read, dict) else {}
-    pieces = [Piece(one.came.origin, True, one.assignment) for one in staged]
+    pieces = [Piece(one.came.origin, True, one.alone) for one in staged]
     pieces += [Piece(came.origin, bool(came.trouble)) for came in others if "__MACOSX" not in came.origin]
     return owners_of(pieces, replace(hints, metadata=metadata))
 
@@ -222,10 +230,10 @@ def _choose_newest(
     staged: Sequence[_Staged],
     owners: Mapping[str, tuple[Owner, ...]],
     whose: Mapping[str, Sequence[str]],
-    assignments: Mapping[str, Assignment],
+    known: Mapping[str, Assignment],
     taken: Taken,
 ) -> dict[tuple[str, str], tuple[Found, _Staged]]:
-    """By student and assignment, the notebook that counts of those that came together."""
+    """By student and notebook's name, the one that counts of those that came together."""
     best: dict[tuple[str, str], tuple[Found, _Staged]] = {}
 
     def rank(found: Found, one: _Staged) -> list[float]:
@@ -252,15 +260,17 @@ def _choose_newest(
                 student, origin, b"", owner.timestamp, owner.late, owner.attempt, owner.declared, one.came.dated
             )
             taken.students.add(student)
-            assignment = one.assignment or assignment_by_name(found, assignments)
-            if assignment is None:
-                taken.leave(student, f"{origin} is a notebook, but none of the assignments.")
+            among = {name: known[name] for name in one.answers} or known
+            names = [one.alone] if one.alone else by_name(found, among) or list(one.answers)
+            if len(names) != 1:
+                either = f"may be any of {', '.join(names)}; neither cells nor name tell which. Not taken."
+                taken.leave(student, f"{origin} {either if names else 'is a notebook, but none of the assignments.'}")
                 continue
-            key = (student, assignment)
+            key = (student, names[0])
             if key in best:
                 loses = rank(found, one) <= rank(*best[key])
                 loser = origin if loses else best[key][0].origin
-                taken.note(*key, f"Several notebooks came for this assignment; {loser} was left aside.")
+                _note(taken, *key, f"Several notebooks came for this assignment; {loser} was left aside.")
                 if loses:
                     continue
             best[key] = (found, one)
@@ -297,9 +307,8 @@ def _tell_of_others(
             continue
         files = [file for file in files if not CLUTTER.search(file) and PurePosixPath(file).name not in given]
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        for key in best if files else ():
-            if key[0] == student:
-                taken.note(*key, f"Handed in as well, and not used: {', '.join(files[:SHOWN])}{more}.")
+        for assignment in {name.partition("/")[0]: 0 for who, name in best if who == student and files}:
+            taken.note(student, assignment, f"Handed in as well, and not used: {', '.join(files[:SHOWN])}{more}.")
 
 
 def is_older(order: Sequence[float], than: Sequence[float]) -> bool:
@@ -314,40 +323,49 @@ def _store(
     submitted: Path,
     replaced: Path,
     student: str,
-    assignment: str,
+    name: str,
+    file: str,
     found: Found,
     one: _Staged,
     people: People,
     taken: Taken,
 ) -> None:
+    """Put a notebook, as `file`, into its assignment's folder, unless what is there is newer."""
+    assignment, _, of_several = name.partition("/")
     folder = submitted / student / assignment
     if folder.is_symlink() or folder.parent.is_symlink():
         taken.leave(student, f"{folder} is a link to another's folder; nothing was put there.")
         return
-    target = folder / f"{assignment}.ipynb"
-    kept = one.file.with_suffix("")
-    _put(kept, assignment, one.file, found.timestamp)
-    there = list(people.came.get(f"{student}/{assignment}", [0.0, 0, 0.0]))
+    target, kept, when = folder / file, one.file.with_suffix(""), found.timestamp
+    there = list(people.came.get(f"{student}/{name}", [0.0, 0, 0.0]))
     if folder.exists():
-        if when := read_timestamp(folder, submitted):
-            there[0] = when.replace(tzinfo=UTC).timestamp()
-        same = is_regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / target.name).read_bytes()
+        stamp = read_timestamp(folder, submitted)
+        if stamp and not of_several:  # which is the newest's of several
+            there[0] = stamp.replace(tzinfo=UTC).timestamp()
+        if stamp and when and of_several:
+            when = max(stamp, when)
+    _put(kept, file, one.file, when)
+    if folder.exists():
+        same = is_regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / file).read_bytes()
         if is_older(found.order, there):
             if not same:
                 _put_aside(kept, replaced, student, assignment)
-                taken.note(student, assignment, f"An older attempt came after it and was left aside: {found.origin}.")
+                _note(taken, student, name, f"An older attempt came after it and was left aside: {found.origin}.")
             taken.unchanged += 1
             return
-    _note_names(found, one, student, assignment, taken)
-    people.came[f"{student}/{assignment}"] = found.order
+    _note_names(found, one, student, name, file, taken)
+    people.came[f"{student}/{name}"] = found.order
     if folder.exists():
-        if same and (found.timestamp is None or read_timestamp(folder, submitted) == found.timestamp):
+        if same and (when is None or stamp == when):
             taken.unchanged += 1
             return
         taken.fresh.add((student, assignment))
         if same:
             os.replace(kept / "timestamp.txt", folder / "timestamp.txt")
             taken.stored += 1
+            return
+        if of_several:
+            _put_among(folder, kept, file, replaced, student, name, taken)
             return
         _put_aside(folder, replaced, student, assignment)
         taken.note(student, assignment, "It replaces an earlier one, which is kept aside.")
@@ -357,11 +375,24 @@ def _store(
     taken.stored += 1
 
 
-def _put(folder: Path, assignment: str, file: Path, when: datetime | None) -> None:
+def _put_among(folder: Path, kept: Path, file: str, replaced: Path, student: str, name: str, taken: Taken) -> None:
+    """Put one of several notebooks into a folder where others may be; what it replaces is kept aside."""
+    target = folder / file
+    if is_regular(target):
+        earlier = kept.with_name(f"{kept.name}-earlier")
+        _put(earlier, file, target, None)
+        _put_aside(earlier, replaced, student, folder.name)
+        _note(taken, student, name, "It replaces an earlier one, which is kept aside.")
+    for made in kept.iterdir():
+        os.replace(made, folder / made.name)
+    taken.stored += 1
+
+
+def _put(folder: Path, name: str, file: Path, when: datetime | None) -> None:
     """A folder as nbgrader has it, with a staged notebook; a team's lies in several."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    shutil.copyfile(file, folder / f"{assignment}.ipynb")
+    shutil.copyfile(file, folder / name)
     if when:
         write_atomically(folder / "timestamp.txt", when.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
 
@@ -372,17 +403,23 @@ def _put_aside(folder: Path, replaced: Path, student: str, assignment: str) -> N
     shutil.move(str(folder), aside / assignment)
 
 
-def _note_names(found: Found, one: _Staged, student: str, assignment: str, taken: Taken) -> None:
+def _note_names(found: Found, one: _Staged, student: str, name: str, file: str, taken: Taken) -> None:
     shown = PurePosixPath(found.origin).name
-    told = shown.endswith(f"{assignment}.ipynb") and (
+    told = shown.endswith(file) and (
         student in shown or any(pattern.search(shown) for pattern in (CANVAS, MOODLE, BLACKBOARD))
     )
-    if shown != f"{assignment}.ipynb" and not told:
-        taken.note(student, assignment, f"It came under the name {shown}.")
+    if shown != file and not told:
+        _note(taken, student, name, f"It came under the name {shown}.")
     if found.late:
-        taken.note(student, assignment, "The learning-management system marked it late.")
+        _note(taken, student, name, "The learning-management system marked it late.")
     for note in one.notes:
-        taken.note(student, assignment, note)
+        _note(taken, student, name, note)
+
+
+def _note(taken: Taken, student: str, name: str, text: str) -> None:
+    """Note something on a notebook, which is told by its own name where its assignment has several."""
+    assignment, _, notebook = name.partition("/")
+    taken.note(student, assignment, f"{notebook}: {text}" if notebook else text)
 
 
 # --- what is there to grade ---

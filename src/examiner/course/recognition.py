@@ -1,4 +1,4 @@
-"""Which assignment a notebook answers."""
+"""Which assignment a notebook answers, and which of its notebooks it is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from examiner.grading.assignment import Assignment
+from examiner.grading.parts import notebooks
 from examiner.grading.submission import Unreadable, read_submission
 
 
@@ -78,19 +79,34 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def assignment_by_cells(content: bytes, assignments: Mapping[str, Assignment]) -> str | None:
-    cells = _ids_and_texts(content)
-    scores = {name: likeness(cells, assignment) for name, assignment in assignments.items()}
-    best = max(scores, key=lambda name: scores[name])
-    return best if scores[best] >= SURE else None
-
-
-def assignment_by_name(found: Found, assignments: Mapping[str, Assignment]) -> str | None:
-    if found.declared in assignments:
-        return found.declared
-    stem = PurePosixPath(found.origin).stem.lower()
-    named = {
-        name: SequenceMatcher(None, name.lower(), stem).ratio() + 2 * (name.lower() in stem) for name in assignments
+def notebooks_by_name(assignments: Mapping[str, Assignment]) -> dict[str, Assignment]:
+    """All notebooks that may come in: ASSIGNMENT, or ASSIGNMENT/NOTEBOOK where the assignment has several."""
+    return {
+        f"{name}/{part.notebook}" if assignment.parts else name: part
+        for name, assignment in assignments.items()
+        for part in notebooks(assignment)
     }
-    best = max(named, key=lambda name: named[name])
-    return best if named[best] >= 0.6 else None
+
+
+def by_cells(content: bytes, known: Mapping[str, Assignment]) -> list[str]:
+    """Which of the `known` notebooks one is, by its cells: several where it is as much the one as the other."""
+    cells = _ids_and_texts(content)
+    return _best({name: likeness(cells, assignment) for name, assignment in known.items()}, SURE)
+
+
+def by_name(found: Found, known: Mapping[str, Assignment]) -> list[str]:
+    """The same by its name, and by the folder that is named after the assignment."""
+    declared = [name for name in known if name.partition("/")[0] == found.declared]
+    if len(declared) == 1:
+        return declared
+    stem = PurePosixPath(found.origin).stem.lower()
+    named = {}
+    for name in declared or known:
+        title = name.rpartition("/")[2].lower()
+        named[name] = SequenceMatcher(None, title, stem).ratio() + 2 * (title in stem)
+    return _best(named, 0.6)
+
+
+def _best(scores: Mapping[str, float], least: float) -> list[str]:
+    best = max(scores.values(), default=0.0)
+    return [name for name, score in scores.items() if score == best >= least]

@@ -17,7 +17,7 @@ from typing import Any
 
 from examiner.grading.assignment import Assignment, Cell, Limits
 from examiner.grading.parts import of_notebook, together, unbundled
-from examiner.grading.placing import MOST_READ, STUB, Placed, normalised, place
+from examiner.grading.placing import MOST_READ, Placed, normalised, place
 from examiner.grading.result import NOT_APART, CellOutput, Mark, Result
 from examiner.grading.source import top_level_names
 from examiner.grading.submission import Submitted, Unreadable, kernel_language, read_submission
@@ -281,8 +281,7 @@ def _marks(
         if cell.by_hand:
             submitted = answers[cell.grade_id].submitted
             blank = submitted is None or normalised(submitted.source) in ("", normalised(cell.release_source))
-            asks = cell.kind == "written" or STUB in cell.release_source  # what was given out is no answer
-            blank = blank and asks and bool(cell.metadata.get("solution"))
+            blank = blank and cell.kind == "written" and bool(cell.metadata.get("solution"))  # code waits, stub or not
             if blank and _beside(placed, cell.grade_id):
                 blank = False
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from examiner.grading.assignment import Assignment, Cell
+from examiner.grading.result import Result
 from examiner.grading.source import top_level_names
 from examiner.grading.submission import Submitted
 
@@ -194,3 +195,25 @@ def _likeness(one: str, other: str) -> float:
     """How much of two texts is the same, from 0 to 1, by their first lines."""
     lines = one.split("\n")[:200], other.split("\n")[:200]
     return SequenceMatcher(None, *lines, autojunk=False).ratio() if one and other else 0.0
+
+
+def unanswered(assignment: Assignment, result: Result) -> set[str]:
+    """The answers that are as they were given out, or missing: nbgrader's comment on them is *No response*."""
+    theirs = {cell.grade_id: normalised(cell.source) for cell in result.cells if cell.grade_id}
+    waits = {mark.grade_id for mark in result.marks if mark.score is None}  # as an answer below its box
+    return {
+        cell.grade_id
+        for cell in assignment.cells
+        if cell.kind in ("solution", "written")
+        and (cell.grade_id not in waits or STUB in cell.release_source)
+        and theirs.get(cell.grade_id) in (None, normalised(cell.release_source))
+    }
+
+
+def untouched_stubs(assignment: Assignment, result: Result) -> set[str]:
+    """The code stubs of a notebook that came just as it was given out: nbgrader's gradebook has none of them wait."""
+    given = {"", *(normalised(cell.release_source) for cell in assignment.cells)}
+    locked = {cell.grade_id for cell in assignment.cells if cell.kind not in ("solution", "written")}
+    if any(cell.grade_id not in locked and normalised(cell.source) not in given for cell in result.cells):
+        return set()
+    return {cell.grade_id for cell in assignment.cells if cell.kind == "solution" and STUB in cell.release_source}
