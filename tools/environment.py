@@ -146,7 +146,8 @@ def main(arguments=None):
         return another_python(options.chosen)
     wanted = "%d.%d" % sys.version_info[:2] if options.chosen else ""
     try:
-        ensure(options.course, options.groups, wanted)
+        with alone(options.course):
+            ensure(options.course, options.groups, wanted)
     except (Trouble, OSError) as error:
         why = str(error) if isinstance(error, Trouble) else about_disk(error, options.course)
         print("Set-up stopped: %s" % why, file=sys.stderr)
@@ -168,6 +169,25 @@ def another_python(chosen):
     fit = "Python 3.11 to 3.14 is needed; this is Python %s (%s)." % (here, sys.executable)
     print("%s Install one, or name one: make PYTHON=python3.12 grade" % fit, file=sys.stderr)
     return 1
+
+
+@contextlib.contextmanager
+def alone(root):
+    """Wait for another set-up of this folder: each would take what the other is making for left half-way."""
+    import fcntl
+
+    folder = os.open(root, os.O_RDONLY)  # the folder itself is locked, so that nothing of it stays
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up of this folder is running; this one goes on after it.", flush=True)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a disk that knows no locks
+        yield
+    finally:
+        os.close(folder)
 
 
 def ensure(root, groups, wanted=""):

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -106,6 +107,23 @@ def test_what_a_run_leaves_that_is_stopped_as_it_begins_is_gone_on_from(tmp_path
     (tmp_path / ".venv" / f"{environment.STATE}.part").touch()
     environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
     assert why(tmp_path) == ""
+
+
+def test_two_at_once_go_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with environment.alone(str(tmp_path)):
+            order.append("second")
+
+    with environment.alone(str(tmp_path)):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(0.5)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"] and not list(tmp_path.iterdir())
+    assert "Another set-up of this folder is running" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("python", ["/bin/false", "/bin/true", "/", "/no such", ""])
