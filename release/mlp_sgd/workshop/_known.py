@@ -31,7 +31,8 @@ def projections(seen: Sequence[Any]) -> tuple[NDArray[np.float64], float]:
     numbers = np.array([number for thing in seen if thing.beside is None for number in _numbers(thing)])
     k = np.arange(1, len(numbers) + 1)
     weights = np.sin([[1 + 0.7 * j * i * i + i for i in k] for j in range(1, PROJECTIONS + 1)])
-    return weights @ numbers, float(np.linalg.norm(numbers))
+    with np.errstate(over="ignore", invalid="ignore"):  # of a descent that left all bounds
+        return weights @ numbers, float(np.linalg.norm(numbers))
 
 
 def _numbers(thing: Any) -> Iterator[float]:

@@ -8,6 +8,7 @@ import contextlib
 import filecmp
 import io
 import json
+import math
 import re
 import shutil
 import sys
@@ -154,8 +155,8 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                     seen = gradcheck.marker = _Seen()
                     with quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
-                    if seen.seen:
-                        (sums, _), right = _known.projections(seen.seen), _known.right_beside(seen.seen)
+                    (sums, _), right = _known.projections(seen.seen), _known.right_beside(seen.seen)
+                    if seen.seen and all(map(math.isfinite, sums)):  # what overflows tells no mistake from another
                         values = [f"{value:.12g}" for value in sums]
                         same = found.setdefault((seen.test, str(right), *values), set())
                         if finding.sentence not in same:
@@ -163,7 +164,7 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                             number = sentences.setdefault(finding.sentence, len(sentences))
                             tests.setdefault(seen.test, []).append([number, right, *map(float, values)])
     gradcheck.marker = None
-    return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False) + "\n"
+    return json.dumps({"sentences": list(sentences), "tests": tests}, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _must_be_known(assignment: Assignment, cell: Cell, names: dict[str, Any]) -> None:
