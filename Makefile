@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# What would lead Python or pip out of .venv, or change what code means, is not for these commands.
-unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONINSPECT PYTHONSTARTUP PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
+# What would lead Python or pip out of .venv, change what code means, or have all of it compiled anew by each process, is
+# not for these commands.
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONINSPECT PYTHONSTARTUP PYTHONDONTWRITEBYTECODE
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
 export PIP_USER := 0
 
 # `make PYTHON=python3.12 ...` wants that very one; else any that will do is taken, and kept.

@@ -335,7 +335,7 @@ def nested():
 @pytest.mark.parametrize(
     "argument",
     [
-        "['x'] * 10**6", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "object()", "np.zeros(2, 'M8[s]')",
+        "['x'] * 3 * 10**5", "['x' * 100] * 10**5", "'x' * 10**6", "b'x'", "object()", "np.zeros(2, 'M8[s]')",
         "np.ones(2**20, 'f2')", "np.float16(1)", "np.array([None, 1.0])",
         "np.array(['x'] * 10**5)", "np.ones(2**18)", "np.ones(2**24)", "10**1000", "10**5000", "[2**64] * 10",
         "memoryview(bytes(10**7))", "range(10**9)", "[range(10**5)] * 10", "nested()", "[np.ones(10**4)] * 20",

@@ -134,7 +134,8 @@ def test_what_is_no_python_is_said_to_be_none(python: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", ["PYTHONHOME", "PYTHONPATH", "PYTHONOPTIMIZE", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"]
+    "variable",
+    ["PYTHONHOME", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONDONTWRITEBYTECODE", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"],
 )
 def test_what_would_lead_python_or_pip_out_of_the_environment_does_not_reach_them(
     variable: str, tmp_path: Path
