@@ -58,6 +58,34 @@ def step(page: Page) -> int:
     return int(panel(page).locator("dd.step").inner_text())
 
 
+LATE_SIGHT = """
+const Prompt = IntersectionObserver;
+window.IntersectionObserver = class extends Prompt {
+  constructor(tell) {
+    const kept = [];
+    super((entries) => {
+      kept.push(...entries);
+      setTimeout(() => kept.length && tell(kept.splice(0)), 1000);
+    });
+  }
+};
+"""  # what comes in and out of sight is told late and together, as on a busy page
+
+
+def test_it_plays_on_though_it_hears_late_that_it_was_out_of_sight_for_a_moment(page: Page) -> None:
+    page.add_init_script(LATE_SIGHT)
+    open_at(page, "logistic")
+    page.wait_for_timeout(1500)
+    page.evaluate("document.querySelector('.workshop-demo').style.display = 'none'")
+    page.wait_for_timeout(200)
+    page.evaluate("document.querySelector('.workshop-demo').style.display = ''")
+    page.wait_for_timeout(1500)
+    before = step(page)
+    panel(page).locator(".primary").click()
+    page.wait_for_timeout(1000)
+    assert step(page) > before
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("tab", TABS)
 def test_every_tab_fits_the_projector_in_light_and_dark(page: Page, tab: str, size: tuple[int, int]) -> None:

@@ -869,7 +869,7 @@ function show(el, askers, { className = "", keysFrom = null, awake = () => true,
     views[open].frame(now, look);
   };
   const sizes = new ResizeObserver(renew);
-  const sight = new IntersectionObserver(([entry]) => (seen = entry.isIntersecting));
+  const sight = new IntersectionObserver((entries) => (seen = entries.at(-1).isIntersecting)); // a busy page tells several at once
   const themes = new MutationObserver(renew);
   el.append(root);
   sizes.observe(root);
