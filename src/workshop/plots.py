@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -175,6 +175,8 @@ def noise(sizes: Sequence[int], spread: Sequence[float]) -> None:
             sizes, spread[0] * np.sqrt(sizes[0] / np.asarray(sizes)), "--", color=LINES[1][0], label="falls as 1/√|S|"
         )
         ax.set(xlabel="points in a mini-batch, |S|", ylabel="standard deviation of the gradient", xticks=sizes)
+        ax.yaxis.set_major_locator(LogLocator(base=2))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.minorticks_off()
         ax.legend(frameon=False)

@@ -239,7 +239,8 @@ def test_the_captions_follow_from_what_is_drawn(factor: float, one_side: bool, s
 
 
 def test_what_a_small_a_right_and_a_large_step_do(line: Lesson) -> None:
-    line.says("At η = 20 it still comes to rest", "at η = 32 it bounces for ever between two points", "where ηλ > 2")
+    line.says("At η = 20 it still comes to rest", "at η = 32 it leaps from side to side for ever", "where ηλ > 2")
+    line.says("after some four hundred steps, between the same two points", "having come near the minimum once")
     runs = line.picture("plot_eta")
     least = min(map(min, runs.values()))
     assert list(runs) == ["η = 0.01", "η = 0.5", "η = 20", "η = 32", "η = 220"]
@@ -251,6 +252,9 @@ def test_what_a_small_a_right_and_a_large_step_do(line: Lesson) -> None:
     assert bouncing[0] == pytest.approx(bouncing[2], abs=1e-6) and bouncing[1] == pytest.approx(bouncing[3], abs=1e-6)
     assert np.linalg.norm(bouncing[0] - bouncing[1]) > 1
     assert min(names["objectives"](bouncing)) > 1.5 * least  # both far above the minimum
+    assert min(runs["η = 32"][:20]) < least + SETTLED and min(runs["η = 32"][30:]) > 1.5 * least
+    steps = names["path"](len(names["y"]), 32, epochs=500)
+    assert 300 < 1 + np.flatnonzero(np.ptp([steps[2:], steps[:-2]], axis=0).max(axis=1) > SETTLED)[-1] < 450
     assert names["lam"] == 0.01 and runs["η = 220"][-1] > 1e9
     longest = np.max(np.linalg.norm(np.column_stack([names["X"], np.ones(80)]), axis=1))
     for eta in (32, 150, 199):  # without end only beyond 2/λ = 200: before, no step of the loss is longer than η·|x|
@@ -277,6 +281,17 @@ def test_four_times_the_points_halve_the_noise(line: Lesson) -> None:
     line.says("half the noise costs four times the points")
     sizes, spread = line.drawn["noise"][0][1]
     assert np.asarray(spread) * np.sqrt(sizes) == pytest.approx(spread[0], rel=0.15)
+
+
+def test_half_the_noise_can_be_read_from_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib.use("agg")
+    monkeypatch.setattr(plots.plt, "show", lambda: None)
+    plots.noise([1, 4, 16, 64, 256], [0.4, 0.2, 0.1, 0.05, 0.025])
+    axis = plots.plt.gca().yaxis
+    low, high = axis.get_view_interval()
+    seen = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+    assert len(seen) >= 4 and np.diff(np.log2(seen)) == pytest.approx(1)
+    plots.plt.close("all")
 
 
 def test_the_race_is_told_as_it_goes(line: Lesson) -> None:
@@ -434,15 +449,24 @@ def test_equal_units_stay_equal(network: Lesson) -> None:
 
 
 def test_the_ways_further_of_the_network(network: Lesson) -> None:
-    tiny, _, _, huge = (np.array(run) for run in network.picture("further_start").values())
+    network.says("Here their objective ends lowest, and so does their share of the validation points")
+    starts = network.picture("further_start")
+    tiny, _, _, huge = (np.array(run) for run in starts.values())
     assert tiny[5] > 0.5 and huge[0] > 5  # takes long to part; begins sure and wrong
+    assert huge[-1] == min(run[-1] for run in starts.values())
+    shares = [float(share) for share in re.findall(r"([\d.]+) % of validation", " ".join(starts))]
+    assert len(shares) == 4 and shares[-1] < min(shares[:-1])
     names = network.after["further_start"]
     for scale, still in ((1.0, False), (30.0, True)):
         rng = np.random.default_rng(1)
         start = names["init_params"](2, 8, rng, scale)
         end = names["train"](start, names["slopes"], names["X"], names["y"], 1.0, 8, 60, rng)
         assert (np.linalg.norm(end["V"] - start["V"]) < 0.2 * np.linalg.norm(start["V"])) == still
+    network.says("The raw $x_2$ runs from about −1 to 15")
+    x2 = network.after["setup"]["X_raw"][:, 1]
+    assert (round(x2.min()), round(x2.max())) == (-1, 15)
     standardised, raw = (np.array(run) for run in network.picture("further_raw").values())
+    assert len(raw) == 101  # from before the first epoch to after the last
     assert np.std(raw[20:]) > 3 * np.std(standardised[20:])
     titles = " ".join(network.picture("further_data"))
     assert all(float(p) > 95 for p in re.findall(r"(?:moons|circles|xor): (\d+) %", titles))

@@ -213,6 +213,18 @@ def test_the_nudge_travels_downstream_only(page: Page) -> None:
     assert moved == {"w₁", "s", "ŷ"}
 
 
+def test_the_graph_of_the_nudge_is_whole_beside_the_list_of_files(page: Page) -> None:
+    """The loss stands at its right end, and is what is to be seen. A cell is 750 px wide in a window of 1280."""
+    fits = "(panel) => { const graph = panel.querySelector('.graph'); return graph.scrollWidth <= graph.clientWidth; }"
+    narrow = "(panel, width) => { panel.style.width = width; }"
+    panel = page.locator(NUDGE)
+    panel.evaluate(narrow, "750px")
+    try:
+        assert panel.evaluate(fits)
+    finally:
+        panel.evaluate(narrow, "")
+
+
 def test_a_trait_set_in_a_cell_moves_the_slider_and_the_boundary(page: Page) -> None:
     panel = page.locator(NETWORK)
     before = picture(panel)
