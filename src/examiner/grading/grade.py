@@ -217,6 +217,7 @@ def _needs(cell: Cell, assignment: Assignment) -> dict[str, Any]:
         "owns": shares.own,
         "prelude": shares.prelude,
         "replaced": shares.replaced,
+        "read": shares.read,
         "live": shares.live,
         "files": shares.files,
         "gives": shares.gives,

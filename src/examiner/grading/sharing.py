@@ -27,6 +27,7 @@ class Shares:
     prelude: tuple[str, ...] = ()  # imports and functions of the source that run before it in the examiner's process
     tests: tuple[int, ...] = ()  # the numbers of the earlier test cells that bind names of `own`
     replaced: tuple[str, ...] = ()  # names that it may bind anew for the student's functions, which read them
+    read: tuple[str, ...] = ()  # variables that the notebook's own functions read: it may change them in place
     live: tuple[str, ...] = ()  # variables that the notebook's own functions change
     files: bool = False  # whether it looks at files
     gives: str = ""  # of its visible text, what later cells of the notebook need of it
@@ -201,6 +202,8 @@ def _needed(source: str, tree: ast.Module, known: _Known, cells: Cells, read: se
     stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     patched = {word for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
                for word in re.findall(r"__main__\.(\w+)", n.value)}  # fmt: skip
+    if "patch.object" in source or "monkeypatch" in source:
+        patched |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     replaced = (stored & (read | set(dir(builtins)))) | (patched & read)
     return Shares(
         tuple(sorted(names | (patched & read))),
@@ -208,6 +211,7 @@ def _needed(source: str, tree: ast.Module, known: _Known, cells: Cells, read: se
         tuple(sorted(prelude, key=lambda statement: not statement.startswith(("import ", "from ")))),
         tuple(sorted(tests)),
         tuple(sorted(replaced)),
+        tuple(sorted(names & read)),
         tuple(sorted(names & changed)),
         bool(_FILES.search(source)),
     )
@@ -312,7 +316,7 @@ def _read_first(tree: ast.Module) -> set[str]:
 
 
 _SENDS = re.compile(r"\.(send|throw|gi_\w+)\b")  # what a generator has and its values have not
-_FILES = re.compile(r"\b(open|os|[Pp]ath(lib)?|read_\w+|sqlite3|load(txt)?|imread|exists|glob|csv)\b")
+_FILES = re.compile(r"\b(open|os|tempfile|[Pp]ath(lib)?|read_\w+|sqlite3|load(txt)?|imread|exists|glob|csv)\b")
 _BY_NAME = ("globals", "locals", "vars", "dir", "eval", "exec")  # what asks for a name by its text
 _CHANGES = ("append", "add", "update", "extend", "insert", "pop", "remove", "clear", "setdefault", "sort", "fill")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import copy
 import inspect
 import os
 import random
@@ -22,10 +23,11 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.objects import Class
-from examiner.isolation.student_process import StudentProcess
-from examiner.isolation.values import ByNumber
+from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
+from examiner.isolation.values import ByNumber, WireError
+from examiner.isolation.wire import encode
 
-_INPUT, _STDIN = builtins.input, sys.stdin
+_INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
 
 
@@ -43,6 +45,7 @@ class Surroundings:
         self.step: Mapping[str, Any] = {}
         self.found: dict[str, Any] = {}
         self.seeded: dict[str, bool] = {}
+        self.plain: dict[str, tuple[bytes, Any]] = {}  # what functions read: as it was, and a copy since it was changed
         self.folder = ""
         self.seen: dict[str, bytes] = {}  # the files that both sides have
 
@@ -63,22 +66,31 @@ class Surroundings:
                     _write(place, path, content)
             sys.path.insert(0, str(beside))
             os.chdir(work)
+            tempfile.tempdir = str(work)  # where the student's process has it too
+            calls.here = f"{work}{os.sep}"
             sys.addaudithook(_refuse_pickles)
 
     def remove(self) -> None:
         """Clear away the files."""
         if self.folder:
             os.chdir("/")
+            tempfile.tempdir = None
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
+        self.plain = {
+            name: (_plain_bytes(found[name]), None)
+            for name in (() if self.student.numbers_only else step.get("read", ()))
+            if type(found.get(name)) in (list, dict, set, np.ndarray)
+            and len(_plain_bytes(found[name])) < LARGEST_LOOKED_AT
+        }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
-        builtins.input, sys.stdin = _INPUT, _STDIN
+        builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN
         if student_files:
             self._take_files()
 
@@ -92,6 +104,15 @@ class Surroundings:
                     names[name] = self.space[name]
             elif name in self.found:
                 removed.append(name)
+        for name, (before, _) in list(self.plain.items()):
+            if name not in names and name in self.space and self.space[name] is self.found.get(name):
+                now = _plain_bytes(self.space[name])
+                if now != before:  # a copy: what was told before is another thing
+                    self.plain[name] = now, copy.copy(self.space[name])
+                if self.plain[name][1] is not None:
+                    names[name] = self.plain[name][1]
+        if builtins.print is not _PRINT:
+            names.setdefault("print", builtins.print)
         if builtins.input is not _INPUT:
             names.setdefault("input", builtins.input)
         elif sys.stdin is not _STDIN:
@@ -103,6 +124,8 @@ class Surroundings:
         for name, value in values.items():
             if self.space.get(name) is self.found.get(name):
                 self.space[name] = self.found[name] = value
+                if name in self.plain:
+                    self.plain[name] = _plain_bytes(value), None
 
     # Random numbers
 
@@ -125,16 +148,20 @@ class Surroundings:
 
     def _hand_over_files(self) -> None:
         """Give the student's process what the test has written."""
-        new = {path: content for path, content in _read(Path.cwd()).items() if self.seen.get(path) != content}
+        here = _read(Path.cwd())
+        new: dict[str, bytes | None] = {
+            path: content for path, content in here.items() if self.seen.get(path) != content
+        }
+        new |= dict.fromkeys(self.seen.keys() - here.keys())
         if new:
             self.student.put(new)
-            self.seen |= new
+            self.seen = here
 
     def _take_files(self) -> None:
         """Have the files that the student's process has written, but for such as could run here."""
         for path, content in self.student.fetch().items():
-            if path not in self.files and self.seen.get(path) != content and not path.endswith(_NOT_TAKEN):
-                _write(Path.cwd(), path, content)
+            known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
+            if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
 
     # The text of functions
@@ -171,6 +198,13 @@ class Surroundings:
         return getsourcelines
 
 
+def _plain_bytes(value: Any) -> bytes:
+    """What tells whether a value was changed in place."""
+    with contextlib.suppress(WireError):
+        return encode(value, export=lambda thing: (0, 0), rich=True)
+    return b""
+
+
 def _block(text: str) -> str:
     return "".join(inspect.getblock(text.splitlines(keepends=True)))
 
@@ -184,18 +218,21 @@ def _read_line(prompt: str = "") -> str:
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return found | {f"{p.relative_to(folder)}/": b"" for p in folder.rglob("*") if p.is_dir()}
 
 
-def _write(folder: Path, path: str, content: bytes) -> None:
-    """Write a file below a folder; a path that leads out of it is left out."""
+def _write(folder: Path, path: str, content: bytes) -> bool:
+    """Write a file below a folder, and say whether it is there; a path that leads out of it is left out."""
     parts = PurePosixPath(path).parts
     if path.startswith("/") or ".." in parts or "\0" in path or len(parts) > 10:
-        return
+        return False
     with contextlib.suppress(OSError):
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+        return True
+    return False
 
 
 def _refuse_pickles(event: str, arguments: tuple[Any, ...]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.generators import seed_of, set_up
-from examiner.isolation.kinds import put_together
+from examiner.isolation.kinds import is_table, put_together
 from examiner.isolation.values import (
     ARRAYS,
     C128,
@@ -128,6 +128,7 @@ class Decoder(Reader):
         self.adopt, self.revive, self.stand_for, self.rich = adopt, revive, stand_for, rich
         self.objects: list[Any] = list(known or ())
         self.adopted = False  # whether anything in it changes its bytes by travelling
+        self.within_table = False
         self.folded = False  # whether anything new in it can hold another thing twice
         self._bodies: list[tuple[int, int]] = []
 
@@ -247,6 +248,8 @@ def _made(decoder: Decoder, start: int, end: int) -> Any:
         return set()
     if kind == 82:  # R
         return _generator(decoder, start, end)
+    if kind == 80:  # P
+        return _table(decoder, start, end)
     raise Malformed("an unknown object")
 
 
@@ -262,6 +265,22 @@ def _generator(decoder: Decoder, start: int, end: int) -> np.random.Generator:
     if decoder.at != end:
         raise Malformed("bytes left over")
     return set_up(name, state, seed)
+
+
+def _table(decoder: Decoder, start: int, end: int) -> Any:
+    """A data frame or a series, which is a message of its own."""
+    decoder.refuse(86)  # V
+    if not decoder.rich or decoder.within_table:
+        raise Malformed("a table where none can be")
+    within = Decoder(decoder.data[start + 1 : end], decoder.adopt, [], decoder.revive, False, decoder.stand_for)
+    within.within_table = decoder.adopted = True
+    within.items, within.keys = decoder.items, decoder.keys
+    made = put_together(*within.message())
+    decoder.items, decoder.keys = within.items, within.keys
+    decoder.texts += within.texts
+    if not is_table(made):
+        raise Malformed("no table")
+    return made
 
 
 def _array(decoder: Decoder, start: int, end: int) -> np.ndarray:
@@ -449,6 +468,8 @@ def renew(old: Any, new: Any) -> None:
         before, after = seed_of(old.bit_generator), seed_of(new.bit_generator)
         if before and after and before[:2] == after[:2] and after[2] > before[2]:
             old.bit_generator.seed_seq.spawn(after[2] - before[2])  # type: ignore[attr-defined]
+    elif is_table(old) and type(old) is type(new):
+        old._update_inplace(new)
     else:
         raise Malformed("another kind of object")
 

@@ -8,6 +8,7 @@ import functools
 import itertools
 import struct
 from collections.abc import Callable, Iterator
+from enum import Enum
 from numbers import Complex, Real
 from types import GeneratorType
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from examiner.isolation.errors import describe_error
 from examiner.isolation.generators import taken_down
-from examiner.isolation.kinds import taken_apart
+from examiner.isolation.kinds import dict_apart, is_table, taken_apart
 from examiner.isolation.values import (
     ARRAYS,
     C128,
@@ -64,6 +65,7 @@ class Encoder:
         self.index = {id(thing): i for i, thing in enumerate(self.objects)}
         self.known = len(self.objects)
         self.size = 0
+        self.within_table = False  # of a data frame or series: one in it is a value
 
     def message(self, root: Any, before: list[bytes] | None = None) -> bytes:
         """The message for `root`; of the known objects, those whose bytes differ from `before` are in it anew."""
@@ -148,6 +150,10 @@ class Encoder:
         if isinstance(x, set):
             self.count(len(x))
             return b"S" + U32.pack(len(x)) + b"".join(sorted(self.value(item, 1) for item in x))
+        if is_table(x):
+            within = Encoder(self.export, describe=self.describe, rich=True)
+            within.within_table = True
+            return b"P" + within.message(taken_apart(x))
         name, parts = taken_down(x.bit_generator)
         return b"R" + _short(name) + self.value(parts, 1)
 
@@ -196,8 +202,14 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         if plain.dtype.newbyteorder("=").str in ARRAYS:
             plain = plain.astype(plain.dtype.newbyteorder("="))
             return b"n" + _short(plain.dtype.str) + plain.tobytes()
+    if encoder.rich and is_table(x) and not encoder.within_table:
+        return encoder.refer(x)  # what is changed in place is changed
+    if encoder.describe is not None and encoder.rich and id(x) not in encoder.index and (apart := dict_apart(x)):
+        return b"V" + _short(apart[0]) + encoder.value(apart[1], depth + 1)
     if encoder.rich and (apart := taken_apart(x)) is not None:
         return b"V" + _short(apart[0]) + encoder.value(apart[1], depth + 1)
+    if encoder.rich and encoder.describe is not None and _more_than_a_value(x):
+        return _opaque(encoder, x)
     if x is Ellipsis:
         return b"E"
     if isinstance(x, memoryview) and x.format != "B":
@@ -226,6 +238,26 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     if callable(x) and encoder.export is not None:
         return CALLABLE(b"C", *encoder.export(x))
     return _like(encoder, x, depth)
+
+
+_PLAIN = ("builtins", "itertools", "collections", "collections.abc", "types", "numpy", "array", "enum", "functools")
+"""Modules whose values are their members: iterators, mappings and sequences of any use."""
+
+
+def _more_than_a_value(x: Any) -> bool:
+    """Whether a library's object has more to it than what it counts as: a cursor, a file, a match, a fitted result."""
+    kind = type(x)
+    if isinstance(x, tuple):
+        return hasattr(kind, "_fields")
+    if kind.__module__ in (*_PLAIN, "__main__") or isinstance(x, Enum) or kind.__module__.startswith("examiner."):
+        return False
+    if isinstance(x, dict | Iterator):
+        return True
+    if isinstance(x, collections.abc.Collection) or hasattr(kind, "__array__") or hasattr(kind, "__float__"):
+        return False
+    if callable(x):
+        return not isinstance(x, type)
+    return hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")
 
 
 def _subclass(x: Any) -> bytes:
@@ -320,7 +352,7 @@ def _integer(x: int) -> bytes:
         return INTEGER(b"i", x)
     raw = x.to_bytes((x.bit_length() + 8) // 8, "little", signed=True)
     if len(raw) > MAX_INT_BYTES:
-        raise WireError("an integer of more than a thousand digits")
+        raise WireError("an integer of more than four thousand digits")
     return b"I" + struct.pack("<H", len(raw)) + raw
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import enum
 import functools
 import operator
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import Any
 
+from examiner.isolation.decoding import renew
+from examiner.isolation.errors import revive
 from examiner.isolation.objects import OPERATIONS, REFLECTED
 from examiner.isolation.values import Described
 
@@ -27,6 +30,17 @@ def _turned(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda x, y: operation(y, x)
 
 
+def _left(x: Any, told: Any) -> bool:
+    """Whether a context manager keeps the error to itself that ended its block."""
+    error = revive(told) if type(told) is tuple else told
+    return bool(type(x).__exit__(x, None if error is None else type(error), error, None))
+
+
+def _refill(x: Any, what: str, args: tuple[Any, ...], value: Any) -> None:
+    """What a test did to a list, dict or set that it had got of a thing, done to the thing's own."""
+    renew(OPERATE[what](x, *args), value)
+
+
 OPERATE: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, f"__{name}__") for name in OPERATIONS if hasattr(operator, f"__{name}__")},
     **{f"r{name}": _turned(getattr(operator, f"__{name}__")) for name in REFLECTED},
@@ -34,7 +48,10 @@ OPERATE: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (hash, bool, abs, round, divmod, reversed)},
     "call": lambda f, *args, **kwargs: f(*args, **kwargs),
     "enter": lambda x: type(x).__enter__(x),
-    "exit": lambda x, *args: type(x).__exit__(x, None, None, None),
+    "exit": _left,
+    "refill": _refill,
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
     "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
 }
 """What a test may ask of a thing of the student's."""
@@ -85,14 +102,12 @@ class Exports:
         """The class of a thing that travels by number: of one of the source's own classes, or of any."""
         kind = x if isinstance(x, type) else type(x)
         own = self.is_own(kind)
+        fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
         if not own and (not whatever or kind is object):
             return None
-        named = issubclass(kind, tuple) and "_fields" in vars(kind)
-        if own and issubclass(kind, VALUES) and not (isinstance(x, type) or issubclass(kind, enum.Enum) or named):
+        if own and issubclass(kind, VALUES) and not (isinstance(x, type) or issubclass(kind, enum.Enum) or fields):
             return None  # by value, as what it builds on
-        return Described(
-            kind, (kind.__name__, "tuple", (), tuple(vars(kind)["_fields"])) if named else self._told(kind)
-        )
+        return Described(kind, (kind.__name__, "tuple", (), tuple(fields)) if fields else self._told(kind))
 
     def _told(self, kind: type) -> tuple[Any, ...]:
         error = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import pathlib
 import re
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from examiner.isolation.values import Malformed
+from examiner.isolation.values import MAX_KEYS, Malformed
 
 Apart = tuple[str, Any]
 _TYPES: dict[str, type] = {
@@ -50,6 +51,21 @@ def taken_apart(x: Any) -> Apart | None:
         return "record", (x.dtype.names, tuple(np.asarray(x[name]) for name in x.dtype.names), ())
     pandas = sys.modules.get("pandas")
     return None if pandas is None or not kind.__module__.startswith("pandas") else _of_pandas(x, pandas)
+
+
+def is_table(x: Any) -> bool:
+    """Whether it is a data frame or a series of pandas'."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and type(x).__module__.startswith("pandas") and isinstance(x, pandas.core.generic.NDFrame)
+
+
+def dict_apart(x: Any) -> Apart | None:
+    """The same of a dict that has an order or defaults of its own: it is new, and nobody else's."""
+    if type(x) is collections.OrderedDict:
+        return "ordered", tuple(x.items())
+    if type(x) is collections.defaultdict and x.default_factory in _FACTORIES:
+        return "defaults", (_FACTORIES.index(x.default_factory), tuple(x.items()))
+    return ("bytearray", bytes(x)) if type(x) is bytearray else None
 
 
 def put_together(name: str, parts: Any) -> Any:
@@ -87,6 +103,7 @@ _APART: dict[type, tuple[str, Callable[[Any], Any]]] = {
         lambda x: (x.year, x.month, x.day, x.hour, x.minute, x.second, x.microsecond, _offset(x)),
     ),
     datetime.timedelta: ("timedelta", lambda x: (x.days, x.seconds, x.microseconds)),
+    type(pathlib.Path()): ("path", str),
     collections.Counter: ("counter", lambda x: tuple(dict.items(x))),
     collections.deque: ("deque", lambda x: (tuple(x), x.maxlen)),
 }
@@ -99,7 +116,7 @@ def _decimal(text: Any) -> Decimal:
 
 
 def _whole(maker: Callable[..., Any]) -> Callable[[Any], Any]:
-    """A maker that takes whole numbers of up to a thousand digits, or None, and nothing else."""
+    """A maker that takes whole numbers, however many digits may travel, or None, and nothing else."""
 
     def made(parts: Any) -> Any:
         if type(parts) is not tuple or not all(part is None or type(part) is int for part in parts):
@@ -146,9 +163,38 @@ def _records(parts: Any) -> Any:
 
 def _counter(pairs: Any) -> Any:
     made: collections.Counter[Any] = collections.Counter()
-    for key, count in pairs:
+    for key, count in _few(pairs):
         dict.__setitem__(made, key, count)
     return made
+
+
+_FACTORIES = [int, float, str, list, dict, set, tuple, bool, None]
+
+
+def _defaults(parts: Any) -> Any:
+    number, pairs = parts
+    made: collections.defaultdict[Any, Any] = collections.defaultdict(_FACTORIES[number])
+    made.update(_few(pairs))
+    return made
+
+
+def _few(pairs: Any) -> Any:
+    """The pairs of a dict, if they are not too many."""
+    if type(pairs) is not tuple or len(pairs) > MAX_KEYS:
+        raise Malformed("too many keys")
+    return pairs
+
+
+def _path(text: Any) -> pathlib.Path:
+    if type(text) is not str:
+        raise Malformed("no path")
+    return pathlib.Path(text)
+
+
+def _bytearray(raw: Any) -> Any:
+    if type(raw) is not bytes:
+        raise Malformed("no bytes")
+    return bytearray(raw)
 
 
 _CODES = re.compile(r"[<|=>]?([?bBhHiIlLqQefdgFDGbiufc]\d{0,2}|[SU]\d{1,6})|" + _UNITS.pattern)
@@ -279,6 +325,10 @@ _TOGETHER: dict[str, Callable[[Any], Any]] = {
     "datetime": _whole(lambda *x: datetime.datetime(*x[:7]).replace(tzinfo=_zone(x[7]))),
     "timedelta": _whole(datetime.timedelta),
     "counter": _counter,
+    "ordered": lambda pairs: collections.OrderedDict(_few(pairs)),
+    "defaults": _defaults,
+    "bytearray": _bytearray,
+    "path": _path,
     "deque": lambda parts: collections.deque(*parts),
     "type": lambda name: _TYPES[name],
     "dtype": _dtype,

@@ -16,7 +16,8 @@ CALLBACK_GONE = "this function was lent for one call of yours, and that call is 
 class Loans:
     """The things lent, each by a number of its own: for the length of a call, or until the test is over.
 
-    `rich`: values travel back to the student as what they are, and not as the nearest plain ones.
+    `rich`: values travel back to the student as what they are, and not as the nearest plain ones; and what is handed in
+    stays lent for the test, since a decorator or an object may keep it.
     """
 
     def __init__(self, rich: bool) -> None:
@@ -52,7 +53,7 @@ class Loans:
 
     def lent(self) -> tuple[dict[int, Any], dict[int, int]]:
         """What is lent now: before a call, what remains lent after it."""
-        return dict(self._lent), dict(self._numbers)
+        return (self._lent, self._numbers) if self._rich else (dict(self._lent), dict(self._numbers))
 
     def lend_only(self, lent: tuple[dict[int, Any], dict[int, int]]) -> None:
         """Lend that much, and nothing more."""

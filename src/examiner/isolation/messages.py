@@ -92,7 +92,7 @@ _STANDARD = r"""
     the values are larger than N MB
     too many values
     nested too deeply
-    an integer of more than a thousand digits
+    an integer of more than four thousand digits
     an array of dtype T
     a random generator of the kind W
 """  # noqa: E501

@@ -117,7 +117,7 @@ class Namespace:
         """Of each name a message: its value and its parameters; no bytes where there is no such name."""
         found: list[bytes] = []
         for name in names:
-            if name not in self.names or self.names[name] is self._missing.get(name):
+            if name not in self.names or (name in self._missing and self.names[name] is self._missing[name]):
                 found.append(b"")
                 continue
             try:

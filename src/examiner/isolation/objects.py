@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import GeneratorType
 from typing import Any
 
+from examiner.isolation.errors import describe_error
 from examiner.isolation.values import ByNumber, Malformed
 
 Ask = Callable[[str, int, int, tuple[Any, ...], dict[str, Any]], Any]
@@ -113,6 +114,12 @@ class Thing(ByNumber):
     def __format__(self, spec: str) -> str:
         return str(self._ask("format", spec))
 
+    def __copy__(self) -> Any:
+        return self._ask("copy")
+
+    def __deepcopy__(self, known: Any) -> Any:
+        return self._ask("deepcopy")
+
     def __eq__(self, other: Any) -> bool:
         if other is not self:
             self._line.doubt = "it compares an object of the student's, which is no plain value"
@@ -138,6 +145,14 @@ class Raised(ByNumber):
         return self._line.ask("getattr", self._number, self._generation, (name,), {})
 
 
+def _told(error: BaseException | None) -> Any:
+    """An error as a context manager of the student's is told of it: a check's without its words."""
+    if error is None or isinstance(error, ByNumber):
+        return error
+    kind, message, _ = describe_error(error)
+    return kind, "" if isinstance(error, AssertionError) else message
+
+
 def _passed_on(operation: str) -> Callable[..., Any]:
     """The method that passes an operation on."""
 
@@ -145,10 +160,12 @@ def _passed_on(operation: str) -> Callable[..., Any]:
         line = self._line
         if operation in _COMPARISONS and args and not isinstance(args[0], ByNumber):
             line.doubt = "an object of the student's own class decided a comparison in it"
+        if operation == "exit":
+            args = (_told(args[1]),)
         value = line.ask(operation, self._number, self._generation, args, kwargs)
         if operation in ("len", "hash", "int", "index"):
             return int(value)
-        if operation == "bool":
+        if operation in ("bool", "exit"):
             return value is True
         if operation in ("iter", "reversed"):
             return value if hasattr(type(value), "__next__") else iter(value)
@@ -160,21 +177,29 @@ def _passed_on(operation: str) -> Callable[..., Any]:
 _METHODS = {operation: _passed_on(operation) for operation in OPERATIONS}
 
 
-def _named(name: str, number: int, fields: Sequence[str]) -> type:
-    """A class of named tuples."""
+def _named(name: str, number: int, fields: Sequence[str], call: Callable[..., Any]) -> type:
+    """A class of named tuples; `call` has the student's own make one, where a default is to be filled in."""
     if len(fields) > 100 or not all(type(f) is str and re.fullmatch(r"[^\W\d]\w{0,99}", f) for f in fields):
         raise Malformed("no named tuple")
 
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
-        values = [*args, *(kwargs.pop(field) for field in fields[len(args) :] if field in kwargs)]
-        if len(values) != len(fields) or kwargs:
-            raise TypeError(f"{name} takes {len(fields)} values")
-        return tuple.__new__(cls, values)
+        if len(args) + len(kwargs) != len(fields) or set(fields[len(args) :]) != set(kwargs):
+            return call(args, kwargs)
+        return tuple.__new__(cls, [*args, *(kwargs[field] for field in fields[len(args) :])])
 
     def represented(self: Any) -> str:
         return f"{name}({', '.join(f'{field}={value!r}' for field, value in zip(fields, self, strict=True))})"
 
-    methods = {"__new__": new, "__repr__": represented, "_asdict": lambda self: dict(zip(fields, self, strict=True))}
+    def replaced(self: Any, **changes: Any) -> Any:
+        return new(type(self), **{**dict(zip(fields, self, strict=True)), **changes})
+
+    methods = {
+        "__new__": new,
+        "__repr__": represented,
+        "_asdict": lambda self: dict(zip(fields, self, strict=True)),
+        "_replace": replaced,
+        "_make": classmethod(lambda cls, values: new(cls, *values)),
+    }
     getters = {field: property(operator.itemgetter(i)) for i, field in enumerate(fields)}
     about = {"__slots__": (), "_fields": tuple(fields), "_class_number": number, "__module__": "__main__"}
     return type(name, (tuple,), {**getters, **methods, **about})
@@ -222,7 +247,9 @@ class Line:
         made: type
         shown = name if name in self.known else kind or "object"  # any other may spell out what its process was handed
         if kind == "tuple":
-            made = self._made[generation, number] = _named(shown, number, operations)
+            made = self._made[generation, number] = _named(
+                shown, number, operations, lambda args, kwargs: self.ask("call", number, generation, args, kwargs)
+            )
             return made
         if not all(type(operation) is str for operation in operations) or len(operations) > len(OPERATIONS):
             raise Malformed("a class of another kind")

@@ -18,7 +18,7 @@ from examiner.isolation.loans import Loans
 from examiner.isolation.messages import kind_of
 from examiner.isolation.objects import Line as Objects
 from examiner.isolation.objects import Raised
-from examiner.isolation.values import MAX_ASKED, ByNumber, Malformed, NoNumbers, unfolded
+from examiner.isolation.values import DEEPEST, MAX_ASKED, MAX_DEPTH, ByNumber, Malformed, NoNumbers, unfolded
 
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
 KINDS = list(inspect._ParameterKind)  # by the number that travels
@@ -33,7 +33,7 @@ class Caller(Protocol):
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
-_OF_FUNCTIONS = ("__code__", "__defaults__", "__annotations__", "__dict__", "__wrapped__")
+_OF_FUNCTIONS = ("__code__", "__closure__", "__defaults__", "__annotations__", "__dict__", "__wrapped__")
 
 
 class Proxy(ByNumber):
@@ -132,7 +132,7 @@ class Imports:
         decoder = self.decoder(message, name)
         value, parameters = decoder.message()
         self._heard.add(decoder.texts)
-        unfolded(value)
+        unfolded(value, deepest=MAX_DEPTH if self._numbers_only else DEEPEST)
         if isinstance(value, Proxy) and parameters:
             proxy: Any = value
             proxy.__signature__ = inspect.Signature(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import socket
 import sys
 import threading
@@ -163,12 +164,17 @@ class Student:
         return Lent(self, number) if owner == 0 else self.exports.thing(number)
 
 
-def _write_files(files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files into the working folder, where code can import them too."""
+def _write_files(files: Iterable[tuple[str, bytes | None]]) -> None:
+    """Write files into the working folder, where code can import them too, or remove them."""
     for path, content in files:
+        if content is None:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.endswith("/") else os.remove(path)
+            continue
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content)
+        if not path.endswith("/"):
+            with open(path, "wb") as file:
+                file.write(content)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import PurePath
 from typing import Any
 
 from examiner.isolation.connection import STARTING, Connection, StudentFailed
@@ -13,10 +14,12 @@ from examiner.isolation.encoding import Encoder
 from examiner.isolation.heard import Heard
 from examiner.isolation.loans import Loans
 from examiner.isolation.proxies import Imports, Proxy
-from examiner.isolation.values import Malformed, NoNumbers, WireError, unfolded
+from examiner.isolation.values import DEEPEST, MAX_DEPTH, Malformed, NoNumbers, WireError, unfolded
 from examiner.isolation.watch import Watch
 from examiner.isolation.wire import decode, encode
 
+MOST_PARTS = 50
+LARGEST_LOOKED_AT = 20_000  # bytes of a value that is looked at before each call: has the test changed it?
 DOUBT = "it was stopped though it had hardly computed: it slept, or waited for the machine"
 
 
@@ -83,8 +86,8 @@ class StudentProcess(Connection):
             raise self._lost("malformed")
         return answer
 
-    def put(self, files: Mapping[str, bytes]) -> None:
-        """Write files into its working folder."""
+    def put(self, files: Mapping[str, bytes | None]) -> None:
+        """Write files into its working folder, or remove them (None); a path that ends in a slash is a folder."""
         self.ask(b"f", tuple(files.items()), STARTING)
 
     def fetch(self) -> dict[str, bytes]:
@@ -138,7 +141,7 @@ class StudentProcess(Connection):
             if asked == b"c" and answer == b"R":
                 self.heard.add(decoder.texts)
             if decoder.folded:
-                unfolded([value, *objects])
+                unfolded([value, *objects], deepest=MAX_DEPTH if self.numbers_only else DEEPEST)
         except TimeoutError:
             self.hung = True
             raise self._lost("hung") from None
@@ -182,6 +185,7 @@ class Calls:
         self.after_call: Callable[[], None] = lambda: None
         self.replaced: Callable[[], tuple[dict[str, Any], tuple[str, ...]]] = lambda: ({}, ())
         self.drawn: Callable[[], tuple[Any, Any]] = lambda: (None, None)
+        self.here = ""  # the tests' working folder, and a slash
         self.live: Sequence[str] = ()  # variables that calls may change
         self.changed: Callable[[dict[str, Any]], None] = lambda values: None
         self.observer: Callable[..., Callable[[Any], None]] | None = None  # told of each call, and then of its value
@@ -190,6 +194,7 @@ class Calls:
         """The time that all calls to come have together."""
         self.budget = seconds
         self._within = 0  # calls under way
+        self._parts: dict[Any, Any] = {}  # lists, dicts and sets that the test got of things of the student's
         self._quiet = sys.stdout  # what a test writes where it does not listen
         self.forget_names()
 
@@ -208,7 +213,33 @@ class Calls:
 
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Do something with a thing of the student's: one of what `student.OPERATE` names."""
-        return self._call((what, number), generation, "an object", {}, args, kwargs)
+        value = self._call((what, number), generation, "an object", {}, args, kwargs)
+        if what in ("getattr", "getitem") and type(value) in (list, dict, set) and not self._student.numbers_only:
+            if len(before := self._bytes(value)) < LARGEST_LOOKED_AT:
+                self._parts[what, number, str(args)] = (what, number, args), value, before
+            if len(self._parts) > MOST_PARTS:
+                self._parts.pop(next(iter(self._parts)))
+        return value
+
+    def _there(self, argument: Any) -> Any:
+        """A path in the tests' working folder, as one in the student's."""
+        if self.here and isinstance(argument, str | PurePath) and str(argument).startswith(self.here):
+            return type(argument)(str(argument)[len(self.here) :])
+        return argument
+
+    def _hand_over_parts(self) -> None:
+        """Where the test has changed in place what it got of a thing of the student's, it is changed there."""
+        for key, ((what, number, args), value, before) in list(self._parts.items()):
+            now = self._bytes(value)
+            if now != before:
+                self._parts[key] = (what, number, args), value, now
+                self._call(("refill", number), self.generation, "an object", {}, (what, args, value), {})
+
+    def _bytes(self, value: Any) -> bytes:
+        try:
+            return Encoder(export=self._student.loans.lend, rich=True).message(value)
+        except WireError:
+            return b""
 
     def _call(
         self, target: Any, generation: int, called: str, names: dict[str, Any], args: Any, kwargs: dict[str, Any]
@@ -222,9 +253,12 @@ class Calls:
             raise StudentFailed("the time for this test was up")
         if not self._within:
             self.before_call()
+            if self._parts and not (type(target) is tuple and target[0] == "refill"):
+                self._hand_over_parts()
         replaced, removed = self.replaced()
         drawn, listens = self.drawn(), sys.stdout is not self._quiet
         more = (listens, removed, drawn) if listens or removed or drawn != (None, None) else None
+        args, kwargs = tuple(map(self._there, args)), {key: self._there(value) for key, value in kwargs.items()}
         names = {**replaced, **names}
         loans.lend_names(names)
         outer = loans.lent()

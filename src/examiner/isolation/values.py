@@ -16,7 +16,8 @@ MAX_ITEMS = 2_000_000  # values in a message
 MAX_OBJECTS = 100_000  # lists, dicts, sets and arrays in a message
 MAX_KEYS = 5_000  # keys of all dicts and members of all sets in a message: hash collisions cost their square
 MAX_DEPTH = 60
-MAX_INT_BYTES = 512
+DEEPEST = 250  # lists in lists, where a value may be of any kind
+MAX_INT_BYTES = 1785  # Python writes out no integer of more than 4300 digits
 MAX_SEED = 100  # numbers in a random generator's seed
 MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
@@ -128,7 +129,7 @@ def dtype_of(code: str) -> np.dtype[Any]:
     return np.dtype(code)
 
 
-def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int:
+def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0, deepest: int = MAX_DEPTH) -> int:
     """How many values it is when what is shared is written out; Malformed where it holds itself or has no end.
 
     A few lists that hold each other twice unfold to more than there is room for.
@@ -137,7 +138,7 @@ def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int
         return x.size + 1
     if type(x) is range:
         return len(x) + 1
-    if type(x) is dict:
+    if type(x) in (dict, collections.OrderedDict, collections.defaultdict):
         members: Iterable[Any] = [*x, *x.values()]
     elif type(x) in (Iterated, Generated):
         members = x.again()._values
@@ -147,12 +148,12 @@ def unfolded(x: Any, known: dict[int, int] | None = None, depth: int = 0) -> int
         members = x.ravel().tolist()
     else:
         return 1
-    if depth > MAX_DEPTH:
+    if depth > deepest:
         raise Malformed("nested too deeply")
     known = {} if known is None else known
     size = known.get(id(x), 0)
     if not size:
-        size = known[id(x)] = 1 + sum([unfolded(member, known, depth + 1) for member in members])
+        size = known[id(x)] = 1 + sum([unfolded(member, known, depth + 1, deepest) for member in members])
     if size > MAX_MESSAGE // 8:
         raise Malformed("more values than there can be")
     return size
