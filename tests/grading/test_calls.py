@@ -166,10 +166,10 @@ def test_an_error_in_a_function_handed_in_arrives_as_it_was_raised() -> None:
     )
 
 
-def test_a_function_handed_in_is_lent_for_the_call_alone() -> None:
+def test_a_function_handed_in_is_lent_for_the_call_alone_where_tests_deal_in_numbers() -> None:
     said = message(
         "kept = []\ndef q(f):\n    kept.append(f)\n    return kept[0]()",
-        "assert q(lambda: 1) == 1\nq(lambda: 2)",
+        "import workshop.gradcheck\nassert q(lambda: 1) == 1\nq(lambda: 2)",
     )
     assert "lent for one call" in said
 

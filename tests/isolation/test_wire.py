@@ -350,6 +350,14 @@ def test_any_bytes_are_refused_or_give_plain_data(data: bytes) -> None:
         assert_plain(decode(data, adopt=lambda *_: abs, revive=revive))
 
 
+def test_a_table_within_a_table_is_refused() -> None:
+    message = encode(("frame", ()))
+    for _ in range(2):
+        message = struct.pack("<IIII", 0, 0, 1, 1 + len(message)) + b"P" + message + b"h" + struct.pack("<I", 0)
+    with pytest.raises(Malformed, match="a table where none can be"):
+        decode(message)
+
+
 if __name__ == "__main__":
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     start = time.perf_counter()
