@@ -184,3 +184,36 @@ def test_a_data_frame_changed_in_place_is_changed() -> None:
         assert rank(frame) is None and list(frame.columns) == ["x", "rank"] and frame["rank"].tolist() == [2, 1]
         """,
     )
+
+
+def test_lists_and_dicts_of_the_notebooks_own_classes_keep_their_methods() -> None:
+    passes(
+        """
+        class Stack(list):
+            def push(self, x): self.append(x)
+            def peek(self): return self[-1]
+        class Zeros(dict):
+            def __missing__(self, key): return 0
+        """,
+        """
+        s, d = Stack(), Zeros(a=1)
+        s.push(1); s.push(2)
+        assert s.peek() == 2 and len(s) == 2 and s == [1, 2] and s != [1] and [1, 2] == s == Stack([1, 2])
+        assert isinstance(s, list) and s + [3] == [1, 2, 3] and s.pop() == 2 and 1 in s and s
+        d["q"] += 5
+        assert d["zz"] == 0 and d == {"a": 1, "q": 5} and sorted(d) == ["a", "q"] and not Zeros()
+        """,
+    )
+
+
+def test_what_goes_to_the_other_stream_is_heard_apart() -> None:
+    passes(
+        "import sys\ndef warn():\n    print('on')\n    print('careful', file=sys.stderr)",
+        """
+        import io
+        from contextlib import redirect_stderr, redirect_stdout
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err): warn()
+        assert (out.getvalue(), err.getvalue()) == ("on\\n", "careful\\n")
+        """,
+    )

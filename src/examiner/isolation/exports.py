@@ -50,6 +50,7 @@ OPERATE: dict[str, Callable[..., Any]] = {
     "enter": lambda x: type(x).__enter__(x),
     "exit": _left,
     "refill": _refill,
+    "plain": lambda x: next(base(x) for base in (list, dict, set) if isinstance(x, base)),
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
     "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
@@ -105,7 +106,8 @@ class Exports:
         fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
         if not own and (not whatever or kind is object):
             return None
-        if own and issubclass(kind, VALUES) and not (isinstance(x, type) or issubclass(kind, enum.Enum) or fields):
+        whole = isinstance(x, type) or issubclass(kind, (enum.Enum, list, dict, set)) or fields
+        if own and issubclass(kind, VALUES) and not whole:
             return None  # by value, as what it builds on
         return Described(kind, (kind.__name__, "tuple", (), tuple(fields)) if fields else self._told(kind))
 

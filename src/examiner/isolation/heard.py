@@ -32,12 +32,14 @@ class Heard:
         if self._characters <= LONGEST_HEARD:
             self._texts += texts
 
-    def show(self, text: Any) -> None:
-        """What a call has printed, to where the test listens; Malformed where it is no text that a call may print."""
-        if type(text) is not str or len(text) > LONGEST_HEARD:
-            raise Malformed("no text")
-        self.add([text])
-        sys.stdout.write(text)
+    def show(self, texts: Any) -> None:
+        """What a call has printed and told of errors, to where the test listens; Malformed where it may not be that."""
+        if type(texts) is not tuple or list(map(type, texts)) != [str, str] or sum(map(len, texts)) > LONGEST_HEARD:
+            raise Malformed("no texts")
+        self.add(list(texts))
+        for stream, text in zip((sys.stdout, sys.stderr), texts, strict=True):
+            if text:
+                stream.write(text)
 
     def of_an_error(self, message: str) -> str:
         """What a test sees of the message of a student's error: all of it where it looks at the words."""

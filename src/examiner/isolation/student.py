@@ -82,7 +82,9 @@ class Student:
         elif kind == b"c":
             answer = self._call(message)
             if self.printed:
-                self.line.send(b"O", encode("".join(text for _, text in self.printed)))
+                streams = ("stdout", "stderr")
+                texts = tuple("".join(text for kind, text in self.printed if kind == stream) for stream in streams)
+                self.line.send(b"O", encode(texts))
                 self.printed = []
             self.line.send(*answer)
         elif kind == b"f":
@@ -108,8 +110,10 @@ class Student:
             before = Encoder(export=self.exports.export, known=objects).entries()
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = Printed([], "", [0])
-        if more is not None and more[0]:
-            sys.stdout = Printed(self.printed, "", [LONGEST_PRINTED])
+        if more is not None and more[0][0]:
+            sys.stdout = Printed(self.printed, "stdout", [LONGEST_PRINTED])
+        if more is not None and more[0][1]:
+            sys.stderr = Printed(self.printed, "stderr", [LONGEST_PRINTED])
         outer, self.line.working = self.line.working, False
         try:
             if names is not None:

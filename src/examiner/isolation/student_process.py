@@ -195,7 +195,7 @@ class Calls:
         self.budget = seconds
         self._within = 0  # calls under way
         self._parts: dict[Any, Any] = {}  # lists, dicts and sets that the test got of things of the student's
-        self._quiet = sys.stdout  # what a test writes where it does not listen
+        self._quiet = sys.stdout, sys.stderr  # what a test writes where it does not listen
         self.forget_names()
 
     def forget_names(self) -> None:
@@ -256,8 +256,8 @@ class Calls:
             if self._parts and not (type(target) is tuple and target[0] == "refill"):
                 self._hand_over_parts()
         replaced, removed = self.replaced()
-        drawn, listens = self.drawn(), sys.stdout is not self._quiet
-        more = (listens, removed, drawn) if listens or removed or drawn != (None, None) else None
+        drawn, listens = self.drawn(), (sys.stdout is not self._quiet[0], sys.stderr is not self._quiet[1])
+        more = (listens, removed, drawn) if any(listens) or removed or drawn != (None, None) else None
         args, kwargs = tuple(map(self._there, args)), {key: self._there(value) for key, value in kwargs.items()}
         names = {**replaced, **names}
         loans.lend_names(names)
