@@ -106,6 +106,14 @@ def tools_fault(error: Exception, tools: Mapping[str, Any]) -> str:
     return ""
 
 
+def _unreadable(error: Exception) -> str:
+    """What is wrong with a test cell that is no Python for a process of its own, or ""."""
+    if not isinstance(error, SyntaxError) or error.filename != _FILE:
+        return ""
+    why = f"the test can't be read, line {error.lineno}: {error.msg}"
+    return f"{why}; what is awaited runs in a notebook's own process alone" if "async" in why or "await" in why else why
+
+
 def _is_cell(frame: FrameType) -> bool:
     """Whether a frame is of a test cell or of the marking tools."""
     return frame.f_code.co_filename == _FILE
@@ -201,7 +209,8 @@ class Tests:
         line, objects = _line(error), self.student.objects
         theirs = getattr(error, "student_traceback", None) is not None
         ours = not theirs and not isinstance(error, AssertionError | WireError)
-        if ours and (fault := self.fault or tools_fault(error, self.tools)):
+        fault = (self.fault or _unreadable(error) or tools_fault(error, self.tools)) if ours else ""
+        if fault:
             return Verdict("A person looks at this test: it could not be run.", eye=fault, score=None, line=line)
         verdict = failed(error, line, secret=line in hidden)
         if isinstance(error, AssertionError):
