@@ -26,6 +26,8 @@ def double(x):
     return 2 * x
 def box(x): return Box(x)
 def ask(): return input("?")
+class Stack(list):
+    def push(self, x): self.append(x)
 """
 WRONG = "\ndef double(x): return 3 * x\n"
 VALUE = "assert double(2) == 4 and double(3) == 6"
@@ -57,6 +59,20 @@ class Evil:
     def __iter__(self): return iter([4])
     def __index__(self): return 4
 """
+
+
+def test_a_list_of_a_class_that_equals_everything_is_compared_by_what_it_holds() -> None:
+    evil = "class Stack(list):\n    __eq__ = lambda *_: True\n    __ne__ = __bool__ = __eq__\n    push = list.clear\n"
+    for test in ("s = Stack()\ns.push(1)\nassert s == [1]", "s = Stack()\ns.append(1)\nassert [2] == s"):
+        assert marked(SOURCE + evil.replace("list.clear", "lambda *_: 0"), test).score == 0
+
+
+def test_a_context_manager_reads_no_check_in_its_block() -> None:
+    spy = "\nheard = []\nclass Box:\n    def __init__(self, x): pass\n    def __enter__(self): return self\n"
+    spy += "    def __exit__(self, kind, error, trace): heard.append(str(error)); return True\n"
+    spy += "def double(x): return heard\n"
+    source = "with Box(1): assert 1 == 2, 'the answer is 42'"
+    assert marked(SOURCE + spy, f"{source}\nassert double(1) == ['']").score == 1
 
 
 @pytest.mark.parametrize(

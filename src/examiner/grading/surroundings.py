@@ -12,7 +12,6 @@ import copy
 import inspect
 import os
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -22,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from examiner.isolation.objects import Class
+from examiner.grading.texts import lines_of, source_of
 from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
-from examiner.isolation.values import ByNumber, WireError
+from examiner.isolation.values import WireError
 from examiner.isolation.wire import encode
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
@@ -51,8 +50,8 @@ class Surroundings:
 
     def install(self) -> None:
         """Be there for whatever the tests of this process ask."""
-        inspect.getsource = self._source_of(inspect.getsource)  # type: ignore[assignment]
-        inspect.getsourcelines = self._lines_of(inspect.getsourcelines)  # type: ignore[assignment]
+        inspect.getsource = source_of(inspect.getsource, self.student, self.steps)  # type: ignore[assignment]
+        inspect.getsourcelines = lines_of(inspect.getsourcelines)  # type: ignore[assignment]
         np.random.seed = self._noted("numpy", np.random.seed)
         random.seed = self._noted("random", random.seed)
         calls = self.student.calls
@@ -164,49 +163,12 @@ class Surroundings:
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
 
-    # The text of functions
-
-    def _source_of(self, plain: Callable[[Any], str]) -> Callable[[Any], str]:
-        def getsource(thing: Any) -> str:
-            if not issubclass(type(thing), ByNumber):
-                return plain(thing)
-            if isinstance(thing, Class):
-                name, kind = thing.__name__, "class"
-                cells = [s["source"] for s in self.steps if s["kind"] == "run"]
-                found = [(c, m.start()) for c in cells for m in re.finditer(rf"^class {name}\b", c, re.MULTILINE)]
-                if not found:
-                    raise OSError(f"{kind} {name} is not in the notebook")
-                cell, start = found[-1]
-                return _block(cell[start:])
-            place = self.student.calls.ask("place", ByNumber.number_of(thing), thing._generation, (), {})
-            if not (type(place) is tuple and len(place) == 2 and all(type(n) is int for n in place)):
-                raise OSError("could not get source code")
-            number, line = place
-            if not 0 <= number < len(self.steps) or self.steps[number]["kind"] != "run" or line < 1:
-                raise OSError("could not get source code")  # of a test, least of all
-            cell = self.steps[number]["source"]
-            return _block("\n".join(cell.lstrip("\n").split("\n")[line - 1 :]))
-
-        return getsource
-
-    def _lines_of(self, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def getsourcelines(thing: Any) -> tuple[list[str], int]:
-            if not issubclass(type(thing), ByNumber):
-                return plain(thing)
-            return inspect.getsource(thing).splitlines(keepends=True), 1
-
-        return getsourcelines
-
 
 def _plain_bytes(value: Any) -> bytes:
     """What tells whether a value was changed in place."""
     with contextlib.suppress(WireError):
         return encode(value, export=lambda thing: (0, 0), rich=True)
     return b""
-
-
-def _block(text: str) -> str:
-    return "".join(inspect.getblock(text.splitlines(keepends=True)))
 
 
 def _read_line(prompt: str = "") -> str:

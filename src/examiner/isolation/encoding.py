@@ -187,9 +187,7 @@ def _array_head(code: str, writeable: bool, shape: tuple[int, ...]) -> bytes:
 
 def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     """A value as the first of these kinds that it is of: what travels by number comes before what it builds on."""
-    if type(x) in FUNCTIONS and encoder.export is not None:
-        return CALLABLE(b"C", *encoder.export(x))
-    if issubclass(type(x), ByNumber) and encoder.export is not None:
+    if (type(x) in FUNCTIONS or issubclass(type(x), ByNumber)) and encoder.export is not None:
         return CALLABLE(b"C", *encoder.export(x))
     if type(x) is Described and encoder.export is not None:
         return CALLABLE(b"K", *encoder.export(x.kind)) + encoder.value(x.told, depth + 1)
