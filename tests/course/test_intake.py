@@ -279,6 +279,8 @@ def students(tmp_path: Path) -> set[str]:
         ("Ada Lovelace_101_assignsubmission_file_/mini.ipynb", "lovelaceada_4711_90210_mini.ipynb"),
         ("Ada/mini.ipynb", "ada/mini.ipynb"),
         ("Zo\u00eb/mini.ipynb", "Zoe\u0308/mini.ipynb"),
+        ("Ada M\u00fcller_101_assignsubmission_file_/mini.ipynb", "mllerada_4711_90210_mini.ipynb"),
+        ("mllerada_4711_90210_mini.ipynb", "Ada M\u00fcller_101_assignsubmission_file_/mini.ipynb"),
     ],
 )
 def test_one_person_is_one_student_in_two_exports(tmp_path: Path, first: str, second: str) -> None:
@@ -286,6 +288,21 @@ def test_one_person_is_one_student_in_two_exports(tmp_path: Path, first: str, se
     for name in (first, second):
         take_one(tmp_path, people, {name: ANSWER})
     assert len(students(tmp_path)) == 1
+
+
+def test_one_person_is_one_student_where_two_systems_come_together(tmp_path: Path) -> None:
+    names = ("lovelaceada_99_9_mini.ipynb", "Ada Lovelace_1_assignsubmission_file_/mini.ipynb")
+    inner = {f"{i}.zip": export(tmp_path / f"{i}.zip", {name: ANSWER}).read_bytes() for i, name in enumerate(names)}
+    for people in (People(), People(ROSTER)):
+        assert len(take_one(tmp_path, people, dict(inner)).students) == 1
+
+
+def test_names_that_only_canvas_writes_alike_are_two_students(tmp_path: Path) -> None:
+    names = ("Zo\u00eb Lin_1", "Zo\u00e9 Lin_2")
+    people = People()
+    take_one(tmp_path, people, {f"{name}_assignsubmission_file_/mini.ipynb": ANSWER for name in names})
+    take_one(tmp_path, people, {"linzo_4711_9_mini.ipynb": ANSWER})
+    assert students(tmp_path) == {"1", "2", "4711"}
 
 
 def test_two_of_one_name_are_two_students(tmp_path: Path) -> None:

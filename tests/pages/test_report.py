@@ -192,6 +192,9 @@ def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> No
         ("minibatches(50, 8, rng) does not give each point once.", "minibatches does not give each point once."),
         ("w after 1 step (max_steps=1) is wrong in 3 of its 3 entries.\n    entry [2]: yours 1", "w is wrong."),
         ("sizes [3, 4] are not [4, 3].", ""),
+        ("s is wrong in 2 of its 2 entries.\n    entry [1]: yours 1\n"
+         "It may be one of these, which give the same numbers here:\n  • It is halved.\n  • It is a mean.",
+         "It may be one of these, which give the same numbers here: • It is halved. • It is a mean."),
     ],
 )  # fmt: skip
 def test_what_is_said_of_all_has_nobodys_numbers(message: str, general: str) -> None:

@@ -76,3 +76,8 @@ def name_keys(name: str) -> set[str]:
     words = words_of(name)
     turned = {"".join(words[i:] + words[:i]) for i in range(len(words))}
     return turned if sum(map(len, words)) > 2 else set()
+
+
+def canvas_keys(name: str) -> set[str]:
+    """The same as Canvas writes names, without the letters that are not ASCII: `mllerada` is Ada Müller."""
+    return name_keys("".join(c for c in composed(name) if c.isascii()))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from examiner.batch.job import ClassError
-from examiner.course.ids import composed, fold, made_valid, name_keys, words_of
+from examiner.course.ids import canvas_keys, composed, fold, made_valid, name_keys, words_of
 from examiner.course.roster import Enrolled, read_aliases
 from examiner.course.systems import Owner
 from examiner.isolation.files import write_atomically
@@ -26,6 +26,7 @@ class Directory:
     def __init__(self, roster: Mapping[str, Enrolled]) -> None:
         self._by_id: dict[str, set[str]] = defaultdict(set)
         self._by_name: dict[str, set[str]] = defaultdict(set)
+        self._by_canvas_name: dict[str, set[str]] = defaultdict(set)
         self._teams: dict[str, list[str]] = defaultdict(list)  # by the words of the team's name
         for student, row in roster.items():
             for text in (student, *row.others, row.email, row.email.partition("@")[0]):
@@ -33,6 +34,8 @@ class Directory:
                     self._by_id[fold(text)].add(student)
             for key in name_keys(row.name):
                 self._by_name[key].add(student)
+            for key in canvas_keys(row.name):
+                self._by_canvas_name[key].add(student)
             if row.team:
                 self._teams["".join(words_of(row.team))].append(student)
         for student in roster:  # an id of the first kind means its own bearer alone
@@ -42,9 +45,12 @@ class Directory:
         """The one student with this id or e-mail address; "" where that is nobody, or several."""
         return _only(self._by_id.get(fold(text), set())) if text else ""
 
-    def named(self, keys: Iterable[str]) -> str:
-        """The one student with a name of these keys; "" where that is nobody, or several."""
-        return _only({student for key in keys for student in self._by_name.get(key, ())})
+    def named(self, keys: Iterable[str], system: str) -> str:
+        """The one student with a name of these keys, as a system writes it; "" where that is nobody, or several."""
+        found = {student for key in keys for student in self._by_name.get(key, ())}
+        if not found and system == "Canvas":
+            found = {student for key in keys for student in self._by_canvas_name.get(key, ())}
+        return _only(found)
 
     def team(self, text: str) -> list[str]:
         """The members of the team of this name."""
@@ -119,12 +125,12 @@ class People:
         return bool(self._enrolled(Owner(text, text)))
 
     def look_at(self, owners: Iterable[tuple[Owner, str]]) -> None:
-        """Learn which names several people of a source bear, by what each handed in: those names name nobody."""
-        ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+        """Learn which names several people of one system bear, by what each handed in: those names name nobody."""
+        ids: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for owner, assignment in owners:
-            for key in name_keys(owner.name) or (set() if owner.system else name_keys(owner.student)):
-                ids[key, assignment].add(fold(owner.student))
-        self._crowded = {key for (key, _), some in ids.items() if len(some) > 1}
+            for key in _keys(owner, name_keys) | _keys(owner, canvas_keys):
+                ids[key, assignment, owner.system].add(fold(owner.student))
+        self._crowded = {key for (key, *_), some in ids.items() if len(some) > 1}
 
     def who(self, owner: Owner) -> list[str]:
         """The students whom an owner's id or name means: several for a team, nobody for what can be no id."""
@@ -174,7 +180,7 @@ class People:
             if student and not (owner.system in VARYING and _differ(self.name(student), owner.name)):
                 return [student]
         for text in (owner.name, "" if owner.system else owner.student):
-            if student := self._directory.named(name_keys(text) - self._crowded):
+            if student := self._directory.named(name_keys(text) - self._crowded, owner.system):
                 return [student]
         return next(filter(None, map(self._directory.team, (owner.student, owner.name))), [])
 
@@ -189,8 +195,11 @@ class People:
                         f"{known} and {owner.student} differ only in the form of letters; taken for one person."
                     )
                 return [known]
-        keys = (name_keys(owner.name) or (set() if owner.system else name_keys(owner.student))) - self._crowded
-        named = [known for known, came in self.seen.items() if _goes_by(known, came, keys, owner)]
+        for keys_of in (name_keys, canvas_keys):
+            keys = _keys(owner, keys_of) - self._crowded
+            named = [known for known, came in self.seen.items() if _goes_by(known, came, keys, owner, keys_of)]
+            if named:
+                break
         if len(named) == 1:
             (known,) = named
             if fold(owner.student) != fold(known) and owner.system:
@@ -212,12 +221,18 @@ def _differ(one: str, other: str) -> bool:
     return not any(word in squashed for word in words_of(one) if len(word) > 1)
 
 
-def _goes_by(known: str, came: Sequence[Seen], keys: set[str], owner: Owner) -> bool:
-    if not keys:
+def _keys(owner: Owner, keys_of: Callable[[str], set[str]]) -> set[str]:
+    return keys_of(owner.name) or (set() if owner.system else keys_of(owner.student))
+
+
+def _goes_by(
+    known: str, came: Sequence[Seen], keys: set[str], owner: Owner, keys_of: Callable[[str], set[str]]
+) -> bool:
+    if not keys or (keys_of is canvas_keys and "Canvas" not in (owner.system, *(system for system, *_ in came))):
         return False
     if owner.email and any(email and fold(email) == fold(owner.email) for *_, email in came):
         return True
     if any(system == owner.system != "" for system, *_ in came) and owner.system not in VARYING:
         return False  # that system's ids stay: another id is another person
-    names = {key for _, one, name, _ in came for key in name_keys(name)} | name_keys(known)
+    names = {key for _, one, name, _ in came for key in keys_of(name)} | keys_of(known)
     return bool(names & keys)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from examiner.pages.markup import python_to_html
+from examiner.pages.questions import tells
 from examiner.pages.terminal import Row
 
 LONGEST_ANSWER = 4000  # characters of an answer that shows a mistake
@@ -100,7 +101,7 @@ _CLAUSE = re.compile(r"(?<=[.?!:;])\s+")
 
 def in_general(message: str) -> str:
     """What a message says of everybody who makes this mistake: its clauses without a student's own numbers."""
-    lines = [line.strip() for line in message.split("\n") if line[:2] != "  "]
+    lines = [line.strip() for line in message.split("\n") if tells(line)]
     clauses = _CLAUSE.split(_COUNT.sub("", _CALL.sub("", " ".join(filter(None, lines)))))
     wrong = {clause: f"{match[1]} is wrong." for clause in clauses if (match := _WRONG.fullmatch(clause))}
     told = [wrong.get(clause, clause) for clause in clauses]

@@ -154,9 +154,14 @@ def _our_html(text: str) -> str:
     return markdown_to_html(text, ours=True)
 
 
+def tells(line: str) -> bool:
+    """Whether a line of a message is words: a sentence, or one of several mistakes in a list; figures are indented."""
+    return not line.startswith("  ") or line.lstrip().startswith("•")
+
+
 def first_lines(message: str) -> str:
     """What a message says is wrong, on one line, without the indented figures that stand between its sentences."""
-    lines = [line.strip() for line in message.strip().split("\n\n")[0].split("\n") if line[:2] != "  "]
+    lines = [line.strip() for line in message.strip().split("\n\n")[0].split("\n") if tells(line)]
     text = " ".join(lines)
     return text if len(text) <= 300 else text[:297].rsplit(" ", 1)[0] + " …"
 
