@@ -121,9 +121,16 @@ def test_a_file_in_build_that_somebody_changed_is_kept_aside(course: Path, capsy
     assert [path.read_text() for path in (course / ".workshop" / "replaced").glob("feedback-*.zip")] == ["mine"]
 
 
-def test_one_student_may_have_more_time(course: Path) -> None:
+def test_one_student_may_have_more_time(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from nbgrader.api import Gradebook
+    from nbgrader.utils import parse_utc
 
+    (course / "slides").mkdir(exist_ok=True)
+    (course / "slides" / "course.yml").write_text("timezone: Australia/Melbourne\nsessions: []\n")
+    assert main(["extend", "1", "mini", "2017-08-30 17:00 UTC", "--course", str(course)]) == 1
+    (course / "slides" / "course.yml").unlink()
+    advised = parse_utc(capsys.readouterr().err.split("--duedate='")[1].split("'")[0])
+    assert f"{advised:%d %H:%M:%S}" == "28 07:00:00"  # as nbgrader reads what is advised
     with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
         gradebook.update_or_create_assignment("mini", duedate="2017-08-28 17:00:00 UTC")
     assert main(["extend", "1", "mini", "2017-08-30 17:00 UTC", "--course", str(course)]) == 0

@@ -196,7 +196,7 @@ def extend_command(options: argparse.Namespace) -> int:
                 raise ClassError(f"{what} is not in the gradebook yet; grade first.") from None
         due = found.duedate
         if due is None:
-            example = f"2017-08-28 17:00 {datetime(2017, 8, 28, tzinfo=zone):%z}"
+            example = f"{datetime(2017, 8, 28, 17, tzinfo=zone):%Y-%m-%d %H:%M%z}"  # after a blank, +1000 is seconds
             nbgrader = Path(own_command()).with_name("nbgrader")
             raise ClassError(f"{name} has no due date: {nbgrader} db assignment add {name} --duedate='{example}'.")
         extension, said = None, "no longer than others"
