@@ -293,6 +293,9 @@ def test_after_a_restart_of_the_kernel_it_says_so_and_a_run_of_the_cells_mends_i
         arg=NETWORK,
         timeout=60_000,
     )
+    for expected in ("1001", "1002"):  # it goes on being heard
+        panel.get_by_role("button", name="Step").click()
+        expect(panel.locator("dd.step")).to_have_text(expected)
     assert page.locator(NETWORK).count() == 1
 
 
