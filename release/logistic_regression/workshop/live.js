@@ -996,6 +996,10 @@ const widget = () => {
     async initialize({ model, signal }) {
       const whole = await model.widget_manager?.get_model?.(model.get("me")).catch(() => null);
       const lives = () => whole?.comm_live !== false && whole?.comm !== undefined;
+      // JupyterLab speaks to widgets through a subshell of the kernel, and to the same one still when the kernel has started
+      // anew without it; a kernel that is spoken to so hears nothing more. The demo speaks to the main shell.
+      const comm = whole?.comm?.jsServicesComm;
+      comm?.subshellStarted?.then(() => (comm.commsOverSubshells = "disabled"), () => {});
       const kernel = whole && !lives() ? null : { send: (message) => model.send(message), lives: () => !whole || lives() };
       askers = model.get("parts").map((part) => askerOf(part, kernel));
       const demo = askers.find((asker) => asker instanceof Demo);
