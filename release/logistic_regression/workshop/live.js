@@ -882,6 +882,14 @@ function show(el, askers, { className = "", keysFrom = null, awake = () => true,
     if (views[open].key(event)) event.preventDefault();
   };
   (keysFrom ?? root).addEventListener("keydown", keys, { signal: stop.signal });
+  // JupyterLab hears no key of a widget's; Ctrl+S and the like are its own all the same.
+  const pass = (event) => {
+    const deaf = (event.ctrlKey || event.metaKey) && root.contains(event.target) && event.target.closest("[data-lm-suppress-shortcuts]");
+    if (!deaf) return;
+    deaf.removeAttribute("data-lm-suppress-shortcuts");
+    setTimeout(() => deaf.setAttribute("data-lm-suppress-shortcuts", "true"));
+  };
+  window.addEventListener("keydown", pass, { capture: true, signal: stop.signal });
   choose(0);
   request = requestAnimationFrame(frame);
   const leave = () => {
