@@ -80,10 +80,10 @@ class Surroundings:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
         self.plain = {
-            name: (_plain_bytes(found[name]), None)
+            name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
             if type(found.get(name)) in (list, dict, set, np.ndarray)
-            and len(_plain_bytes(found[name])) < LARGEST_LOOKED_AT
+            and len(plain := _plain_bytes(found[name])) < LARGEST_LOOKED_AT
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words

@@ -60,7 +60,6 @@ _STANDARD = r"""
     (float |integer )?(division|modulo) by zero|float floor division by zero
     math (domain|range) error
     array split does not result in an equal division
-    number sections must be larger than …
     Cannot interpret 'N' as a data type
     Cannot take a larger sample than population when replace is False
     zero-size array to reduction operation W which has no identity
@@ -84,7 +83,7 @@ _STANDARD = r"""
     zero-dimensional arrays cannot be concatenated
     negative dimensions are not allowed
     slice step cannot be zero
-    number sections must be larger than 0.
+    number sections must be larger than (…|0.)
     W is still to be written
     it was still running when its time was up
     this function was lent for one call of yours, and that call is over
