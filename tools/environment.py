@@ -8,6 +8,7 @@ but Python's own library, and starts on old Pythons too, to say that they are to
 import argparse
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -16,8 +17,10 @@ import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+import zipfile
 
 OLDEST, TOO_NEW = (3, 11), (3, 15)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,7 +36,12 @@ PURPOSE = {  # of each group, in the words of whoever asks what all this is for
     "test": "the tests",
 }
 ALWAYS = ("build",)  # the workshop itself is installed with these
-WITHOUT = ("jupyterlab", "notebook")  # nbgrader asks for them because of its pages in JupyterLab: the group `lab`
+WITHOUT = (
+    *("jupyterlab", "notebook"),  # nbgrader asks for them because of its pages in JupyterLab: the group `lab`
+    # jsonschema checks internationalised links by it, of which there are none here. It makes its grammar anew in every
+    # program that reads a notebook: two seconds at each start.
+    "rfc3987-syntax",
+)
 LOG = "installation.log"
 SMALL = "editables"  # of what is needed the smallest: fetched first, to see whether the index answers
 PATIENCE = 30  # seconds that it may take
@@ -233,10 +241,23 @@ def make_venv(venv, root, wanted):
     os.makedirs(venv, exist_ok=True)
     state = {"course": os.path.realpath(root), "groups": []}
     write_state(venv, state)  # before all else, so that what a stopped run leaves is known as ours
-    failed = run([sys.executable, "-m", "venv", venv], venv)
+    wheel = pip_wheel()
+    failed = run([sys.executable, "-m", "venv", *(["--without-pip"] if wheel else []), venv], venv)
     if failed:
         raise Trouble(why_no_venv(failed, venv))
+    if wheel:  # a wheel is a zip of what belongs here; to let it install itself takes six seconds
+        with zipfile.ZipFile(wheel) as pip:
+            pip.extractall(os.path.join(venv, "lib", "python" + version, "site-packages"))
     write_state(venv, dict(state, python=version))
+
+
+def pip_wheel():
+    """The newest wheel of pip that this Python brings along; None where it has it in a place of its own."""
+    import ensurepip
+
+    places = sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+    found = [path for place in places if place for path in glob.glob(os.path.join(glob.escape(place), "pip-*.whl"))]
+    return max(found, key=os.path.getmtime, default=None)
 
 
 def check_whose(venv):
@@ -312,19 +333,16 @@ def install(venv, root, groups, new):
         file.write(part)
     ask_index(venv)
     uv, environment = find_uv(venv)
-    by_pip = pip_in(venv)
     by_uv = [uv, "pip", "install", "-q", "--no-config", "--python", python_in(venv)]
     hashed = ["--no-deps", "--require-hashes", "-r", wanted]  # the lock names every need
+    itself = ["--no-deps", "--no-build-isolation", "--no-index", "-e", root]
     # pip follows every setting that a machine may have for its index; uv is ten times as fast where it gets through.
-    failed = run(by_uv + hashed, venv, environment) if uv else "no uv"
+    failed = run(by_uv + hashed, venv, environment) or run(by_uv + itself, venv, environment) if uv else "no uv"
     if failed:
         if uv:
             ask_index(venv)
             print("  uv could not; pip goes on, which takes a minute or two", flush=True)
-        failed = run(by_pip + hashed, venv)
-    if failed:
-        raise Trouble(why_not_installed(failed, venv))
-    failed = run([*by_pip, "--no-deps", "--no-build-isolation", "--no-index", "-e", root], venv)
+        failed = run(pip_in(venv) + hashed, venv) or run(pip_in(venv) + itself, venv)
     if failed:
         raise Trouble(why_not_installed(failed, venv))
     for left in ("uv", "uv-cache"):

@@ -99,7 +99,8 @@ def test_one_whose_making_was_stopped_is_made_anew(tmp_path: Path, monkeypatch: 
         environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
     assert why(tmp_path) == "making it was stopped half-way"
     environment.make_venv(str(tmp_path / ".venv"), str(tmp_path), "")
-    assert why(tmp_path) == "" and list((tmp_path / ".venv" / "bin").glob("pip*"))
+    subprocess.run([tmp_path / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=True)
+    assert why(tmp_path) == ""
 
 
 def test_what_a_run_leaves_that_is_stopped_as_it_begins_is_gone_on_from(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from examiner.batch.job import ClassError
 from examiner.batch.journal import grader_digest
+from examiner.batch.local import available_cores
 from examiner.cli.terminal import say
 from examiner.grading.assignment import Assignment
 from examiner.grading.soundness import check, refusal
@@ -56,15 +58,17 @@ def checked(course: Any, assignments: Mapping[str, Assignment], sandbox: str) ->
         known: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         known = {}
-    grader, found = grader_digest(), {}
-    for name, assignment in assignments.items():
-        key = f"{grader} {assignment.digest}"
-        if known.get(name, {}).get("key") != key:
-            try:
-                findings = check(assignment, sandbox, course.private)
-            except NoSandbox:  # grading says so itself
-                return {}
-            known[name] = {"key": key, "found": list(map(str, findings)), "refused": refusal(findings)}
-            write_atomically(path, json.dumps(known, indent=1))
-        found[name] = Checked(tuple(known[name]["found"]), known[name].get("refused", ""))
-    return found
+    grader = grader_digest()
+    keys = {name: f"{grader} {assignment.digest}" for name, assignment in assignments.items()}
+    anew = [name for name in assignments if known.get(name, {}).get("key") != keys[name]]
+    with ThreadPoolExecutor(available_cores(), "checking") as pool:
+        looked = [pool.submit(check, assignments[name], sandbox, course.private) for name in anew]
+    try:
+        for name, future in zip(anew, looked, strict=True):
+            findings = future.result()
+            known[name] = {"key": keys[name], "found": list(map(str, findings)), "refused": refusal(findings)}
+    except NoSandbox:  # grading says so itself
+        return {}
+    if anew:
+        write_atomically(path, json.dumps(known, indent=1))
+    return {name: Checked(tuple(known[name]["found"]), known[name].get("refused", "")) for name in assignments}
