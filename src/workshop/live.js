@@ -440,6 +440,9 @@ class View {
   }
 }
 
+// Which sign is which class.
+const classes = () => make("span", { class: "classes" }, make("span", {}, "class 0"), " ", make("span", {}, "class 1"));
+
 class DescentView extends View {
   constructor(demo) {
     super(demo, demo.part.kind);
@@ -453,7 +456,7 @@ class DescentView extends View {
     };
     this.data = menu("Data", Object.entries(demo.part.data), (value) => demo.set("dataset", value));
     this.plots = {
-      plane: plot("Boundary", "", true), other: plot("Boundary B", "", true),
+      plane: plot("Boundary", classes(), true), other: plot("Boundary B", "", true),
       path: plot("Path of w", "−4 to 4", true), inside: plot("Hidden units", "", true), curve: plot("Objective", "by epoch", false),
     };
     this.plots.plane.canvas.tabIndex = 0;

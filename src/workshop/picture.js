@@ -120,6 +120,21 @@ export function paintField({ context, ratio, size: [width, height], cache }, dem
   }
   context.restore();
   if (demo.points) context.drawImage(pointsImage(demo, size, ratio, look, cache, view.fresh), 0, 0, size, size);
+  writeOver(context, look, "x₁", size - 0.4 * look.em, size - 1.5 * look.em, "right");
+  writeOver(context, look, "x₂", 0.4 * look.em, 0.3 * look.em, "left");
+}
+
+// A word on a picture, with a rim of paper about it.
+function writeOver(context, look, text, x, y, align) {
+  context.font = look.font;
+  context.textBaseline = "top";
+  context.textAlign = align;
+  context.lineWidth = 0.3 * look.em;
+  context.lineJoin = "round";
+  context.strokeStyle = look.paper;
+  context.fillStyle = look.ink;
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
 }
 
 // The points, painted once for each set, size and theme; fresh ones small and pale.
@@ -351,18 +366,8 @@ export function paintPath({ context, ratio, size: [width, height], cache }, demo
   context.lineWidth = 1;
   line(context, at([-wide, 0]), at([wide, 0]));
   line(context, at([0, -wide]), at([0, wide]));
-  const write = (text, x, y, align) => {
-    context.textAlign = align;
-    context.lineWidth = 0.3 * look.em;
-    context.strokeStyle = look.paper;
-    context.fillStyle = look.ink;
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
-  };
-  context.font = look.font;
-  context.textBaseline = "top";
-  write("w₁", size - 0.3 * look.em, size / 2 + 0.2 * look.em, "right");
-  write("w₂", size / 2 + 0.3 * look.em, 0.2 * look.em, "left");
+  writeOver(context, look, "w₁", size - 0.3 * look.em, size / 2 + 0.2 * look.em, "right");
+  writeOver(context, look, "w₂", size / 2 + 0.3 * look.em, 0.2 * look.em, "left");
   const places = sparse(demo.path.map(at));
   if (places.length) {
     context.strokeStyle = look.ink;
@@ -379,7 +384,7 @@ export function paintPath({ context, ratio, size: [width, height], cache }, demo
     context.beginPath();
     context.arc(...places[0], look.em / 2.6, 0, 7);
     context.stroke();
-    write("start", places[0][0], places[0][1] - 1.5 * look.em, "center");
+    writeOver(context, look, "start", places[0][0], places[0][1] - 1.5 * look.em, "center");
     dot(context, places.at(-1), look.em / 2.2);
   }
   context.restore();
