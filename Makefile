@@ -15,7 +15,7 @@ SETUP := "$(PYTHON)" tools/environment.py $(if $(filter file,$(origin PYTHON)),,
 .DEFAULT_GOAL := help
 .PHONY: help setup for-grading for-lab for-lite for-slides for-tests with-strace
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
-.PHONY: check test test-peers adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-grading lock lock-check
+.PHONY: check test test-peers adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-watching bench-grading lock lock-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -140,6 +140,9 @@ trace-calls: with-strace for-tests ## which system calls student code makes, bes
 
 fuzz-wire: for-tests ## answer the examiner with 100,000 malformed replies
 	@$(BIN)/python tests/isolation/test_wire.py 100000
+
+bench-watching: for-tests ## how long a student waits for feedback under `workshop grade --watch`
+	@$(BIN)/python bench/watching.py $(ARGS)
 
 bench-grading: for-tests ## one class by stock nbgrader and by the examiner, side by side. ARGS="--submissions 4" is quick
 	@$(BIN)/python bench/grading.py $(ARGS)

@@ -287,3 +287,16 @@ def test_code_that_a_person_marks_waits_for_one_though_it_is_the_stub_that_was_g
         flags = {who: book.find_grade("sketch", "mini", "mini", who).needs_manual_grade for who in ("ada", "bob")}
         said = book.find_comment("sketch", "mini", "mini", "bob").comment
     assert flags == {"ada": True, "bob": False} and said == "No response."  # as nbgrader's own tests have it
+
+
+def test_the_command_begins_without_the_libraries_that_it_may_not_need() -> None:
+    slow = {"nbformat", "nbconvert", "sqlalchemy", "matplotlib"}
+    code = f"import sys, examiner.cli.command; print(*{slow} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_no_grammar_of_web_addresses_is_made_at_each_start() -> None:
+    code = "import sys; from examiner.__main__ import main; sys.argv = ['workshop', '--help']\n"
+    code += "try: main()\nexcept SystemExit: import nbformat; print(sys.modules.get('lark'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "None"

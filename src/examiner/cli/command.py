@@ -27,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="degrade")  # a terminal that lacks σ is no reason to lose a class report
     options = parser().parse_args(arguments)
-    # jsonschema would build the grammars of international web addresses, a second's work that no notebook needs.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     logging.getLogger("tornado.application").disabled = True  # where nbgrader writes down what it raises as well
     try:
         return int(options.run(options) or 0)

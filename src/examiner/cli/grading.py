@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,14 @@ from tqdm import tqdm
 
 from examiner.batch.job import ClassError, Job
 from examiner.batch.journal import Journal, course_secret
-from examiner.batch.run import grade_class
+from examiner.batch.run import Graded, Grading, Progress, grade_class
 from examiner.cli.checking import checked
 from examiner.cli.opening import must_be_writable, one_run, opened_gradebook
 from examiner.cli.progress import progress_of
-from examiner.cli.taking_in import name_students, remembered_notes, take_in_from, ungraded_work
+from examiner.cli.taking_in import name_students, origin_folders, remembered_notes, take_in_from, ungraded_work
 from examiner.cli.terminal import own_command, say
-from examiner.cli.whole_class import finish, recall
+from examiner.cli.watching import Settled, State, Who, folders, states, watch
+from examiner.cli.whole_class import finish, recall, say_arrived, say_hardest, write_whole
 from examiner.cli.writing import ClassWriter
 from examiner.course.ids import valid_id
 from examiner.course.people import People
@@ -65,8 +67,16 @@ def grade_command(options: argparse.Namespace) -> int:
     for folder in (course.root, course.state, course.autograded, course.feedback, *origin):
         must_be_writable(folder)
     with one_run(course.state, course.autograded, course.feedback):
-        _take_in(options, class_)
+        if not options.watch or not options.origin:
+            _take_in(options, class_)
+        _check(options, class_)
+        known = states(class_.jobs)
         failed = _grade(options, class_)
+        if options.watch:
+            with suppress(KeyboardInterrupt):
+                _watch(options, class_, known)
+            _find(class_)
+            failed = _grade(options, class_)  # once more: marks were given by hand meanwhile, perhaps
     if failed:
         raise ClassError(
             f"The grader itself failed on {failed} of these; they have no mark, and the report lists them. "
@@ -111,16 +121,12 @@ def _given_last(course: Any) -> Path:
 
 def _take_in(options: argparse.Namespace, class_: _Class) -> None:
     """Take in what came, and find all there is to grade; ClassError where that is nothing, or a stranger's."""
-    from examiner.course.intake import find_jobs
-
     course = class_.course
     strict = bool(options.roster and not options.unknown_students)
     if options.origin:
         class_.names = take_in_from(options, course, class_.every, class_.people, strict)
-    if not course.submitted.is_dir():
-        raise ClassError(_nothing_to_grade(course))
-    class_.there, class_.odd = find_jobs(course.submitted, class_.every)
-    if not class_.jobs:
+    _find(class_)
+    if not (class_.jobs or options.watch):
         raise ClassError(_nothing_to_grade(course))
     if strict:
         check_roster(class_.roster, [job.student for job in class_.there])
@@ -128,6 +134,14 @@ def _take_in(options: argparse.Namespace, class_: _Class) -> None:
         class_.people.write(course.state / "people.json")
     if options.roster:
         write_atomically(_given_last(course), options.roster.read_bytes())
+
+
+def _find(class_: _Class) -> None:
+    """Look through submitted/ for what there is to grade."""
+    from examiner.course.intake import find_jobs
+
+    submitted = class_.course.submitted
+    class_.there, class_.odd = find_jobs(submitted, class_.every) if submitted.is_dir() else ([], {})
 
 
 def _check(options: argparse.Namespace, class_: _Class) -> None:
@@ -140,7 +154,7 @@ def _check(options: argparse.Namespace, class_: _Class) -> None:
             del class_.assignments[name]
         elif looked.found:
             say(f"{name}: " + "\n  ".join(["not all of its tests are sound.", *looked.found]))
-    if not class_.jobs:
+    if not (class_.jobs or (options.watch and class_.assignments)):
         raise ClassError("Nothing was graded.")
 
 
@@ -148,39 +162,83 @@ def _grade(options: argparse.Namespace, class_: _Class) -> int:
     """Grade it and write all that comes of it. Returns on how many submissions the grader itself failed."""
     from examiner.course.gradebook import register
 
-    course, assignments, odd = class_.course, class_.assignments, class_.odd
-    remembered = remembered_notes(course)
-    for key, notes in remembered.items():
-        odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
-    limits, secret = Limits(), course_secret(course.state)
-    journal = Journal(course.state / "journal", secret, limits)
-    _check(options, class_)
+    course, assignments = class_.course, class_.assignments
     with ExitStack() as stack:
-        grading = grade_class(  # it begins at once, while the gradebook is made ready
-            class_.jobs,
-            assignments,
-            secret,
-            journal,
-            limits=limits,
-            sandbox=options.sandbox,
-            hidden=course.private,
-            workers=options.workers,
-            scheduler=options.scheduler,
-            progress=stack.enter_context(progress_of(class_.jobs, options)),
-        )
+        progress = stack.enter_context(progress_of(class_.jobs, options))
+        grading = _started(options, class_, class_.jobs, progress)  # while the gradebook is made ready
         stack.enter_context(closing(grading))
         gradebook = stack.enter_context(opened_gradebook(course))
         for assignment in assignments.values():
             if register(course, gradebook, assignment):
                 tqdm.write(f"Registered {assignment.name} in the gradebook.")
-        name_students(gradebook, class_.roster, class_.names)
-        session_of = {student: row.session for student, row in class_.roster.items()}
-        writer = ClassWriter(course, gradebook, class_.every, odd, session_of, class_.sessions)
-        writer.summary.ungraded = ungraded_work(remembered, class_.there, class_.every)
+        writer = _writer(class_, gradebook)
         writer.write(grading)
         recall(writer, {(job.student, job.assignment) for job in class_.there})
         finish(writer, list(assignments), report=not options.no_report)
     return grading.failed
+
+
+def _started(
+    options: argparse.Namespace, class_: _Class, jobs: Sequence[Job], progress: Progress = lambda event, job: None
+) -> Grading:
+    """The grading of some of the class's work. It has begun."""
+    limits, secret = Limits(), course_secret(class_.course.state)
+    return grade_class(
+        jobs,
+        class_.assignments,
+        secret,
+        Journal(class_.course.state / "journal", secret, limits),
+        limits=limits,
+        sandbox=options.sandbox,
+        hidden=class_.course.private,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        progress=progress,
+    )
+
+
+def _writer(class_: _Class, gradebook: Any) -> ClassWriter:
+    """What writes the class's results, with all that is known of who is in it."""
+    remembered = remembered_notes(class_.course)
+    odd = {key: list(notes) for key, notes in class_.odd.items()}
+    for key, notes in remembered.items():
+        odd.setdefault(key, []).extend(note for note in notes if note not in odd.get(key, []))
+    name_students(gradebook, class_.roster, class_.names)
+    session_of = {student: row.session for student, row in class_.roster.items()}
+    writer = ClassWriter(class_.course, gradebook, class_.every, odd, session_of, class_.sessions)
+    writer.summary.ungraded = ungraded_work(remembered, class_.there, class_.every)
+    return writer
+
+
+def _watch(options: argparse.Namespace, class_: _Class, known: Mapping[Who, State]) -> None:
+    """Grade what arrives from now on, until Ctrl-C: feedback at once, the tables and the report where there is time."""
+    course = class_.course
+    origins = Settled()
+
+    def look() -> list[Job]:
+        if options.origin and origins(folders(origin_folders(options, course))):
+            _take_in(options, class_)
+        _find(class_)
+        return class_.jobs
+
+    with opened_gradebook(course) as gradebook:
+        writer = _writer(class_, gradebook)
+        recall(writer, {(job.student, job.assignment) for job in class_.there})
+        writer.summary.renewed = True
+
+        def write(graded: Sequence[Graded]) -> None:
+            nonlocal writer
+            newer = _writer(class_, gradebook)  # who came, and what is odd about it, may be new
+            writer, newer.summary, newer.students = newer, writer.summary, writer.students
+            writer.write(graded)
+            say_arrived(writer, [(job.student, job.assignment) for job, _, _ in graded])
+
+        def renew() -> None:
+            write_whole(writer, report=not options.no_report)
+            say_hardest(writer, list(class_.assignments))
+
+        say("Watching for what arrives. Ctrl-C ends it.")
+        watch(known, look, lambda job: list(_started(options, class_, [job])), write, renew, options.workers)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -194,6 +252,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ClassError("--db-url is empty.")
     if options.level is not None and options.level < 1:
         raise ClassError("--level must be 1 or more.")
+    if options.watch and options.scheduler:
+        raise ClassError("--watch grades on this machine: leave out --scheduler.")
     if options.student is not None and not valid_id(options.student):
         raise ClassError(f"{options.student!r} can't be a student's id.")
 

@@ -86,6 +86,11 @@ def _grade(commands: Commands) -> None:
     )
     _one_process(command)
     command.add_argument("--no-report", action="store_true", help="leave out the class report")
+    command.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on until Ctrl-C: grade what arrives in submitted/ (or --from) at once, and renew tables and report",
+    )
     command.add_argument("--db-url", metavar="URL", help="the gradebook, where it is not the one in nbgrader_config.py")
     _common(command)
     command.set_defaults(run=grade_command)

@@ -32,7 +32,7 @@ def take_in_from(
     )
     given = {file.name for file in (course.root / "release").rglob("*") if file.is_file()}
     exchange = _exchange(course) if "exchange" in options.origin else None
-    origins = [exchange.inbound if exchange and origin == "exchange" else Path(origin) for origin in options.origin]
+    origins = origin_folders(options, course)
     for origin in origins:
         _must_be_others(origin, course)
     taken = take_in(
@@ -52,6 +52,11 @@ def take_in_from(
     lines = [[student, assignment, notes] for (student, assignment), notes in sorted(remembered.items())]
     write_atomically(course.state / "intake.json", json.dumps(lines, indent=1))
     return taken.names
+
+
+def origin_folders(options: argparse.Namespace, course: Any) -> list[Path]:
+    """Where submissions come from: the files and folders of --from, nbgrader's exchange among them."""
+    return [_exchange(course).inbound if origin == "exchange" else Path(origin) for origin in options.origin or ()]
 
 
 def _must_be_others(origin: Path, course: Any) -> None:

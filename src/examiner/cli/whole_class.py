@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from examiner.cli.terminal import say, say_isolation
 from examiner.cli.writing import ClassWriter, marked_paths
 from examiner.grading.parts import notebooks, together
 from examiner.isolation.files import write_atomically
-from examiner.pages.feedback import STAMP, read_stamp
+from examiner.pages.stamps import STAMP, read_stamp
 from examiner.pages.tables import grades_csv, marks_csv, write_tables, zip_feedback
 
 LONGEST_TABLE = 60  # students whose marks are printed; a larger class has its report
@@ -56,6 +58,20 @@ def _belongs(class_: ClassWriter, student: str, handed_in: Collection[str]) -> b
 
 def finish(class_: ClassWriter, graded: Sequence[str], report: bool = True) -> None:
     """Write the class's tables and its report, and print the table of what was graded."""
+    kept, off = write_whole(class_, report)
+    say("")
+    for path, aside in kept.items():
+        say(f"{path.name} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
+    _say_marks(class_, graded)
+    if off:
+        more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
+        say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
+    written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (", class_report.html" if report else "")
+    say(f"Wrote {written} in {class_.course.root}.")
+
+
+def write_whole(class_: ClassWriter, report: bool = True) -> tuple[Mapping[Path, Path], list[str]]:
+    """Write the class's tables and its report. Returns which tables were kept aside and where, and who is off it."""
     from nbgrader.api import Student
 
     shown = {row.student for row in class_.summary.rows()}
@@ -66,15 +82,27 @@ def finish(class_: ClassWriter, graded: Sequence[str], report: bool = True) -> N
         whole = ((one.id, f"{one.first_name or ''} {one.last_name or ''}".strip()) for one in everyone)
         class_.summary.names = {student: name for student, name in whole if name}
         _write_report(class_)
-    say("")
-    for path, aside in kept.items():
-        say(f"{path.name} was changed since it was written here, or came from elsewhere: it is kept as {aside}.")
-    _say_marks(class_, graded)
-    if off := sorted({student.id for student in everyone} - set(people)):
-        more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
-        say(f"Not on the roster, and so not in grades.csv: {', '.join(off[:MOST_NAMED])}{more}.")
-    written = "autograded/, feedback/, grades.csv, marks.csv, feedback.zip" + (", class_report.html" if report else "")
-    say(f"Wrote {written} in {class_.course.root}.")
+    return kept, sorted({student.id for student in everyone} - set(people))
+
+
+def say_arrived(class_: ClassWriter, who: Collection[tuple[str, str]]) -> None:
+    """Tell of marks that have just been written, a line each."""
+    from examiner.pages.terminal import in_words
+
+    for row in class_.summary.rows():
+        if (row.student, row.assignment) in who:
+            say(f"{datetime.now():%H:%M:%S}  {in_words(row)}")
+
+
+def say_hardest(class_: ClassWriter, names: Sequence[str]) -> None:
+    """Tell at which question of each assignment the class is stuck."""
+    from examiner.pages.terminal import hardest
+
+    rows = class_.summary.rows()
+    for name in names:
+        mine = [row for row in rows if row.assignment == name]
+        if told := hardest(mine, partial(class_.summary.label, assignment=name)):
+            say(f"          {name}: {told}")
 
 
 def _write_tables(class_: ClassWriter, people: Sequence[str]) -> Mapping[Path, Path]:

@@ -15,7 +15,7 @@ from examiner.grading.assignment import Assignment
 from examiner.grading.parts import notebooks, of_notebook
 from examiner.grading.result import Result
 from examiner.isolation.files import write_atomically
-from examiner.pages.feedback import STAMP, read_stamp
+from examiner.pages.stamps import STAMP, read_stamp
 
 BATCH = 16  # submissions written to the gradebook in one transaction
 

@@ -27,6 +27,7 @@ from examiner.pages.terminal import Row
 
 SHOWN_ANSWERS = 25  # of each mistake
 COMMONEST = 10
+RENEWED = 5  # seconds after which a browser loads a page again that is written anew meanwhile
 FOLDED = 10  # rows of a list; the others open on a click
 JUPYTER = "http://localhost:8888"  # where `make lab` serves the course
 SCRIPT = """
@@ -73,6 +74,7 @@ def report_html(summary: Summary) -> str:
         shown_answers=SHOWN_ANSWERS,
         folded_at=FOLDED,
         states=standing.STATES,
+        renewed=RENEWED if summary.renewed else 0,
         script=SCRIPT,
         policy=REPORT_POLICY,
         pygments=HtmlFormatter().get_style_defs(".code"),

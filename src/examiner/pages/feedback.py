@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -90,16 +89,3 @@ class FeedbackExporter(Exporter):
             late_penalty=float(about.get("late_penalty") or 0.0),
         )
         return page, resources
-
-
-STAMP = rb'name="workshop-stamp" content="([0-9a-f]+)"'
-
-
-def read_stamp(path: Path, pattern: bytes) -> str | None:
-    """The stamp in the first kilobytes of a file that an earlier run wrote."""
-    try:
-        with open(path, "rb") as file:
-            match = re.search(pattern, file.read(4096))
-    except OSError:
-        return None
-    return match[1].decode() if match else None

@@ -33,14 +33,15 @@ class Summary:
         self.course = course  # its code, title and semester
         self.names: dict[str, str] = {}  # by student, where they are known
         self.ungraded: dict[str, list[str]] = {}  # by student, what came that can't be graded
-        self._rows: list[Row] = []
+        self.renewed = False  # whether the page is written anew while it is looked at
+        self._rows: dict[tuple[str, str], Row] = {}  # by (assignment, student)
         self._work: dict[tuple[str, str], dict[str, str]] = {}  # by (assignment, student), the answers
         self._once: dict[str, str] = {}  # each text of an answer is kept once
         self._given = {n: {c.grade_id: c.release_source for c in a.cells} for n, a in assignments.items()}
         self._written = {n: {c.grade_id for c in a.cells if c.kind == "written"} for n, a in assignments.items()}
 
     def add(self, assignment: Assignment, student: str, result: Result, marked: Any) -> None:
-        """Take a result and the student's marks as the gradebook has them."""
+        """Take a result and the student's marks as the gradebook has them; they replace earlier ones."""
         lines = []
         by_hand = {cell.grade_id for cell in assignment.graded if cell.by_hand}
         for mark in result.marks:
@@ -69,16 +70,18 @@ class Summary:
             result.sandbox,
             marked,
         )
-        self._rows.append(row)
+        self._rows[assignment.name, student] = row
         source = {cell.grade_id: cell.source for cell in result.cells if cell.grade_id}
         asked = [cell.grade_id for cell in assignment.cells if cell.kind in ("solution", "written")]
         answers = {name: source[name] for name in asked if name in source}
         self._work[assignment.name, student] = {k: self._once.setdefault(v, v) for k, v in answers.items()}
+        for found in ("_mistakes", "_answers"):
+            self.__dict__.pop(found, None)
 
     def rows(self) -> list[Row]:
         """Every row, by assignment in the course's order, then by student."""
         order = {name: i for i, name in enumerate(self.assignments)}
-        return sorted(self._rows, key=lambda row: (order[row.assignment], row.student))
+        return sorted(self._rows.values(), key=lambda row: (order[row.assignment], row.student))
 
     @cached_property
     def _mistakes(self) -> Mistakes:
@@ -123,7 +126,7 @@ class Summary:
         """A hash of all that the page shows, but for the seconds that grading took."""
         digest = hashlib.sha256(
             f"{look()}\0{self.course}\0{self.sessions}\0{sorted(self.session_of.items())}\0{self.ungraded}"
-            f"\0{sorted(self.names.items())}".encode()
+            f"\0{sorted(self.names.items())}\0{self.renewed}".encode()
         )
         for row in self.rows():
             digest.update(repr((row.student, row.assignment, row.lines, row.notes, row.needs_eye, row.score)).encode())

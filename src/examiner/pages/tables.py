@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from examiner.isolation.files import write_atomically
-from examiner.pages.feedback import STAMP, read_stamp
+from examiner.pages.stamps import STAMP, read_stamp
 
 FORMULA = "=+-@"  # what begins so, a spreadsheet computes
 

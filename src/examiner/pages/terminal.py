@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,3 +110,25 @@ def in_a_line(assignment: str, rows: Sequence[Row]) -> str:
         f"{assignment}: {first}{len(rows)} graded, mean {number(round(mean, 1))} of {number(most)}; "
         f"{waiting} wait for hand marks, {eyes} need a person's eye."
     )
+
+
+def in_words(row: Row) -> str:
+    """A student's marks in an assignment in a line."""
+    most = sum(line.points for line in row.lines)
+    waits = " + hand marks" if row.marked.waiting else ""
+    return f"{row.student} {row.marked.name}".strip()[:LONGEST_NAME] + (
+        f": {row.assignment} {number(row.score)} of {number(most)}{waits}"
+    )
+
+
+def hardest(rows: Sequence[Row], called: Callable[[str], str]) -> str:
+    """The question, of those that tests mark, that fewest have right; nothing where all have all."""
+    right: dict[str, int] = {}
+    for row in rows:
+        for question in row.questions:
+            if not any(line.written for line in question.lines):
+                right[question.name] = right.get(question.name, 0) + (question.score == question.points)
+    if not right or min(right.values()) == len(rows):
+        return ""
+    name = min(right, key=lambda name: right[name])
+    return f"{len(rows)} handed in; question {called(name)} is right for {right[name]}, the fewest."
