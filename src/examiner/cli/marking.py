@@ -38,7 +38,7 @@ def replay_command(options: argparse.Namespace) -> int:
             assignment, test, submission = part, own, unbundled(submission).get(part.notebook, b"")
     code = next((c.source for c in restored(submission, assignment).cells if c.grade_id == test.question), "")
     seed = assignment.seed(submission, course_secret(course.state))
-    source = (course.source / assignment.name / f"{assignment.notebook or assignment.name}.ipynb").read_bytes()
+    source = (course.source / assignment.name / f"{assignment.notebook}.ipynb").read_bytes()
     theirs = replay(submission, seed, assignment, test.grade_id, hidden=course.private)
     right = replay(source, seed, assignment, test.grade_id, hidden=course.private)
     student = f"{name} ({options.student})" if name else options.student

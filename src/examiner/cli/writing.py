@@ -24,7 +24,7 @@ def marked_paths(course: Any, assignment: Assignment, student: str) -> dict[str,
     """Where a student's marked notebooks lie, by what is before the names of their cells."""
     folder = course.autograded / student / assignment.name
     return {
-        f"{part.notebook}/" if part.of_several else "": folder / f"{part.notebook or part.name}.ipynb"
+        f"{part.notebook}/" if part.of_several else "": folder / f"{part.notebook}.ipynb"
         for part in notebooks(assignment)
     }
 

@@ -69,7 +69,7 @@ class Course:
                 continue
             parts = [part for part in parts if part.graded] or parts[:1]
             if len(parts) > 1:
-                parts = [replace(part, notebook=part.notebook or part.name, of_several=True) for part in parts]
+                parts = [replace(part, of_several=True) for part in parts]
             found[folder.name] = whole(folder.name, parts)
         if not found:
             raise ClassError(
@@ -120,7 +120,7 @@ def read_assignment(source: Path, db_url: str = "") -> Assignment:
         raise ClassError(f"{source} is no notebook: its JSON is broken ({error}).") from error
     except NotForUs as error:
         raise Unmarkable(f"{source} can't be marked: {error}.") from error
-    return found if source.stem == name else replace(found, notebook=source.stem)
+    return replace(found, notebook=source.stem)
 
 
 def _beside(folder: Path) -> dict[str, bytes]:

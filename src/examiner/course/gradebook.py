@@ -80,7 +80,7 @@ def _what_marks_hang_on(gradebook: Gradebook, assignment: Assignment) -> dict[st
             for name, what in _what_marks_hang_on(gradebook, part).items()
         }
     try:
-        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook, assignment.name)
     except MissingEntry:
         return {}
     tests = {cell.grade_id for cell in assignment.cells if cell.kind == "test"}
@@ -111,7 +111,7 @@ def _cells_changed_under_marks(gradebook: Gradebook, assignment: Assignment) -> 
     if assignment.parts:
         return [name for part in assignment.parts for name in _cells_changed_under_marks(gradebook, part)]
     try:
-        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook, assignment.name)
     except MissingEntry:
         return []
     if not notebook.submissions:
@@ -134,7 +134,7 @@ def _is_registered(gradebook: Gradebook, assignment: Assignment) -> bool:
     if assignment.parts:
         return all(_is_registered(gradebook, part) for part in assignment.parts)
     try:
-        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook, assignment.name)
     except MissingEntry:
         return False
     sources = {cell.name: cell.source for cell in notebook.source_cells}
@@ -174,7 +174,7 @@ def save(
         return
     db = gradebook.db()
     try:
-        notebook = gradebook.find_notebook(assignment.notebook or assignment.name, assignment.name)
+        notebook = gradebook.find_notebook(assignment.notebook, assignment.name)
         cells = db.execute(
             sa.select(tables.BaseCell.id, tables.BaseCell.name, tables.BaseCell.type).where(
                 tables.BaseCell.notebook_id == notebook.id

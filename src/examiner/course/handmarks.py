@@ -52,7 +52,7 @@ def written_answers(
     """Every written answer that is there, by question, in an order that says nothing of whose it is."""
     found = []
     for name, part in [(name, part) for name, whole in assignments.items() for part in notebooks(whole)]:
-        notebook, before = part.notebook or name, f"{part.notebook}/" if part.of_several else ""
+        notebook, before = part.notebook, f"{part.notebook}/" if part.of_several else ""
         asked = {cell.grade_id: cell for cell in part.cells if cell.kind == "written"}
         for student, marked in read_marks(gradebook, name, notebook=notebook).items():
             path = course.autograded / student / name / f"{notebook}.ipynb"

@@ -48,7 +48,7 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     """
     target.mkdir()
     for name, assignment in assignments.items():
-        for file in _files(name, assignment):
+        for file in _files(assignment):
             if not (root / "release" / name / file).exists():
                 raise ClassError(f"release/{name}/{file} is missing. Run `workshop release` first.")
         shutil.copytree(root / "release" / name, target / name, ignore=SKIPPED)
@@ -59,7 +59,7 @@ def make_bundle(root: Path, target: Path, assignments: Mapping[str, Assignment])
     (target / "requirements.txt").write_text(_requirements(root / "requirements.lock"))
     shutil.copy(TEMPLATES / "student_environment.yml", target / "environment.yml")
     readme = (TEMPLATES / "student_readme.md").read_text(encoding="utf-8")
-    paths = [f"{name}/{file}" for name, assignment in assignments.items() for file in _files(name, assignment)]
+    paths = [f"{name}/{file}" for name, assignment in assignments.items() for file in _files(assignment)]
     listed = "\n".join(f"- [`{path}`]({quote(path)})" for path in paths)
     deck = "\n".join(f"- [slides/{path.name}](slides/{path.name})" for path in slides)
     readme = readme.replace("NOTEBOOKS", listed).replace("SLIDES", deck or "- the slides are on the homepage")
@@ -84,9 +84,9 @@ def _requirements(lock: Path) -> str:
     return "".join(lines)
 
 
-def _files(name: str, assignment: Assignment) -> list[str]:
+def _files(assignment: Assignment) -> list[str]:
     """The names of an assignment's notebooks."""
-    return [f"{part.notebook or name}.ipynb" for part in notebooks(assignment)]
+    return [f"{part.notebook}.ipynb" for part in notebooks(assignment)]
 
 
 def leaks(folder: Path, assignments: Iterable[Assignment]) -> list[str]:
@@ -188,7 +188,7 @@ def make_solutions(root: Path, target: Path, assignments: Mapping[str, Assignmen
     for name, assignment in assignments.items():
         folder = target / name if assignment.parts else target
         folder.mkdir(exist_ok=True)
-        for file in _files(name, assignment):
+        for file in _files(assignment):
             nb = _executed(root / "source" / name / file)
             stem = file.removesuffix(".ipynb") if assignment.parts else name
             text = nbformat.writes(nb)

@@ -143,7 +143,7 @@ def take_in(
             there = [job.student for job in find_jobs(submitted, assignments)[0]]
             check_roster(people.roster, there + [student for student, _ in best])
         for (student, name), (found, one) in sorted(best.items(), key=lambda item: item[0]):
-            file = f"{known[name].notebook or name}.ipynb"
+            file = f"{known[name].notebook}.ipynb"
             _store(submitted, replaced, student, name, file, found, one, people, taken)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -460,7 +460,7 @@ def find_jobs(
 
 
 def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | None, list[str]]:
-    exact = folder / f"{assignment.notebook or name}.ipynb"
+    exact = folder / f"{assignment.notebook}.ipynb"
     for path in (exact, folder / f"{name}.ipynb"):
         if is_regular(path):
             return path, []

@@ -53,12 +53,16 @@ class Assignment:
     digest: str  # sha256 of the source notebook's bytes
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # its own, with their special methods
     files: tuple[tuple[str, bytes], ...] = ()  # beside the source notebook: path below its folder, content
-    notebook: str = ""  # the name of its notebook, where that is not its own
+    notebook: str = ""  # the name of its notebook: the assignment's own, where none is given
     language: str = ""  # of its kernel, where the source names one
     parts: tuple[Assignment, ...] = ()  # its notebooks, where it has several (see `parts`)
     of_several: bool = False  # whether it is such a part
     numbers_only: bool = False  # whether what comes and goes in its tests is plain numbers (see `deals_in_numbers`)
     one_process: bool = False  # whether tests run among the student's cells, as stock nbgrader has it, and not apart
+
+    def __post_init__(self) -> None:
+        if not self.notebook:
+            object.__setattr__(self, "notebook", self.name)
 
     @classmethod
     def from_notebook(cls, source_ipynb: bytes, name: str, files: Mapping[str, bytes] | None = None) -> Assignment:

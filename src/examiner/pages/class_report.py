@@ -88,7 +88,7 @@ def _links(
     whose, work = quote(student, safe=""), quote(assignment, safe="")
     submission = submissions.get((assignment, student), "")
     first = notebooks(assignments[assignment])[0]
-    notebook = quote(first.notebook or assignment, safe="")
+    notebook = quote(first.notebook, safe="")
     page = notebook if first.of_several else work
     links = {
         "feedback": f"feedback/{whose}/{work}/{page}.html",
