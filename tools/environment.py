@@ -281,6 +281,8 @@ def untouched(venv):
 
 def check_folder(folder):
     """Raise Trouble where no environment can be made in the folder, or by this Python."""
+    if os.pathsep in folder:
+        raise Trouble("the folder %s has a %r in its name, which no PATH can hold. Rename it." % (folder, os.pathsep))
     with tempfile.TemporaryFile(dir=folder):
         pass
     if os.statvfs(folder).f_flag & os.ST_NOEXEC:

@@ -238,3 +238,11 @@ def test_a_folder_that_can_not_be_written_is_named_and_no_file_of_ours(
     (tmp_path / ".venv").mkdir()
     told = environment.about_disk(OSError(code, os.strerror(code), str(tmp_path / file)), str(tmp_path))
     assert told.startswith(says.format(tmp_path))
+
+
+def test_a_folder_with_a_colon_in_its_name_is_refused_in_words(tmp_path: Path) -> None:
+    course = tmp_path / "week 5: SGD"
+    course.mkdir()
+    with pytest.raises(environment.Trouble, match="Rename it"):
+        environment.make_venv(str(course / ".venv"), str(course), "")
+    assert not list(course.iterdir())
