@@ -176,7 +176,7 @@ def noise(sizes: Sequence[int], spread: Sequence[float]) -> None:
         )
         ax.set(xlabel="points in a mini-batch, |S|", ylabel="standard deviation of the gradient", xticks=sizes)
         ax.yaxis.set_major_locator(LogLocator(base=2))
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.minorticks_off()
         ax.legend(frameon=False)
