@@ -111,7 +111,7 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats], b: fl
         figure, axes = plt.subplots(
             1,
             len(steps),
-            figsize=(4.6 * len(steps), 4.9),
+            figsize=(max(4.6 * len(steps), 6.0), 4.9),
             layout="constrained",
             sharex=True,
             sharey=True,
@@ -132,7 +132,7 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats], b: fl
             Line2D([], [], color="black", marker="*", markersize=12, linestyle="", label="end"),
             Line2D([], [], color="#888888", linewidth=1, label=f"equal objective{at}"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(steps) > 1 else 2, frameon=False)
         plt.show()
 
 
