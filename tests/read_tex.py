@@ -54,7 +54,8 @@ class Reader:
     """
 
     def __init__(self, text: str, values: Mapping[str, Value]) -> None:
-        self.tokens = [token for token in TOKEN.findall(re.sub(r"\\mathbf\{(\w)\}", r"\1", text)) if token not in SPACE]
+        plain = re.sub(r"\\mathbf\{(\w)\}", r" \1", text)
+        self.tokens = [token for token in TOKEN.findall(plain) if token not in SPACE]
         self.at = 0
         self.values = values
         self.index: int | None = None

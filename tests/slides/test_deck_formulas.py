@@ -166,7 +166,7 @@ def batch() -> list[Values]:
         each = [model(kind, rows[0] | {"x": row["x"], "y": row["y"]}) for row in rows]
 
         values: Values = {"points": range(5), "N": 5.0, "X": stacked(each, "x"), "w": each[0]["w"], "b": each[0]["b"]}
-        values |= {name: stacked(each, name) for name in ("s", "y", HAT)}
+        values |= {name: stacked(each, name) for name in ("s", "y", HAT, "dL/db")}
         values |= {f"{name}_i": one_by_one(each, name) for name in ("x", "y", HAT)}
         values |= {f"dL_i/d{name}": one_by_one(each, f"dL/d{name}") for name in ("w", "b")}
         if kind == "network":

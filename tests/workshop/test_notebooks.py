@@ -146,6 +146,15 @@ def test_a_stub_names_its_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_code_that_is_read_fits_the_cell(name: str) -> None:
+    """In a window of 1280 pixels JupyterLab shows 107 characters; tests are folded."""
+    for cell in cells(released(name)):
+        marks = cell["metadata"]["nbgrader"]
+        if cell["cell_type"] == "code" and (marks["solution"] or not marks["grade"]):
+            assert [line for line in cell["source"] if len(line.rstrip("\n")) > 100] == [], marks["grade_id"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_release_is_complete(name: str) -> None:
     folder = ROOT / "release" / name
     assert {p.name for p in (folder / "workshop").iterdir() if p.is_file()} == {p.name for p in release.helper_files()}

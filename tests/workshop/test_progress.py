@@ -76,6 +76,12 @@ def test_a_name_whose_cell_was_not_run_is_named_with_its_question() -> None:
     assert said["plot_paths"].startswith("paths is not defined yet: run the cell above that makes it first")
 
 
+def test_what_an_unwritten_answer_leaves_undefined_asks_for_the_answer() -> None:
+    said = run(only(released("mlp_sgd"), "setup", "forward", "trained_params", "accuracy", "plot_boundary"), "mlp_sgd")
+    for cell in ("accuracy", "plot_boundary"):
+        assert "run the cell of question 9 first, with your answer in it" in said[cell]
+
+
 def test_a_mistake_of_the_students_own_keeps_its_traceback() -> None:
     own = "def halved(x):\n    return x / tow\n\nhalved(1)"
     said = run(only(released("mlp_sgd"), "setup", own, "1 / 0"), "mlp_sgd")

@@ -111,7 +111,7 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats], b: fl
         figure, axes = plt.subplots(
             1,
             len(steps),
-            figsize=(4.6 * len(steps), 4.9),
+            figsize=(max(4.6 * len(steps), 6.0), 4.9),
             layout="constrained",
             sharex=True,
             sharey=True,
@@ -132,7 +132,7 @@ def paths(objective: Callable[[Floats], Any], steps: Mapping[str, Floats], b: fl
             Line2D([], [], color="black", marker="*", markersize=12, linestyle="", label="end"),
             Line2D([], [], color="#888888", linewidth=1, label=f"equal objective{at}"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(steps) > 1 else 2, frameon=False)
         plt.show()
 
 
@@ -176,7 +176,7 @@ def noise(sizes: Sequence[int], spread: Sequence[float]) -> None:
         )
         ax.set(xlabel="points in a mini-batch, |S|", ylabel="standard deviation of the gradient", xticks=sizes)
         ax.yaxis.set_major_locator(LogLocator(base=2))
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.minorticks_off()
         ax.legend(frameon=False)

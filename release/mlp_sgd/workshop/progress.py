@@ -66,7 +66,8 @@ class _Notebook:
             return f"This cell waits for your answer to question {where}: {error}." if where else ""
         name = getattr(error, "name", None) or ""
         if where := self._where(name):
-            return f"{name} is not defined yet: run the cell of question {where} first ({ABOVE})."
+            first = f"run the cell of question {where} first, with your answer in it"
+            return f"{name} is not defined yet: {first} ({ABOVE})."
         if name and not _in_a_function(error.__traceback__):
             return f"{name} is not defined yet: run the cell above that makes it first ({ABOVE})."
         return ""
