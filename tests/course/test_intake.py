@@ -435,6 +435,18 @@ def test_what_lies_beside_a_notebook_is_named(tmp_path: Path) -> None:
     assert taken.notes == {("ada", "mini"): ["Handed in as well, and not used: ada/helper.py."]}
 
 
+def test_a_file_beside_a_notebook_is_named_with_that_one_alone(tmp_path: Path) -> None:
+    both = {name: Assignment.from_notebook(json.dumps(part(name, "pass")).encode(), name) for name in ("mini", "other")}
+    files: dict[str, str | bytes] = {}
+    for name in both:
+        files |= {f"{name}/ada/work.ipynb": json.dumps(part(name)), f"{name}/ada/{name}.py": ""}
+    source = export(tmp_path / "export.zip", files | {"mini/bob/work.ipynb": json.dumps(part("mini"))})
+    taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", both)
+    for name in both:
+        assert f"Handed in as well, and not used: {name}/ada/{name}.py." in taken.notes["ada", name]
+        assert len([note for note in taken.notes["ada", name] if "as well" in note]) == 1
+
+
 def test_names_in_the_letters_of_chinese_windows_are_read_and_told(tmp_path: Path) -> None:
     made = export(tmp_path / "made.zip", {"XXXX/mini.ipynb": ANSWER, "bob/mini.ipynb": ANSWER}).read_bytes()
     (tmp_path / "class.zip").write_bytes(made.replace(b"XXXX", "\u674e\u96f7".encode("gbk")))

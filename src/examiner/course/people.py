@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -68,7 +68,9 @@ class People:
     roster: Mapping[str, Enrolled] = field(default_factory=dict)
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by student
     same: dict[str, list[str]] = field(default_factory=dict)  # by a folded id or name, the students it means
+    moved: dict[str, str] = field(default_factory=dict)  # ids that the tutor merged or renamed, and what they are now
     came: dict[str, list[float]] = field(default_factory=dict)  # by STUDENT/ASSIGNMENT, what tells its attempt's age
+    sent: dict[str, tuple[str, ...]] = field(default_factory=dict)  # and the system, number and name it came under
     problems: list[str] = field(default_factory=list)
     renamed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by name: the student, and what they came as now
     nameless: list[str] = field(default_factory=list)  # came under a number that may be another in each activity
@@ -82,7 +84,10 @@ class People:
             kept = json.loads(path.read_text(encoding="utf-8"))
             people.seen = {student: [(*map(str, one),) for one in came] for student, came in kept["seen"].items()}  # type: ignore[misc]
             people.same = {name: list(map(str, students)) for name, students in kept["same"].items()}
+            people.moved = {str(one): str(other) for one, other in kept.get("moved", {}).items()}
             people.came = {where: list(map(float, order)) for where, order in kept["came"].items()}
+            people.sent = {where: tuple(map(str, one)) for where, one in kept.get("sent", {}).items()}
+            people.roster = _under_present_ids(people.roster, people.moved)
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -91,7 +96,7 @@ class People:
 
     def write(self, path: Path) -> None:
         """Remember it for the next run."""
-        kept = {"seen": self.seen, "same": self.same, "came": self.came}
+        kept = {"seen": self.seen, "same": self.same, "moved": self.moved, "came": self.came, "sent": self.sent}
         write_atomically(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
     def learn(self, path: Path) -> None:
@@ -211,6 +216,18 @@ class People:
                 "Say who is who with --people."
             )
         return []
+
+
+def _under_present_ids(roster: Mapping[str, Enrolled], moved: Mapping[str, str]) -> dict[str, Enrolled]:
+    """The roster with the ids that the tutor has given since, so that each person has one row."""
+    found: dict[str, Enrolled] = {}
+    for student, row in roster.items():
+        now = moved.get(student, student)
+        if now == student:
+            found[student] = row
+        elif now not in roster:
+            found.setdefault(now, replace(row, student=now, others=(*row.others, student)))
+    return found
 
 
 def _differ(one: str, other: str) -> bool:

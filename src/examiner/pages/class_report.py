@@ -28,7 +28,7 @@ from examiner.pages.terminal import Row
 SHOWN_ANSWERS = 25  # of each mistake
 COMMONEST = 10
 FOLDED = 10  # rows of a list; the others open on a click
-JUPYTER = "http://localhost:8888"  # where `make lab` serves the course
+JUPYTER = "http://localhost:8888"  # where `make lab` serves the course, unless the reader says otherwise
 SCRIPT = """
 const box = document.getElementById('search'), told = document.getElementById('found');
 box.closest('.search').hidden = false;
@@ -43,6 +43,20 @@ box.addEventListener('input', () => {
   for (const more of document.querySelectorAll('details.more')) more.open = words.length > 0;
   told.textContent = words.length ? count + ' found' : '';
 });
+const served = document.getElementById('served'), usual = served.value, kept = 'workshop-jupyter';
+const links = [...document.querySelectorAll('a[href^="' + usual + '"]')].map(a => [a, a.href.slice(usual.length)]);
+const lead = () => {
+  let root = usual;
+  try {
+    const url = new URL(served.value);
+    if (url.protocol.startsWith('http')) root = url.origin + url.pathname.replace(/[/](lab|tree)([/].*)?$|[/]+$/, '');
+  } catch { /* no address yet */ }
+  for (const [a, rest] of links) a.href = root + rest;
+  try { localStorage.setItem(kept, served.value); } catch { /* a browser that keeps nothing */ }
+};
+try { served.value = localStorage.getItem(kept) || usual; } catch { /* as above */ }
+served.addEventListener('input', lead);
+lead();
 """
 _HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 REPORT_POLICY = f"{POLICY}; script-src 'sha256-{_HASH}'"  # this one script, and no other
@@ -74,6 +88,7 @@ def report_html(summary: Summary) -> str:
         folded_at=FOLDED,
         states=standing.STATES,
         script=SCRIPT,
+        jupyter=JUPYTER,
         policy=REPORT_POLICY,
         pygments=HtmlFormatter().get_style_defs(".code"),
     )
