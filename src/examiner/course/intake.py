@@ -279,7 +279,7 @@ def _choose_newest(
 
 
 CLUTTER = re.compile(
-    r"(^|/)(\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
+    r"(^|/)(\.[^/]+(/.*)?|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
 )
 SHOWN = 5  # names of files
 
@@ -476,7 +476,7 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
     candidates = [
         path
         for path in files_below(folder)
-        if path.suffix == ".ipynb" and is_regular(path) and not SKIP.search(path.as_posix())
+        if path.suffix == ".ipynb" and is_regular(path) and not SKIP.search(path.relative_to(folder).as_posix())
     ]
     if why := not_plain(exact, folder):
         return None, [f"The notebook is {why}, which is not followed. If a copy of yours made it so, copy it anew."]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -80,7 +81,7 @@ class People:
     def read(cls, path: Path, roster: Mapping[str, Enrolled] | None = None) -> People:
         """What an earlier run remembered, with this roster."""
         people = cls(roster or {})
-        try:
+        with _understood(path):
             kept = json.loads(path.read_text(encoding="utf-8"))
             people.seen = {student: [(*map(str, one),) for one in came] for student, came in kept["seen"].items()}  # type: ignore[misc]
             people.same = {name: list(map(str, students)) for name, students in kept["same"].items()}
@@ -88,10 +89,6 @@ class People:
             people.came = {where: list(map(float, order)) for where, order in kept["came"].items()}
             people.sent = {where: tuple(map(str, one)) for where, one in kept.get("sent", {}).items()}
             people.roster = _under_present_ids(people.roster, people.moved)
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ClassError(f"{path}, which remembers who is who, can't be read ({error}). Move it aside.") from error
         return people
 
     def write(self, path: Path) -> None:
@@ -216,6 +213,17 @@ class People:
                 "Say who is who with --people."
             )
         return []
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """What is not there yet is nothing; what is there and is no memory of ours is said."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClassError(f"{path}, which remembers who is who, can't be read ({error}). Move it aside.") from error
 
 
 def _under_present_ids(roster: Mapping[str, Enrolled], moved: Mapping[str, str]) -> dict[str, Enrolled]:

@@ -200,6 +200,11 @@ def _join(course: Course, gradebook: Gradebook, people: People, one: str, other:
             for notebook in target.glob("[!.]*.ipynb"):
                 _readdress(notebook, other)
         shutil.rmtree(step / one, ignore_errors=True)
+    _remember_as(people, one, other, newer)
+
+
+def _remember_as(people: People, one: str, other: str, newer: Mapping[str, bool]) -> None:
+    """What is remembered of `one` is of `other` from now on."""
     for where in [where for where in people.came if where.split("/")[0] == one]:
         order, sender, name = people.came.pop(where), people.sent.pop(where, ()), where.split("/", 1)[1]
         if newer.get(name, True) or f"{other}/{name}" not in people.came:

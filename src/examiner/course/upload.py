@@ -11,7 +11,7 @@ from pathlib import Path
 
 from examiner.batch.job import ClassError
 from examiner.course.people import People
-from examiner.course.roster import COLUMNS, NOBODY, dialect_of
+from examiner.course.roster import COLUMNS, NOBODY, dialect_of, encoding_of
 from examiner.course.systems import Owner
 from examiner.pages.tables import pages_of
 
@@ -24,7 +24,7 @@ def fill_in(
     Returns the file's bytes, the column that was filled in, and the students whom the table lacks.
     """
     raw = path.read_bytes()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"  # Blackboard writes the first
+    encoding = encoding_of(raw)
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
