@@ -29,6 +29,7 @@ from examiner.isolation.files import write_atomically
 from mini_course import answered, source_notebook
 
 MINI = {"mini": Assignment.from_notebook(json.dumps(source_notebook()).encode(), "mini")}
+HIDDEN = (".Trash-0/files", ".ipynb_checkpoints", ".venv/lib")
 ANSWER = json.dumps(answered())
 OTHER = json.dumps(answered(double="return x + x"))
 
@@ -433,6 +434,32 @@ def test_what_lies_beside_a_notebook_is_named(tmp_path: Path) -> None:
     source = export(tmp_path / "export.zip", files)
     taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", MINI, given={"gradcheck.py"})
     assert taken.notes == {("ada", "mini"): ["Handed in as well, and not used: ada/helper.py."]}
+
+
+def test_what_lies_in_hidden_folders_is_no_work(tmp_path: Path) -> None:
+    thrown_away = {f"ada/{folder}/mini.ipynb": json.dumps(answered(double="return 3")) for folder in HIDDEN}
+    taken = take_one(tmp_path, People(), {"ada/work.ipynb": ANSWER, "bob/work.ipynb": OTHER, **thrown_away})
+    assert (tmp_path / "submitted" / "ada" / "mini" / "mini.ipynb").read_text() == ANSWER
+    assert taken.notes["ada", "mini"] == ["It came under the name work.ipynb."]
+
+
+def test_two_characters_are_a_whole_name_where_they_are_no_initials(tmp_path: Path) -> None:
+    people = People({"s1": Enrolled("s1", "", "\u674e", "\u96f7"), "s2": Enrolled("s2", "", "A", "B")})
+    files = {f"{name}_{i}_assignsubmission_file_/mini.ipynb": ANSWER for i, name in enumerate(("\u96f7 \u674e", "A B"))}
+    take_one(tmp_path, people, files)
+    assert students(tmp_path) == {"s1", "1"}
+
+
+def test_a_file_beside_a_notebook_is_named_with_that_one_alone(tmp_path: Path) -> None:
+    both = {name: Assignment.from_notebook(json.dumps(part(name, "pass")).encode(), name) for name in ("mini", "other")}
+    files: dict[str, str | bytes] = {}
+    for name in both:
+        files |= {f"{name}/ada/work.ipynb": json.dumps(part(name)), f"{name}/ada/{name}.py": ""}
+    source = export(tmp_path / "export.zip", files | {"mini/bob/work.ipynb": json.dumps(part("mini"))})
+    taken = take_in([source], tmp_path / "submitted", tmp_path / "replaced", both)
+    for name in both:
+        assert f"Handed in as well, and not used: {name}/ada/{name}.py." in taken.notes["ada", name]
+        assert len([note for note in taken.notes["ada", name] if "as well" in note]) == 1
 
 
 def test_names_in_the_letters_of_chinese_windows_are_read_and_told(tmp_path: Path) -> None:

@@ -132,6 +132,14 @@ def test_exports_of_two_systems_in_a_zip() -> None:
     assert set(owners(*canvas, *moodle).values()) == {str(n + i) for n in (100, 200) for i in range(6)}
 
 
+def test_exports_of_several_systems_in_one_folder() -> None:
+    canvas = [f"{name}x_{100 + i}_{9000 + i}_a.ipynb" for i, name in enumerate(NAMES)]
+    moodle = [f"{name} x_y_{200 + i}_assignsubmission_file_a.ipynb" for i, name in enumerate(NAMES)]
+    blackboard = [f"Week 5_{name}_attempt_2017-08-28-13-05-22_a.ipynb" for name in NAMES[:3]]
+    found = set(owners(*canvas, *moodle, *blackboard).values())
+    assert found == {str(n + i) for n in (100, 200) for i in range(6)} | set(NAMES[:3])
+
+
 AT, LATER = "attempt_2017-08-28-13-05-22_m.ipynb", "attempt_2017-08-28-14-05-22_m.ipynb"
 
 

@@ -56,6 +56,21 @@ def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, 
     assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
 
 
+def test_who_is_in_two_groups_has_one_row_in_the_first(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_text("id,name,session\n1,Ada L,Tue\n2,Bob B,Tue\n1,Ada L,Fri\n")
+    assert {s: row.session for s, row in read_roster(tmp_path / "roster.csv").items()} == {"1": "Tue", "2": "Tue"}
+    (tmp_path / "roster.csv").write_text("id,name,session\n1,Ada L,Tue\n1,Bob B,Tue\n")
+    with pytest.raises(ClassError, match="1 twice, the second time in line 3, and not as the same person"):
+        read_roster(tmp_path / "roster.csv")
+
+
+def test_blackboards_table_is_a_roster(tmp_path: Path) -> None:
+    table = '"Last Name"\t"First Name"\t"Username"\t"Student ID"\n"Lovelace"\t"Ada"\t"al"\t"1001"\n'
+    (tmp_path / "roster.csv").write_bytes(table.encode("utf-16"))
+    row = read_roster(tmp_path / "roster.csv")["al"]
+    assert (row.name, row.others) == ("Ada Lovelace", ("1001",))
+
+
 def test_a_roster_with_another_kind_of_id_is_hinted_at() -> None:
     with pytest.raises(ClassError, match="99 is the first id on it; are these the same kind"):
         check_roster({"99": Enrolled("99")}, ["ada", "bob"])

@@ -146,6 +146,28 @@ def test_merge_rename_remove_and_undo(course: Path, capsys: pytest.CaptureFixtur
     assert students(course) == 0 and capsys.readouterr().out.startswith("bob")
 
 
+def test_who_is_merged_or_renamed_has_one_row_and_keeps_the_rosters_session(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def in_table() -> list[tuple[str, str]]:
+        return [(one["student_id"], one["session"]) for one in rows(course / "grades.csv")]
+
+    roster = course / "roster.csv"
+    roster.write_text("student_id,first name,last name,session\nada,Ada,L,Tue\nbob,Bob,B,Fri\n")
+    assert main(["grade", "--course", str(course), "--roster", str(roster), "--no-report"]) == 0
+    assert students(course, "rename", "ada", "alovelace", "--yes") == 0
+    for _ in range(2):  # the second time with the roster as it was
+        assert main(["grade", "--course", str(course), "--roster", str(roster), "--no-report"]) == 0
+        assert in_table() == [("alovelace", "Tue"), ("bob", "Fri")]
+    assert students(course, "merge", "bob", "alovelace", "--yes") == 0
+    assert students(course, "rename", "alovelace", "ada", "--yes") == 0
+    grade(course)
+    assert in_table() == [("ada", "Tue")]
+    capsys.readouterr()
+    assert students(course, "remove", "ada", "--yes") == 0
+    assert "still on the roster" in capsys.readouterr().out
+
+
 def test_marks_given_since_are_not_undone(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert students(course, "rename", "ada", "alovelace", "--yes") == 0
     mark(course, "alovelace", 2)

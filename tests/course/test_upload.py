@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 from examiner.batch.job import ClassError
 from examiner.cli.administration import listed
 from examiner.cli.command import main
+from examiner.course.intake import take_in
 from examiner.course.people import People
 from examiner.course.roster import Enrolled
-from examiner.course.upload import fill_in
+from examiner.course.upload import fill_in, zip_feedback
+from examiner.grading.assignment import Assignment
 from mini_course import answered, make_course, row
 
 PEOPLE = People(
@@ -98,6 +102,22 @@ def test_feedback_of_a_session_by_moodles_names(course: Path, capsys: pytest.Cap
     assert main(command) == 1 and "already" in capsys.readouterr().err  # nothing is written over
 
 
+def test_each_activitys_feedback_has_that_activitys_number(tmp_path: Path) -> None:
+    both = {name: Assignment.from_notebook(json.dumps(answered()).encode(), name) for name in ("one", "two")}
+    people = People()
+    for name, number in (("one", 101), ("two", 245)):
+        folder = tmp_path / name / f"Ada L_{number}_assignsubmission_file_"
+        folder.mkdir(parents=True)
+        (folder / "mine.ipynb").write_text(json.dumps(answered()))
+        take_in([folder.parent], tmp_path / "in", tmp_path / "old", {name: both[name]}, people)
+        (tmp_path / "feedback" / "101" / name).mkdir(parents=True)
+        (tmp_path / "feedback" / "101" / name / f"{name}.html").touch()
+    content, _ = zip_feedback(tmp_path / "feedback", people, ["101"], list(both), "moodle")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        numbers = ["Ada L_101_assignsubmission_file_/one.html", "Ada L_245_assignsubmission_file_/two.html"]
+        assert archive.namelist() == numbers
+
+
 def test_feedback_is_not_named_for_a_system_that_nobody_came_from(
     course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +155,11 @@ def test_one_student_may_have_more_time(course: Path, capsys: pytest.CaptureFixt
         gradebook.update_or_create_assignment("mini", duedate="2017-08-28 17:00:00 UTC")
     assert main(["extend", "1", "mini", "2017-08-30 17:00 UTC", "--course", str(course)]) == 0
     assert main(["grade", "--course", str(course), "--no-report"]) == 0
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        gradebook.add_student("3")  # who has handed in nothing
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert main(["extend", "3", "mini", "2017-08-30 17:00 UTC", "--course", str(course)]) == 0
     due = [row(course, student)["duedate"] for student in ("1", "2")]
     assert due == ["2017-08-30 17:00:00", "2017-08-28 17:00:00"]
     assert main(["extend", "1", "mini", "09/10/2017", "--course", str(course)]) == 1  # whose 9 and whose 10?

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from nbformat import v4
 
 from attacks.stage import ASSIGNMENT, KEY, handed_in
-from examiner.grading.assignment import question_of, released
+from examiner.grading.assignment import Assignment, question_of, released
 from examiner.grading.grade import grade
 from examiner.grading.placing import place
 from examiner.grading.submission import Unreadable, read_submission
+from mini_course import answered, source_notebook
+from mini_course import cell as make_cell
 
 
 def _placed(cells: list[dict[str, object]]) -> tuple[list[str], list[str]]:
@@ -31,6 +34,17 @@ def test_a_missing_cell_comes_back_to_its_place(gone: str) -> None:
     cells = [c for c in handed_in("x = 1")["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") != gone]
     order, notes = _placed(cells)
     assert order == ORDER and any(gone in note for note in notes)
+
+
+def test_a_cell_that_comes_back_does_not_part_a_written_answer_from_its_box() -> None:
+    notebook = source_notebook()
+    notebook.cells.append(make_cell("code", "farewell", "print()"))
+    whole = Assignment.from_notebook(json.dumps(notebook).encode(), "mini")
+    theirs = [*answered(explain="YOUR ANSWER HERE").cells, v4.new_markdown_cell("**Answer:** it stretches.")]
+    read, _ = read_submission(json.dumps({"cells": theirs}).encode())
+    placed, _ = place(read, whole)
+    box = next(at for at, p in enumerate(placed) if p.cell and p.cell.grade_id == "explain")
+    assert [p.kind for p in placed[box:]] == ["written", "own", "given"]
 
 
 def test_without_metadata_cells_are_known_by_what_they_are() -> None:

@@ -105,11 +105,17 @@ def test_the_page_is_marked_by_the_keyboard(tmp_path: Path) -> None:
         for key in ("2", "c"):
             page.keyboard.press(key)
         page.keyboard.type("Well said, isn't it?")
-        for key in ("Escape", "Enter", "1", ".", "Alt+1"):
+        page.keyboard.press("Escape")
+        page.click("#next")  # by the mouse; the keys go on
+        for key in ("2", "Backspace", "1", ".", "Alt+1"):
             page.keyboard.press(key)
         with page.expect_download() as download:
             page.click("#save")
         download.value.save_as(root / "marks.csv")
+        page.keyboard.press("Backspace")
+        assert page.inner_text("#score") == "–"
+        page.click("#save")
+        assert page.inner_text("#where") == "Saved 1 marks. Not saved: comments without a mark, 1 of them."
     rows = list(csv.DictReader((root / "marks.csv").open()))
     assert [(r["score"], r["comment"], r["marker"]) for r in rows] == [
         ("2", "Well said, isn't it?", "TA"),

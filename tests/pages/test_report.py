@@ -16,6 +16,7 @@ from dateutil import tz
 from nbconvert import HTMLExporter
 from nbformat import v4
 
+from browser import chromium
 from examiner.batch.job import no_submission
 from examiner.course.gradebook import Marked, apply_marks
 from examiner.course.notebook import marked_notebook
@@ -164,6 +165,17 @@ def test_feedback_has_marks_words_and_own_work_but_no_hidden_test() -> None:
     assert "SECRET_OF_THE_TEST" in json.dumps(nb)  # which the tutor's notebook does have
 
 
+def test_what_several_tests_say_of_a_question_is_said_once_in_its_row() -> None:
+    same = "shift raised SystemExit."
+    graded = result("return x", {}, test_shift_right=same, test_shift_left=same)
+    nb = marked_notebook(MINI, graded)
+    for cell in nb.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata.nbgrader["score"] = 0.0
+    table = feedback_html(nb, student="ada", assignment="mini").split("Your notebook")[0]
+    assert table.count(same) == 1
+
+
 def test_the_report_counts_mistakes_and_shows_the_answers_that_made_them() -> None:
     wrong = {"test_double": 0.0}
     results = {
@@ -205,6 +217,26 @@ def test_the_report_runs_its_own_script_and_no_other() -> None:
     page = report_html(summary({"ada": result("return 2 * x", {})}))
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in page
+
+
+@pytest.mark.parametrize(
+    ("said", "root"),
+    [
+        ("http://localhost:8889/lab?token=abc", "http://localhost:8889"),
+        ("https://lab.uni.edu/user/ada/", "https://lab.uni.edu/user/ada"),
+        ("javascript:alert(1)", "http://localhost:8888"),
+        ("", "http://localhost:8888"),
+    ],
+)
+def test_the_links_to_jupyterlab_follow_where_it_runs(tmp_path: Path, said: str, root: str) -> None:
+    page_file = tmp_path / "class_report.html"
+    page_file.write_text(report_html(summary({"ada": result("return x", {"test_double": 0.0}, test_double="No.")})))
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(page_file.as_uri())
+        page.fill("#served", said)
+        addresses = [link.get_attribute("href") or "" for link in page.get_by_text("notebook", exact=True).all()]
+        assert addresses and all(one.startswith(f"{root}/lab/tree/autograded/ada/mini/") for one in addresses)
 
 
 def test_a_written_answer_is_no_hard_question_before_a_person_marks_it() -> None:

@@ -40,10 +40,10 @@ def students_command(options: argparse.Namespace) -> int:
     check_database(course.db_url)
     path, given_last = course.state / "people.json", course.state / "roster.csv"
     with one_run(course.state, course.autograded, course.feedback), opened_gradebook(course) as gradebook:
-        people = People.read(path)
+        roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
+        people = People.read(path, roster)
         if options.action == "list":
-            roster = read_roster(given_last, read_sessions(course.root)) if given_last.exists() else {}
-            for line in students.listed(course, gradebook, people, roster):
+            for line in students.listed(course, gradebook, people, people.roster):
                 say(line)
             return 0
         if not options.yes and not _agreed(options):
@@ -54,6 +54,8 @@ def students_command(options: argparse.Namespace) -> int:
         else:
             students.change(course, gradebook, people, options.action, *options.who)
             say(f"Done: {options.action} {' '.join(options.who)}. `workshop students undo` takes it back.")
+            if options.action == "remove" and options.who[0] in people.roster:
+                say("They are still on the roster, and keep a row there; take them off it and give it anew (--roster).")
     say("Run `workshop grade` to have it in grades.csv, feedback and the report.")
     return 0
 
@@ -206,7 +208,8 @@ def extend_command(options: argparse.Namespace) -> int:
             extension = until.replace(tzinfo=None) - due
             if extension <= timedelta(0):
                 raise ClassError(f"{said} is no later than {name} is due for all, {due} UTC; nothing was changed.")
-        gradebook.update_or_create_submission(name, options.student, extension=extension)
+        with gradebook.db().no_autoflush:  # who has handed in nothing gets a row, of which SQLAlchemy would warn
+            gradebook.update_or_create_submission(name, options.student, extension=extension)
     say(f"{options.student} may hand in {name} {said}. Run `{own_command()} grade` to count lateness by it.")
     return 0
 

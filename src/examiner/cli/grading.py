@@ -107,11 +107,10 @@ def _read_class(options: argparse.Namespace) -> _Class:
     sessions = read_sessions(course.root)
     given_last = _given_last(course)
     latest = options.roster or (given_last if given_last.exists() else None)
-    roster = read_roster(latest, sessions) if latest else {}
-    people = People.read(course.state / "people.json", roster)
+    people = People.read(course.state / "people.json", read_roster(latest, sessions) if latest else {})
     if options.people:
         people.learn(options.people)
-    return _Class(course, every, assignments, sessions, roster, people)
+    return _Class(course, every, assignments, sessions, dict(people.roster), people)
 
 
 def _given_last(course: Any) -> Path:

@@ -24,7 +24,8 @@ MOST_ENTRIES_INNER = 20_000  # files of any kind
 LARGEST_ZIP = 512 << 20  # within another
 LARGE = 32 << 20  # and what is larger than this and shrinks to
 SMALL_RATIO = 200  # so small a part of it is no notebook
-SKIP = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|node_modules)(/|$)|(^|/)\._")
+# Copies that programs keep, and no work: in hidden folders (checkpoints, JupyterLab's trash, environments) and others.
+SKIP = re.compile(r"(^|/)(__MACOSX|node_modules|\.[^./][^/]*(?=/))(/|$)|(^|/)\._")
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def name_keys(name: str) -> set[str]:
     """What one and the same name comes to, however it is turned: `Ada Lovelace`, `Lovelace, Ada`, `lovelaceada`."""
     words = words_of(name)
     turned = {"".join(words[i:] + words[:i]) for i in range(len(words))}
-    return turned if sum(map(len, words)) > 2 else set()
+    letters = sum(1 if c.upper() != c.lower() else 2 for word in words for c in word)
+    return turned if letters > 2 else set()  # A. B. is no whole name; one in two Chinese characters is
 
 
 def canvas_keys(name: str) -> set[str]:

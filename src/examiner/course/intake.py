@@ -138,7 +138,7 @@ def take_in(
                     if older:
                         continue
                 best[key] = (found, one)
-            _tell_of_others(staged, others, whose, best, given, taken)
+            _tell_of_others(staged, others, whose, chosen, given, taken)
         if strict:
             there = [job.student for job in find_jobs(submitted, assignments)[0]]
             check_roster(people.roster, there + [student for student, _ in best])
@@ -256,8 +256,9 @@ def _choose_newest(
             continue
         owner = owners[origin][0]
         for student in whose[origin]:
+            sender = (owner.system, owner.student, owner.name)
             found = Found(
-                student, origin, b"", owner.timestamp, owner.late, owner.attempt, owner.declared, one.came.dated
+                student, origin, b"", owner.timestamp, owner.late, owner.attempt, owner.declared, one.came.dated, sender
             )
             taken.students.add(student)
             among = {name: known[name] for name in one.answers} or known
@@ -278,7 +279,7 @@ def _choose_newest(
 
 
 CLUTTER = re.compile(
-    r"(^|/)(\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
+    r"(^|/)(\.[^/]+(/.*)?|Thumbs\.db|desktop\.ini|__pycache__/.*|index\.html|timestamp\.txt|submission_secret\.txt|.*\.(yml|pyc))$|_attempt_[\d-]+\.txt$"
 )
 SHOWN = 5  # names of files
 
@@ -287,7 +288,7 @@ def _tell_of_others(
     staged: Sequence[_Staged],
     others: Sequence[Came],
     whose: Mapping[str, Sequence[str]],
-    best: Iterable[tuple[str, str]],
+    chosen: Mapping[tuple[str, str], tuple[Found, _Staged]],
     given: Collection[str],
     taken: Taken,
 ) -> None:
@@ -305,10 +306,18 @@ def _tell_of_others(
         if student not in handed_in and student not in taken.ungraded:
             taken.leave(student, f"handed in no notebook, but {', '.join(files[:SHOWN])}.")
             continue
-        files = [file for file in files if not CLUTTER.search(file) and PurePosixPath(file).name not in given]
-        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        for assignment in {name.partition("/")[0]: 0 for who, name in best if who == student and files}:
-            taken.note(student, assignment, f"Handed in as well, and not used: {', '.join(files[:SHOWN])}{more}.")
+        notebooks = {
+            name.partition("/")[0]: found.origin for (who, name), (found, _) in chosen.items() if who == student
+        }
+        lie_by: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            if not CLUTTER.search(file) and PurePosixPath(file).name not in given:
+                shared = {name: len(os.path.commonpath((file, origin))) for name, origin in notebooks.items()}
+                for assignment in (name for name, length in shared.items() if length == max(shared.values())):
+                    lie_by[assignment].append(file)
+        for assignment, some in lie_by.items():
+            more = f" and {len(some) - SHOWN} more" if len(some) > SHOWN else ""
+            taken.note(student, assignment, f"Handed in as well, and not used: {', '.join(some[:SHOWN])}{more}.")
 
 
 def is_older(order: Sequence[float], than: Sequence[float]) -> bool:
@@ -354,7 +363,7 @@ def _store(
             taken.unchanged += 1
             return
     _note_names(found, one, student, name, file, taken)
-    people.came[f"{student}/{name}"] = found.order
+    people.came[f"{student}/{name}"], people.sent[f"{student}/{name}"] = found.order, found.sender
     if folder.exists():
         if same and (when is None or stamp == when):
             taken.unchanged += 1
@@ -467,7 +476,7 @@ def _choose(folder: Path, name: str, assignment: Assignment) -> tuple[Path | Non
     candidates = [
         path
         for path in files_below(folder)
-        if path.suffix == ".ipynb" and is_regular(path) and not SKIP.search(path.as_posix())
+        if path.suffix == ".ipynb" and is_regular(path) and not SKIP.search(path.relative_to(folder).as_posix())
     ]
     if why := not_plain(exact, folder):
         return None, [f"The notebook is {why}, which is not followed. If a copy of yours made it so, copy it anew."]

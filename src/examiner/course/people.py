@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -68,7 +69,9 @@ class People:
     roster: Mapping[str, Enrolled] = field(default_factory=dict)
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by student
     same: dict[str, list[str]] = field(default_factory=dict)  # by a folded id or name, the students it means
+    moved: dict[str, str] = field(default_factory=dict)  # ids that the tutor merged or renamed, and what they are now
     came: dict[str, list[float]] = field(default_factory=dict)  # by STUDENT/ASSIGNMENT, what tells its attempt's age
+    sent: dict[str, tuple[str, ...]] = field(default_factory=dict)  # and the system, number and name it came under
     problems: list[str] = field(default_factory=list)
     renamed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by name: the student, and what they came as now
     nameless: list[str] = field(default_factory=list)  # came under a number that may be another in each activity
@@ -78,20 +81,19 @@ class People:
     def read(cls, path: Path, roster: Mapping[str, Enrolled] | None = None) -> People:
         """What an earlier run remembered, with this roster."""
         people = cls(roster or {})
-        try:
+        with _understood(path):
             kept = json.loads(path.read_text(encoding="utf-8"))
             people.seen = {student: [(*map(str, one),) for one in came] for student, came in kept["seen"].items()}  # type: ignore[misc]
             people.same = {name: list(map(str, students)) for name, students in kept["same"].items()}
+            people.moved = {str(one): str(other) for one, other in kept.get("moved", {}).items()}
             people.came = {where: list(map(float, order)) for where, order in kept["came"].items()}
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ClassError(f"{path}, which remembers who is who, can't be read ({error}). Move it aside.") from error
+            people.sent = {where: tuple(map(str, one)) for where, one in kept.get("sent", {}).items()}
+            people.roster = _under_present_ids(people.roster, people.moved)
         return people
 
     def write(self, path: Path) -> None:
         """Remember it for the next run."""
-        kept = {"seen": self.seen, "same": self.same, "came": self.came}
+        kept = {"seen": self.seen, "same": self.same, "moved": self.moved, "came": self.came, "sent": self.sent}
         write_atomically(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
     def learn(self, path: Path) -> None:
@@ -211,6 +213,29 @@ class People:
                 "Say who is who with --people."
             )
         return []
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """What is not there yet is nothing; what is there and is no memory of ours is said."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClassError(f"{path}, which remembers who is who, can't be read ({error}). Move it aside.") from error
+
+
+def _under_present_ids(roster: Mapping[str, Enrolled], moved: Mapping[str, str]) -> dict[str, Enrolled]:
+    """The roster with the ids that the tutor has given since, so that each person has one row."""
+    found: dict[str, Enrolled] = {}
+    for student, row in roster.items():
+        now = moved.get(student, student)
+        if now == student:
+            found[student] = row
+        elif now not in roster:
+            found.setdefault(now, replace(row, student=now, others=(*row.others, student)))
+    return found
 
 
 def _differ(one: str, other: str) -> bool:

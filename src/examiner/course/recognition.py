@@ -27,6 +27,7 @@ class Found:
     attempt: int = 0
     declared: str = ""  # the assignment where the folders tell it
     dated: float = 0.0
+    sender: tuple[str, ...] = ()  # the system, and the number and name that it came under there
 
     @property
     def order(self) -> list[float]:

@@ -6,7 +6,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from examiner.batch.job import ClassError
@@ -70,14 +70,12 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
             if not cell("name") and not cell("last_name"):  # Canvas's row `Manual Posting`, a footer
                 continue
             raise ClassError(f"The roster {path} has no student id in line {line}.")
-        if folded.setdefault(fold(student), student) != student or student in roster:
-            raise ClassError(f"The roster {path} has {student} twice, the second time in line {line}.")
         first, last = _first_and_last(cell("name"))
         session = session_of(cell("session"), sessions)
         if session is None:
             unknown[cell("session")] = line
             session = ""
-        roster[student] = Enrolled(
+        enrolled = Enrolled(
             student,
             session,
             cell("first_name") or first,
@@ -86,6 +84,12 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
             tuple(row[i].strip() for i in others if i < len(row) and row[i].strip()),
             cell("team"),
         )
+        first_row = roster.setdefault(student, enrolled)  # of several, one for each of a student's groups
+        if folded.setdefault(fold(student), student) != student or not _same(first_row, enrolled):
+            raise ClassError(
+                f"The roster {path} has {student} twice, the second time in line {line}, and not as the same person. "
+                "Take out the row that is wrong, or correct its id. Nothing was changed."
+            )
     if unknown:
         lines = ", ".join(f"{name!r} (line {line})" for name, line in unknown.items())
         there = "; ".join(f"{i} {session}" for i, session in enumerate(sessions, 1))
@@ -98,7 +102,8 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
 def _read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header in lower case, and the rows that are not empty, each with its line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        raw = path.read_bytes()
+        text = raw.decode(encoding_of(raw))
     except FileNotFoundError:
         raise ClassError(f"There is no {what} at {path}.") from None
     except UnicodeDecodeError:
@@ -112,6 +117,17 @@ def _read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, list[
         raise ClassError(f"The {what} {path} is empty.")
     header = [column.strip().lower() for column in rows[0]]
     return header, [(i, row) for i, row in enumerate(rows[1:], 2 + above) if any(cell.strip() for cell in row)]
+
+
+def encoding_of(raw: bytes) -> str:
+    """How a table is written: in UTF-8, or as Blackboard writes it."""
+    return "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _same(one: Enrolled, other: Enrolled) -> bool:
+    """Whether two rows are one person's, in two groups: by more than the id, which may be mistyped."""
+    bare = [replace(row, session="", team="") for row in (one, other)]
+    return one is other or (bare[0] == bare[1] and bool(one.name or one.email))
 
 
 def _first_and_last(name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from examiner.isolation.files import write_atomically
 TABLES = (t.Student, t.SubmittedAssignment, t.SubmittedNotebook, t.Grade, t.Comment)  # a table after what it hangs on
 
 
-def listed(course: Course, gradebook: Gradebook, people: People, sessions: dict[str, Enrolled]) -> list[str]:
+def listed(course: Course, gradebook: Gradebook, people: People, sessions: Mapping[str, Enrolled]) -> list[str]:
     """A line for each student: id, name, session, what is there, and under which names it came."""
     db = gradebook.db()
     names = {row.id: f"{row.first_name or ''} {row.last_name or ''}".strip() for row in db.query(t.Student)}
@@ -98,7 +98,9 @@ def change(course: Course, gradebook: Gradebook, people: People, what: str, one:
         for step in _steps(course):
             shutil.rmtree(step / one, ignore_errors=True)
         people.seen.pop(one, None)
-        people.came = {where: order for where, order in people.came.items() if where.split("/")[0] != one}
+        for where in [where for where in people.came if where.split("/")[0] == one]:
+            del people.came[where]
+            people.sent.pop(where, None)
     else:
         _join(course, gradebook, people, one, other)
     people.write(course.state / "people.json")
@@ -198,14 +200,22 @@ def _join(course: Course, gradebook: Gradebook, people: People, one: str, other:
             for notebook in target.glob("[!.]*.ipynb"):
                 _readdress(notebook, other)
         shutil.rmtree(step / one, ignore_errors=True)
+    _remember_as(people, one, other, newer)
+
+
+def _remember_as(people: People, one: str, other: str, newer: Mapping[str, bool]) -> None:
+    """What is remembered of `one` is of `other` from now on."""
     for where in [where for where in people.came if where.split("/")[0] == one]:
-        order, name = people.came.pop(where), where.split("/", 1)[1]
+        order, sender, name = people.came.pop(where), people.sent.pop(where, ()), where.split("/", 1)[1]
         if newer.get(name, True) or f"{other}/{name}" not in people.came:
-            people.came[f"{other}/{name}"] = order
+            people.came[f"{other}/{name}"], people.sent[f"{other}/{name}"] = order, sender
     came = people.seen.pop(one, [])
     people.seen[other] = list(dict.fromkeys([*people.seen.get(other, []), *came]))
     people.same = {name: [other if s == one else s for s in students] for name, students in people.same.items()}
     people.same[fold(one)] = [other]
+    people.moved = {was: other if now == one else now for was, now in people.moved.items() if was != other} | {
+        one: other
+    }
 
 
 def _is_newer(course: Course, people: People, name: str, one: str, other: str) -> bool:

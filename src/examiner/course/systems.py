@@ -47,7 +47,7 @@ class Hints:
 
 
 # --- the names that systems give ---
-MOODLE = re.compile(r"^(?P<name>[^_]+)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
+MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
 BLACKBOARD = re.compile(
     r"^(?P<whose>.+?)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*)|\.txt)?$"
 )  # the .txt is Blackboard's own, about who handed in
@@ -192,14 +192,21 @@ def _best_brightspace(every: Mapping[str, list[Owner]]) -> None:
 
 
 def by_system(parts: Sequence[str], hints: Hints) -> dict[str, list[Owner]]:
-    """Owners by part, of the one system that most of these parts come from; nothing where there is none."""
+    """Owners by part, where systems gave most of these names: one system, or the exports of several in one folder."""
+    owners: dict[str, list[Owner]] = {}
+    every = list(dict.fromkeys(parts))
+    while found := _of_one_system([part for part in every if part not in owners], hints):
+        owners |= found
+    return owners if 2 * len(owners) > len(every) else {}
+
+
+def _of_one_system(parts: Sequence[str], hints: Hints) -> dict[str, list[Owner]]:
+    """Owners by part, of the system that gave the most of these names."""
     read: list[dict[str, list[Owner]]] = []
     for system in SYSTEMS:
         found = {part: owners for part in parts if (owners := system(part, hints))}
         read.append(found)
     best = max(read, key=len)
-    if 2 * len(best) <= len(set(parts)):
-        return {}
     canvas, blackboard = read[-2], read[-1]
     if best is canvas and len(blackboard) == len(canvas):  # a column's name may look like Canvas's numbers
         first = [ways[0] for ways in canvas.values()]

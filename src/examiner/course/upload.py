@@ -11,7 +11,7 @@ from pathlib import Path
 
 from examiner.batch.job import ClassError
 from examiner.course.people import People
-from examiner.course.roster import COLUMNS, NOBODY, dialect_of
+from examiner.course.roster import COLUMNS, NOBODY, dialect_of, encoding_of
 from examiner.course.systems import Owner
 from examiner.pages.tables import pages_of
 
@@ -24,7 +24,7 @@ def fill_in(
     Returns the file's bytes, the column that was filled in, and the students whom the table lacks.
     """
     raw = path.read_bytes()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"  # Blackboard writes the first
+    encoding = encoding_of(raw)
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
@@ -119,8 +119,10 @@ def zip_feedback(
         for student in students:
             for name in assignments:
                 for file in pages_of(feedback / student / name):
-                    page = name if file.stem == name else f"{name}_{file.stem}"
-                    archive.writestr(_name_for(system, people, student, page), file.read_bytes())
+                    whole = file.stem == name
+                    sender = people.sent.get(f"{student}/{name}" if whole else f"{student}/{name}/{file.stem}", ())
+                    page = name if whole else f"{name}_{file.stem}"
+                    archive.writestr(_name_for(system, people, student, page, sender), file.read_bytes())
                     count += 1
     return made.getvalue(), count
 
@@ -130,12 +132,15 @@ def came_from(system: str, people: People, student: str) -> bool:
     return not system or any(one[0].casefold() == system for one in people.seen.get(student, []))
 
 
-def _name_for(system: str, people: People, student: str, assignment: str) -> str:
-    """Moodle's folder, or Canvas's file name, as the student's work came from there; else a folder by id."""
-    came = [one for one in people.seen.get(student, []) if one[0].casefold() == system]
+def _name_for(system: str, people: People, student: str, assignment: str, sender: Sequence[str]) -> str:
+    """Moodle's folder, or Canvas's file name, as this very work came from there; else a folder by id.
+
+    Moodle has another number for a student in each activity, and takes feedback under that activity's alone.
+    """
+    came = [one for one in (*people.seen.get(student, []), sender) if one and one[0].casefold() == system]
     if not came:
         return f"{student}/{assignment}.html"
-    _, number, name, _ = came[-1]
+    _, number, name, *_ = came[-1]
     if system == "moodle":
         return f"{name or 'Participant'}_{number}_assignsubmission_file_/{assignment}.html"
     return f"{name}_{number}_{assignment}.html" if name else f"anon_{number}_{assignment}.html"

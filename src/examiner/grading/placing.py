@@ -52,9 +52,11 @@ def place(cells: list[Submitted], assignment: Assignment) -> tuple[list[Placed],
                 found = before
             before = max(before, found) if cell.kind in ("solution", "test") else found
         elif cell.grade_id:
+            above = placed[before].cell if before >= 0 else None
             before += 1
-            while cell.kind == "test" and before < len(placed) and placed[before].cell is None:
-                before += 1  # the answer may be in a cell of the student's own
+            answered = cell.kind == "test" or (above is not None and above.kind == "written")
+            while answered and before < len(placed) and placed[before].cell is None:
+                before += 1  # the answer may be in a cell of the student's own, and stays next to its box
             placed.insert(before, Placed(None, cell, None))
             if cell.kind != "ungraded":
                 notes.append(f"the cell {cell.grade_id} was missing; it was put back")

@@ -29,7 +29,7 @@ SHOWN_ANSWERS = 25  # of each mistake
 COMMONEST = 10
 RENEWED = 5  # seconds after which a browser loads a page again that is written anew meanwhile
 FOLDED = 10  # rows of a list; the others open on a click
-JUPYTER = "http://localhost:8888"  # where `make lab` serves the course
+JUPYTER = "http://localhost:8888"  # where `make lab` serves the course, unless the reader says otherwise
 SCRIPT = """
 const box = document.getElementById('search'), told = document.getElementById('found');
 box.closest('.search').hidden = false;
@@ -44,6 +44,20 @@ box.addEventListener('input', () => {
   for (const more of document.querySelectorAll('details.more')) more.open = words.length > 0;
   told.textContent = words.length ? count + ' found' : '';
 });
+const served = document.getElementById('served'), usual = served.value, kept = 'workshop-jupyter';
+const links = [...document.querySelectorAll('a[href^="' + usual + '"]')].map(a => [a, a.href.slice(usual.length)]);
+const lead = () => {
+  let root = usual;
+  try {
+    const url = new URL(served.value);
+    if (url.protocol.startsWith('http')) root = url.origin + url.pathname.replace(/[/](lab|tree)([/].*)?$|[/]+$/, '');
+  } catch { /* no address yet */ }
+  for (const [a, rest] of links) a.href = root + rest;
+  try { localStorage.setItem(kept, served.value); } catch { /* a browser that keeps nothing */ }
+};
+try { served.value = localStorage.getItem(kept) || usual; } catch { /* as above */ }
+served.addEventListener('input', lead);
+lead();
 """
 _HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 REPORT_POLICY = f"{POLICY}; script-src 'sha256-{_HASH}'"  # this one script, and no other
@@ -76,6 +90,7 @@ def report_html(summary: Summary) -> str:
         states=standing.STATES,
         renewed=RENEWED if summary.renewed else 0,
         script=SCRIPT,
+        jupyter=JUPYTER,
         policy=REPORT_POLICY,
         pygments=HtmlFormatter().get_style_defs(".code"),
     )

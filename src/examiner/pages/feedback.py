@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from examiner.pages.markup import POLICY, markdown_to_html
-from examiner.pages.questions import first_lines, folded, number, pieces_of, questions_of, sentence
+from examiner.pages.questions import folded, number, pieces_of, questions_of, sentence
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,7 +23,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 def page_templates() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["first_lines"] = first_lines
     environment.filters["number"] = number
     environment.filters["sentence"] = sentence
     environment.filters["folded"] = folded

@@ -79,6 +79,12 @@ class Question:
         score = self.score or 0.0
         return "full" if score >= self.points else "part" if score > 0 else "none"
 
+    @property
+    def told(self) -> list[str]:
+        """What was said of the marks that were lost, each message once."""
+        lost = [line for line in self.lines if line.state in ("part", "none") and line.message and line.auto_message]
+        return list(dict.fromkeys(first_lines(line.message) for line in lost))
+
 
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?(### END HIDDEN TESTS|\Z)", re.DOTALL)
 

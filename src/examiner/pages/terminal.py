@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from examiner.grading.assignment import Assignment
-from examiner.pages.questions import Line, Question, first_lines, folded, number
+from examiner.pages.questions import Line, Question, folded, number
 
 LONGEST_NAME = 40  # characters of an id and a name in the table
 
@@ -71,7 +71,7 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
         said = [f"note: {note}" for note in notes]
         alike: dict[str, list[str]] = {}
         for question in row.questions:
-            for message in _told(question):
+            for message in question.told:
                 if message not in notes:
                     alike.setdefault(message, []).append(
                         f"{question.name} {number(question.score)}/{number(question.points)}"
@@ -82,12 +82,6 @@ def table(assignment: Assignment, rows: Sequence[Row]) -> str:
             for text in said:
                 wrong += ["    " + piece for piece in _wrapped(text, 110, "    ")]
     return "\n".join([*lines, *(["", "What went wrong", *wrong] if wrong else [])]) + "\n"
-
-
-def _told(question: Question) -> list[str]:
-    """What was said of a question's lost marks, each message once."""
-    lost = [line for line in question.lines if line.state in ("part", "none") and line.message]
-    return list(dict.fromkeys(first_lines(line.message) for line in lost))
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:

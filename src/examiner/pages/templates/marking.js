@@ -31,7 +31,7 @@ function show() {
 }
 
 function mark(score) {
-  if (score < 0 || score > points()) return;
+  if (score > points()) return;
   mine().score = String(score);
   keep();
   show();
@@ -72,10 +72,12 @@ document.addEventListener("keydown", event => {
     return event.preventDefault();
   }
   if (event.key === "Escape") return event.target.blur();
-  if (/INPUT|TEXTAREA|SELECT|BUTTON/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || !list.length) return;
+  const typing = /INPUT|TEXTAREA|SELECT/.test(event.target.tagName) || (event.target.tagName === "BUTTON" && event.key === "Enter");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !list.length) return;
   const acts = { Enter: () => step(1), ArrowRight: () => step(1), ArrowLeft: () => step(-1), c: () => at("comment").focus() };
   if (/^[0-9]$/.test(event.key)) mark(+event.key);
   else if (event.key === ".") mark((+mine().score || 0) + 0.5);
+  else if (event.key === "Backspace") mark("");
   else if (acts[event.key]) acts[event.key]();
   else return;
   event.preventDefault();
@@ -90,7 +92,10 @@ at("marker").value = kept.marker || "";
 at("marker").addEventListener("input", () => { kept.marker = at("marker").value; keep(); });
 at("save").addEventListener("click", () => {
   const marker = at("marker").value.trim();
-  if (!marker) return at("marker").focus();
+  if (!marker) {
+    at("where").textContent = "Who are you? Two markers are told apart by it.";
+    return at("marker").focus();
+  }
   const cell = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   const rows = answers.filter(one => kept[one.dataset.token]?.score).map(one => {
     const { assignment, question } = one.closest("section").dataset, { score, comment } = kept[one.dataset.token];
@@ -100,5 +105,7 @@ at("save").addEventListener("click", () => {
   link.href = URL.createObjectURL(new Blob(["assignment,question,answer,score,comment,marker\n", rows.join("\n"), "\n"], { type: "text/csv" }));
   link.download = `marks_${marker.replace(/[^\w-]+/g, "_")}.csv`;
   link.click();
+  const unmarked = answers.filter(one => kept[one.dataset.token]?.comment.trim() && !kept[one.dataset.token].score).length;
+  at("where").textContent = `Saved ${rows.length} marks.${unmarked ? ` Not saved: comments without a mark, ${unmarked} of them.` : ""}`;
 });
 if (answers.length) choose();
