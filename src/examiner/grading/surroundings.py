@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from examiner.grading.texts import lines_of, source_of
+from examiner.isolation import linux
 from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
 from examiner.isolation.wire import encode
@@ -56,7 +57,7 @@ class Surroundings:
         random.seed = self._noted("random", random.seed)
         calls = self.student.calls
         calls.replaced, calls.drawn, calls.changed = self._replaced, self._drawn, self._changed
-        if self.files or any(step.get("files") for step in self.steps):
+        if not self.student.numbers_only or self.files or any(step.get("files") for step in self.steps):
             self.folder = tempfile.mkdtemp(prefix="examiner-", dir=os.getcwd())
             beside, work = Path(self.folder, "beside"), Path(self.folder, "work")
             for place in (beside, work):
@@ -67,7 +68,12 @@ class Surroundings:
             os.chdir(work)
             tempfile.tempdir = str(work)  # where the student's process has it too
             calls.here = f"{work}{os.sep}"
-            sys.addaudithook(_refuse_pickles)
+            sys.addaudithook(self._refuse_code)
+
+    def shut_in(self, readable: Sequence[str]) -> None:
+        """From here on no test can reach a file but these and its own, whatever it does with what a student gave."""
+        if self.folder and readable:
+            linux.keep_to(readable, [self.folder, os.devnull])
 
     def remove(self) -> None:
         """Clear away the files."""
@@ -87,6 +93,7 @@ class Surroundings:
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
+        calls.may_end_loops = "StopIteration" in step.get("source", "")
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
         builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN
@@ -126,6 +133,13 @@ class Surroundings:
                 if name in self.plain:
                     self.plain[name] = _plain_bytes(value), None
 
+    def _refuse_code(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Python asks before it reads a pickle that names something to run, and before it compiles a text."""
+        if event == "pickle.find_class":
+            raise WireError("a pickle is not read in the examiner's process: it could run anything")
+        if event == "compile" and self.student.heard.has_code_in(arguments[0]):
+            raise WireError("a text of the student's is not run in the examiner's process: it could do anything")
+
     # Random numbers
 
     def _noted(self, which: str, seed: Callable[..., None]) -> Callable[..., None]:
@@ -157,8 +171,13 @@ class Surroundings:
             self.seen = here
 
     def _take_files(self) -> None:
-        """Have the files that the student's process has written, but for such as could run here."""
-        for path, content in self.student.fetch().items():
+        """Have the files that the student's process has, and no others, but for such as could run here."""
+        found = self.student.fetch()
+        for path in [path for path in self.seen if path not in found and path[-1:] != "/"]:
+            del self.seen[path]
+            with contextlib.suppress(OSError):
+                os.remove(path)
+        for path, content in found.items():
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
@@ -195,9 +214,3 @@ def _write(folder: Path, path: str, content: bytes) -> bool:
         target.write_bytes(content)
         return True
     return False
-
-
-def _refuse_pickles(event: str, arguments: tuple[Any, ...]) -> None:
-    """A pickle of a student's would run here what it names."""
-    if event == "pickle.find_class":
-        raise RuntimeError("a pickle is not read in the examiner's process: it could run anything")

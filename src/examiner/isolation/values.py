@@ -21,6 +21,7 @@ MAX_INT_BYTES = 1785  # Python writes out no integer of more than 4300 digits
 MAX_SEED = 100  # numbers in a random generator's seed
 MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
+MOST_FILES, LARGEST_FILES = 500, 16 << 20  # in the working folder, that a test may look at; bytes of all
 MAX_TEXTS = 200  # characters of an opaque object's description
 
 
