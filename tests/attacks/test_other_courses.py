@@ -178,6 +178,16 @@ def test_files_are_few_and_go_when_the_student_removes_them() -> None:
     assert "could not be read" in marked(f"{many}def double(x): return 2 * x", looks).marks[0].message
 
 
+def test_a_function_of_pythons_own_that_a_test_hands_in_reaches_nothing_of_the_examiners() -> None:
+    source = "def call(f, *args): return f(*args)"
+    test = "secret = 'xyz'\nassert call(getattr, lambda: 1, '__name__') == '<lambda>'"
+    spy = "def call(f, x, name): return f(x, '__globals__')['secret'] and '<lambda>'"
+    assert not marked(spy, test, source=source).score
+    assert marked(
+        source, "assert call(len, [1]) == 1 and call(print) is None and call(max, 1, 2) == 2", source=source
+    ).score
+
+
 def test_a_constant_of_a_locked_cell_is_the_examiners_own() -> None:
     locked = "LIMIT = 1e-6\ndef close(a, b): return abs(a - b) < LIMIT"
     result = marked(f"{WRONG}LIMIT = 1e9", "assert close(double(2), 4)", locked=locked)

@@ -25,7 +25,6 @@ from examiner.grading.texts import lines_of, source_of
 from examiner.isolation import linux
 from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
-from examiner.isolation.wire import encode
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
@@ -89,7 +88,7 @@ class Surroundings:
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
             if type(found.get(name)) in (list, dict, set, np.ndarray)
-            and len(plain := _plain_bytes(found[name])) < LARGEST_LOOKED_AT
+            and len(plain := self.student.calls.as_bytes(found[name])) < LARGEST_LOOKED_AT
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
@@ -112,7 +111,7 @@ class Surroundings:
                 removed.append(name)
         for name, (before, _) in list(self.plain.items()):
             if name not in names and name in self.space and self.space[name] is self.found.get(name):
-                now = _plain_bytes(self.space[name])
+                now = self.student.calls.as_bytes(self.space[name])
                 if now != before:  # a copy: what was told before is another thing
                     self.plain[name] = now, copy.copy(self.space[name])
                 if self.plain[name][1] is not None:
@@ -131,13 +130,16 @@ class Surroundings:
             if self.space.get(name) is self.found.get(name):
                 self.space[name] = self.found[name] = value
                 if name in self.plain:
-                    self.plain[name] = _plain_bytes(value), None
+                    self.plain[name] = self.student.calls.as_bytes(value), None
 
     def _refuse_code(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Python asks before it reads a pickle that names something to run, and before it compiles a text."""
+        """Python asks before it reads a pickle that names something to run, and before it compiles a text.
+
+        What is only to be parsed, as by `ast.literal_eval`, has no file's name.
+        """
         if event == "pickle.find_class":
             raise WireError("a pickle is not read in the examiner's process: it could run anything")
-        if event == "compile" and self.student.heard.has_code_in(arguments[0]):
+        if event == "compile" and arguments[1] != "<unknown>" and self.student.heard.has_code_in(arguments[0]):
             raise WireError("a text of the student's is not run in the examiner's process: it could do anything")
 
     # Random numbers
@@ -181,13 +183,6 @@ class Surroundings:
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
-
-
-def _plain_bytes(value: Any) -> bytes:
-    """What tells whether a value was changed in place."""
-    with contextlib.suppress(WireError):
-        return encode(value, export=lambda thing: (0, 0), rich=True)
-    return b""
 
 
 def _read_line(prompt: str = "") -> str:
