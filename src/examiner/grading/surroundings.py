@@ -23,6 +23,7 @@ import numpy as np
 
 from examiner.grading.texts import lines_of, source_of
 from examiner.isolation import linux
+from examiner.isolation.heard import Heard
 from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
 
@@ -67,7 +68,7 @@ class Surroundings:
             os.chdir(work)
             tempfile.tempdir = str(work)  # where the student's process has it too
             calls.here = f"{work}{os.sep}"
-            sys.addaudithook(self._refuse_code)
+            sys.addaudithook(_refuser(self.student.heard))
 
     def shut_in(self, readable: Sequence[str]) -> None:
         """From here on no test can reach a file but these and its own, whatever it does with what a student gave."""
@@ -132,16 +133,6 @@ class Surroundings:
                 if name in self.plain:
                     self.plain[name] = self.student.calls.as_bytes(value), None
 
-    def _refuse_code(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Python asks before it reads a pickle that names something to run, and before it compiles a text.
-
-        What is only to be parsed, as by `ast.literal_eval`, has no file's name.
-        """
-        if event == "pickle.find_class":
-            raise WireError("a pickle is not read in the examiner's process: it could run anything")
-        if event == "compile" and arguments[1] != "<unknown>" and self.student.heard.has_code_in(arguments[0]):
-            raise WireError("a text of the student's is not run in the examiner's process: it could do anything")
-
     # Random numbers
 
     def _noted(self, which: str, seed: Callable[..., None]) -> Callable[..., None]:
@@ -183,6 +174,21 @@ class Surroundings:
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
+
+
+def _refuser(heard: Heard) -> Callable[[str, tuple[Any, ...]], None]:
+    """What Python asks before it reads a pickle that names something to run, and before it compiles a text.
+
+    What is only to be parsed, as by `ast.literal_eval`, has no file's name.
+    """
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "pickle.find_class":
+            raise WireError("a pickle is not read in the examiner's process: it could run anything")
+        if event == "compile" and arguments[1] != "<unknown>" and heard.has_code_in(arguments[0]):
+            raise WireError("a text of the student's is not run in the examiner's process: it could do anything")
+
+    return refuse
 
 
 def _read_line(prompt: str = "") -> str:

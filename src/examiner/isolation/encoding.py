@@ -189,10 +189,8 @@ def _array_head(code: str, writeable: bool, shape: tuple[int, ...]) -> bytes:
 
 def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     """A value as the first of these kinds that it is of: what travels by number comes before what it builds on."""
-    if encoder.lends and type(x) is BuiltinFunctionType and BUILTINS.get(x.__name__) is x:
-        return b"B" + _short(x.__name__)
     if (type(x) in FUNCTIONS or issubclass(type(x), ByNumber)) and encoder.export is not None:
-        return CALLABLE(b"C", *encoder.export(x))
+        return _function(encoder, x, encoder.export)
     if type(x) is Described and encoder.export is not None:
         return CALLABLE(b"K", *encoder.export(x.kind)) + encoder.value(x.told, depth + 1)
     if encoder.describe is not None and (described := encoder.describe(x, False)) is not None:
@@ -240,6 +238,12 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     if callable(x) and encoder.export is not None:
         return CALLABLE(b"C", *encoder.export(x))
     return _like(encoder, x, depth)
+
+
+def _function(encoder: Encoder, x: Any, export: Callable[[Any], tuple[int, int]]) -> bytes:
+    if encoder.lends and type(x) is BuiltinFunctionType and BUILTINS.get(x.__name__) is x:
+        return b"B" + _short(x.__name__)
+    return CALLABLE(b"C", *export(x))
 
 
 _PLAIN = ("builtins", "itertools", "collections", "collections.abc", "types", "numpy", "array", "enum", "functools")
