@@ -13,7 +13,7 @@ from examiner.grading.result import Result
 QUICK = Limits(cell_seconds=2, call_seconds=1, test_seconds=3, total_seconds=30)
 
 
-def examine(answer: str, test: str, *more: str, limits: Limits = QUICK) -> Result:
+def examine(answer: str, test: str, *more: str, limits: Limits = QUICK, sandbox: str = "auto") -> Result:
     """The result of a notebook with one answer and these test cells, 1 mark each."""
     about = {"grade": False, "solution": True, "locked": False, "grade_id": "q", "schema_version": 3}
     cells = [{"cell_type": "code", "metadata": {"nbgrader": about}, "source": textwrap.dedent(answer)}]
@@ -21,7 +21,7 @@ def examine(answer: str, test: str, *more: str, limits: Limits = QUICK) -> Resul
         about = {"grade": True, "solution": False, "locked": True, "grade_id": f"test_q_{number}", "points": 1}
         cells.append({"cell_type": "code", "metadata": {"nbgrader": about}, "source": textwrap.dedent(source)})
     notebook = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
-    return grade(notebook, Assignment.from_notebook(notebook, "one"), KEY, limits)
+    return grade(notebook, Assignment.from_notebook(notebook, "one"), KEY, limits, sandbox)
 
 
 def passes(answer: str, *tests: str) -> None:

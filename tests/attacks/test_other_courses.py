@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,16 +34,22 @@ WRONG = "\ndef double(x): return 3 * x\n"
 VALUE = "assert double(2) == 4 and double(3) == 6"
 
 
-def marked(answer: str, *tests: str, together: bool = False) -> Result:
-    """The result of an answer in the place of the source's, with these tests of one mark each."""
+def marked(answer: str, *tests: str, together: bool = False, source: str = SOURCE, locked: str = "") -> Result:
+    """The result of an answer in the place of the source's, with these tests of one mark each, after a locked cell."""
 
     def cell(name: str, source: str, **flags: Any) -> dict[str, Any]:
         about = {"grade": False, "solution": False, "locked": False, "grade_id": name, **flags}
         return {"cell_type": "code", "metadata": {"nbgrader": about}, "source": source, "outputs": []}
 
     tested = [cell(f"t{i}", test, grade=True, locked=True, points=1) for i, test in enumerate(tests)]
-    own = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell("q", SOURCE, solution=True), *tested]}
-    handed = {**own, "cells": [cell("q", answer, solution=True), *tested]}
+    first = cell("given", locked, locked=True)
+    own = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {},
+        "cells": [first, cell("q", source, solution=True), *tested],
+    }
+    handed = {**own, "cells": [first, cell("q", answer, solution=True), *tested]}
     assignment = Assignment.from_notebook(json.dumps(own).encode(), "other")
     assignment = assignment.in_one_process() if together else assignment
     return grade(json.dumps(handed).encode(), assignment, b"secret", LIMITS)
@@ -71,8 +78,120 @@ def test_a_context_manager_reads_no_check_in_its_block() -> None:
     spy = "\nheard = []\nclass Box:\n    def __init__(self, x): pass\n    def __enter__(self): return self\n"
     spy += "    def __exit__(self, kind, error, trace): heard.append(str(error)); return True\n"
     spy += "def double(x): return heard\n"
-    source = "with Box(1): assert 1 == 2, 'the answer is 42'"
+    source = "try:\n    with Box(1): assert 1 == 2, 'the answer is 42'\nexcept AssertionError: pass"
     assert marked(SOURCE + spy, f"{source}\nassert double(1) == ['']").score == 1
+
+
+MANAGER = "class Held:\n    def __enter__(self): return self\n    def __exit__(self, *error): {}\n{}"
+
+
+@pytest.mark.parametrize("own", ["self.left = True", "return issubclass(error[0], ValueError)"])
+def test_a_context_manager_keeps_no_finding_of_a_test_to_itself(own: str) -> None:
+    test = "with Held(): assert double(2) == 4"
+    result = marked(MANAGER.format("return True", WRONG), test, source=MANAGER.format(own, SOURCE))
+    assert not result.score and any("context manager" in why for why in result.needs_eye)
+
+
+def test_only_a_context_manager_that_may_swallows_an_error() -> None:
+    test = "with Held():\n    double(2)\n    assert False"
+    raises = "\ndef double(x): raise ValueError"
+    swallows = MANAGER.format("return True", raises)
+    assert marked(swallows, "with Held(): double(2)", source=MANAGER.format("return 1 > 0", SOURCE)).score == 1
+    assert not marked(swallows, test, source=MANAGER.format("self.left = True", SOURCE)).score
+    made = "from contextlib import contextmanager\n@contextmanager\ndef held():\n    {}\n"
+    keeps, lets = "try: yield\n    except ValueError: pass", "yield"
+    assert marked(made.format(keeps) + raises, "with held(): double(2)", source=made.format(keeps) + SOURCE).score == 1
+    assert not marked(made.format(keeps) + raises, "with held(): double(2)", source=made.format(lets) + SOURCE).score
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for a, b in zip(map(double, [1, 2]), [2, 4]): assert a == b",
+        "assert all(map(lambda x: double(x) == 2 * x, [1]))",
+    ],
+)
+def test_what_an_answer_raises_ends_no_loop_of_a_test(loop: str) -> None:
+    assert marked(SOURCE, loop).score == 1
+    assert marked("def double(x): raise StopIteration", loop).score == 0
+    knows = "try: double(1)\nexcept StopIteration: pass"
+    assert marked("def double(x): raise StopIteration", knows).score == 1
+
+
+def test_no_field_of_a_named_tuple_is_an_operator() -> None:
+    forged = "class T(tuple): _fields = ('__eq__',)\ndef double(x): return T((lambda other: True,))"
+    assert marked(forged, VALUE).score == 0
+
+
+@pytest.mark.parametrize("gives", ["0.0", "Size(0)"])
+def test_a_difference_that_decides_a_comparison_is_shown_to_a_person(gives: str) -> None:
+    size = "class Size:\n    def __init__(self, x): self.x = x\n    def __abs__(self): return abs(self.x)\n"
+    size += "    def __sub__(self, other): return {}\n"
+    test = "assert abs(double(2) - 4) < 1e-9"
+    result = marked(f"{size.format(gives)}def double(x): return Size(1)", test, source=size.format("Size(0)") + SOURCE)
+    assert any("decided a comparison" in why for why in result.needs_eye)
+    assert not marked(size.format("Size(1)") + SOURCE, test, source=size.format("Size(0)") + SOURCE).needs_eye
+
+
+def test_no_text_and_no_pickle_of_a_students_runs_where_tests_run(tmp_path: Path) -> None:
+    mark = tmp_path / "was here"
+    code = f"__import__('os').mkdir({str(mark)!r})"
+    pickled = "import pickle\nclass E:\n    def __reduce__(self): return eval, ({!r},)\n"
+    pickled += "def double(x): return pickle.dumps(E())"
+    marked(pickled.format(code), "import pickle\npickle.loads(double(2))")
+    marked(f"def double(x): return {code!r}", "eval(double(2))")
+    assert not mark.exists()
+    assert marked("def double(x): return f'({x} + {x}) * 1'", "assert eval(double(2)) == 4").score == 1
+    assert (
+        marked(
+            "import pickle\ndef double(x): return pickle.dumps([x])",
+            "import pickle\nassert pickle.loads(double(2)) == [2]",
+        ).score
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "open(double(2), 'w').write('x')",
+        "import os\nos.remove(double(2))",
+        "import shutil, os\nshutil.rmtree(os.path.dirname(double(2)))",
+        "assert open(double(2)).read() != 'mine', open(double(2)).read()",
+        "import sqlite3\nsqlite3.connect(':memory:').execute(f\"VACUUM INTO '{double(2)}.db'\")",
+    ],
+    ids=["write", "remove", "remove the folder", "read", "query"],
+)
+def test_a_path_of_a_students_leads_a_test_to_no_file_of_anybodys(test: str, tmp_path: Path) -> None:
+    theirs = tmp_path / "gradebook"
+    theirs.write_text("mine")
+    result = marked(f"def double(x): return {str(theirs)!r}", test)
+    assert result.score == 0 and "mine" not in result.marks[0].message
+    assert theirs.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["gradebook"]
+
+
+def test_files_are_few_and_go_when_the_student_removes_them() -> None:
+    many = "import sys\nfor m in list(sys.modules.values()):\n    if hasattr(m, 'Student') and hasattr(m, '_files'):\n"
+    many += "        m._files = lambda: ((f'x{i}', b'') for i in range(100_000))\n"
+    looks = "import os\nopen('kept', 'w').close()\ndouble('kept')\nassert not os.path.exists('kept')"
+    assert marked("import os\ndef double(x): os.remove(x)", looks).score == 1
+    assert "could not be read" in marked(f"{many}def double(x): return 2 * x", looks).marks[0].message
+
+
+def test_a_function_of_pythons_own_that_a_test_hands_in_reaches_nothing_of_the_examiners() -> None:
+    source = "def call(f, *args): return f(*args)"
+    test = "secret = 'xyz'\nassert call(getattr, lambda: 1, '__name__') == '<lambda>'"
+    spy = "def call(f, x, name): return f(x, '__globals__')['secret'] and '<lambda>'"
+    assert not marked(spy, test, source=source).score
+    assert marked(
+        source, "assert call(len, [1]) == 1 and call(print) is None and call(max, 1, 2) == 2", source=source
+    ).score
+
+
+def test_a_constant_of_a_locked_cell_is_the_examiners_own() -> None:
+    locked = "LIMIT = 1e-6\ndef close(a, b): return abs(a - b) < LIMIT"
+    result = marked(f"{WRONG}LIMIT = 1e9", "assert close(double(2), 4)", locked=locked)
+    assert result.score == 0
 
 
 @pytest.mark.parametrize(

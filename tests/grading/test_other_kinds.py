@@ -59,6 +59,19 @@ def test_numbers_of_thousands_of_digits_and_deep_lists_come_over() -> None:
     )
 
 
+def test_a_change_in_place_is_told_where_only_the_kind_of_a_number_changes() -> None:
+    passes(
+        "table = [[1]]\ndef kind(): return type(table[0][0]).__name__",
+        """
+        assert kind() == 'int'
+        table[0][0] = True
+        assert kind() == 'bool'
+        table[0][0] = 1.0
+        assert kind() == 'float'
+        """,
+    )
+
+
 def test_named_tuples_are_made_anew_with_another_field_and_with_defaults() -> None:
     passes(
         "from typing import NamedTuple\nclass Card(NamedTuple):\n    suit: str\n    rank: int = 3\n"

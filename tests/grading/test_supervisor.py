@@ -31,7 +31,7 @@ def test_what_had_run_before_has_run_where_another_examiner_goes_on() -> None:
 
 def test_an_examiner_that_is_killed_once_costs_nobody_a_mark(tmp_path: Path) -> None:
     once = f"import os\nif not os.path.exists('{tmp_path}/once'): os.mkdir('{tmp_path}/once'); os.kill(os.getpid(), 9)"
-    result = examine("def q(): return 1", "assert q() == 1", f"{once}\nassert q() == 1")
+    result = examine("def q(): return 1", "assert q() == 1", f"{once}\nassert q() == 1", sandbox="none")
     assert result.score == 2 and not result.needs_eye
 
 

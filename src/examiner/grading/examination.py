@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +21,11 @@ from examiner.isolation.connection import NotStarted
 from examiner.isolation.sandbox import limit_memory
 
 
-def examine(line: socket.socket) -> None:
-    """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided."""
+def examine(line: socket.socket, readable: Sequence[str] = ()) -> None:
+    """Run one submission's restored notebook: student cells over there, test cells here. Marks go out as decided.
+
+    Where tests deal in more than numbers, this process reads nothing but `readable`, if anything is named.
+    """
     first, handed, _, _ = socket.recv_fds(line, 1 << 16, 2)
     job = json.loads(_read_line(line, first))
     waiting = [tuple(socket.socket(fileno=descriptor) for descriptor in handed)]
@@ -46,6 +50,7 @@ def examine(line: socket.socket) -> None:
         cells.take_over(first_step, state)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     tests.surroundings.install()
+    tests.surroundings.shut_in(readable)
     marking.SEED = job["seed"]
     try:
         for at, number in list(enumerate(in_source_order(steps)))[first_step:]:

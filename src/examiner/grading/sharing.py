@@ -1,8 +1,9 @@
 """Which of the names that a test uses are the student's, and which the examiner's own: read in the source notebook.
 
 The cell of the source that binds a name last before the test decides. A module, or what is imported from one, is the
-examiner's own, wherever in the source it is imported; so are functions of locked cells, and all that earlier tests and
-the marking tools bind. What else there is comes from the student's process. A student's notebook has no say in it.
+examiner's own, wherever in the source it is imported; so are functions and constants of locked cells, and all that
+earlier tests and the marking tools bind. What else there is comes from the student's process. A student's notebook has
+no say in it.
 """
 
 from __future__ import annotations
@@ -47,10 +48,15 @@ Cells = Sequence[tuple[str, str]]  # of each its kind and its source
 
 
 def classes(cells: Cells) -> dict[str, list[str]]:
-    """The source's own classes, and of each the special methods that it has, without the underscores around them."""
+    """The source's own classes, and of each the special methods that it has, without the underscores around them.
+
+    Of a context manager that may keep an error to itself, "swallow" is one of them.
+    """
     found: dict[str, list[str]] = {}
     for kind, source in cells:
         for node in ast.walk(parsed(source) or ast.Module([], [])) if kind in CODE and kind != "tools" else ():
+            if isinstance(node, ast.FunctionDef) and _manages(node) and _catches(node):
+                found["_GeneratorContextManager"] = ["swallow"]  # what contextlib makes of it
             if isinstance(node, ast.ClassDef):
                 found[node.name] = sorted(_special(node) | {m for base in _bases(node) for m in found.get(base, ())})
             elif isinstance(node, ast.Assign) and _makes_a_class(node.value):
@@ -76,7 +82,23 @@ def _special(node: ast.ClassDef) -> set[str]:
     decorators = " ".join(map(ast.unparse, node.decorator_list))
     made = {"eq"} if "dataclass" in decorators else set()
     made |= {"lt", "le", "gt", "ge"} if "total_ordering" in decorators or "order=True" in decorators else set()
+    exits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__exit__"]
+    made |= {"swallow"} if any(map(_gives_something, exits)) else set()
     return made | {name[2:-2] for name in names if name.startswith("__") and name.endswith("__")}
+
+
+def _gives_something(function: ast.FunctionDef) -> bool:
+    """Whether a function has something to return that is neither None nor False."""
+    given = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    return any(not (isinstance(value, ast.Constant) and not value.value) for value in given)
+
+
+def _manages(function: ast.FunctionDef) -> bool:
+    return any("contextmanager" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def _catches(function: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.ExceptHandler) or "suppress" in ast.dump(n) for n in ast.walk(function))
 
 
 def shares(cells: Cells, visible: Sequence[str], beside: frozenset[str] = frozenset()) -> list[Shares]:
@@ -96,6 +118,9 @@ def shares(cells: Cells, visible: Sequence[str], beside: frozenset[str] = frozen
         for statement in _top(tree):
             for name, who in _binds(statement, kind, number, beside):
                 known.bound[name] = who
+            if kind == "setup" and isinstance(statement, ast.Assign) and _is_constant(statement.value):
+                names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+                known.bound |= {name: ("own", statement) for name in names if name not in changed}
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*" and _ours(statement, beside):
                 known.star.append(ast.unparse(statement))
             if isinstance(statement, ast.Import | ast.ImportFrom) and _ours(statement, beside):
@@ -253,6 +278,13 @@ def _binds(
                 yield node.id, other
             elif isinstance(node, ast.ExceptHandler) and node.name:
                 yield node.name, other
+
+
+def _is_constant(value: ast.expr) -> bool:
+    """Whether it is a number, a text, or a tuple of such, which nobody can change in place."""
+    if isinstance(value, ast.Tuple):
+        return all(map(_is_constant, value.elts))
+    return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)
 
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> list[str]:

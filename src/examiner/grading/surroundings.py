@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from examiner.grading.texts import lines_of, source_of
+from examiner.isolation import linux
+from examiner.isolation.heard import Heard
 from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
-from examiner.isolation.wire import encode
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
@@ -56,7 +57,7 @@ class Surroundings:
         random.seed = self._noted("random", random.seed)
         calls = self.student.calls
         calls.replaced, calls.drawn, calls.changed = self._replaced, self._drawn, self._changed
-        if self.files or any(step.get("files") for step in self.steps):
+        if not self.student.numbers_only or self.files or any(step.get("files") for step in self.steps):
             self.folder = tempfile.mkdtemp(prefix="examiner-", dir=os.getcwd())
             beside, work = Path(self.folder, "beside"), Path(self.folder, "work")
             for place in (beside, work):
@@ -67,7 +68,12 @@ class Surroundings:
             os.chdir(work)
             tempfile.tempdir = str(work)  # where the student's process has it too
             calls.here = f"{work}{os.sep}"
-            sys.addaudithook(_refuse_pickles)
+            sys.addaudithook(_refuser(self.student.heard))
+
+    def shut_in(self, readable: Sequence[str]) -> None:
+        """From here on no test can reach a file but these and its own, whatever it does with what a student gave."""
+        if self.folder and readable:
+            linux.keep_to(readable, [self.folder, os.devnull])
 
     def remove(self) -> None:
         """Clear away the files."""
@@ -83,10 +89,11 @@ class Surroundings:
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
             if type(found.get(name)) in (list, dict, set, np.ndarray)
-            and len(plain := _plain_bytes(found[name])) < LARGEST_LOOKED_AT
+            and len(plain := self.student.calls.as_bytes(found[name])) < LARGEST_LOOKED_AT
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
+        calls.may_end_loops = "StopIteration" in step.get("source", "")
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
         builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN
@@ -105,7 +112,7 @@ class Surroundings:
                 removed.append(name)
         for name, (before, _) in list(self.plain.items()):
             if name not in names and name in self.space and self.space[name] is self.found.get(name):
-                now = _plain_bytes(self.space[name])
+                now = self.student.calls.as_bytes(self.space[name])
                 if now != before:  # a copy: what was told before is another thing
                     self.plain[name] = now, copy.copy(self.space[name])
                 if self.plain[name][1] is not None:
@@ -124,7 +131,7 @@ class Surroundings:
             if self.space.get(name) is self.found.get(name):
                 self.space[name] = self.found[name] = value
                 if name in self.plain:
-                    self.plain[name] = _plain_bytes(value), None
+                    self.plain[name] = self.student.calls.as_bytes(value), None
 
     # Random numbers
 
@@ -157,18 +164,31 @@ class Surroundings:
             self.seen = here
 
     def _take_files(self) -> None:
-        """Have the files that the student's process has written, but for such as could run here."""
-        for path, content in self.student.fetch().items():
+        """Have the files that the student's process has, and no others, but for such as could run here."""
+        found = self.student.fetch()
+        for path in [path for path in self.seen if path not in found and path[-1:] != "/"]:
+            del self.seen[path]
+            with contextlib.suppress(OSError):
+                os.remove(path)
+        for path, content in found.items():
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
 
 
-def _plain_bytes(value: Any) -> bytes:
-    """What tells whether a value was changed in place."""
-    with contextlib.suppress(WireError):
-        return encode(value, export=lambda thing: (0, 0), rich=True)
-    return b""
+def _refuser(heard: Heard) -> Callable[[str, tuple[Any, ...]], None]:
+    """What Python asks before it reads a pickle that names something to run, and before it compiles a text.
+
+    What is only to be parsed, as by `ast.literal_eval`, has no file's name.
+    """
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "pickle.find_class":
+            raise WireError("a pickle is not read in the examiner's process: it could run anything")
+        if event == "compile" and arguments[1] != "<unknown>" and heard.has_code_in(arguments[0]):
+            raise WireError("a text of the student's is not run in the examiner's process: it could do anything")
+
+    return refuse
 
 
 def _read_line(prompt: str = "") -> str:
@@ -195,9 +215,3 @@ def _write(folder: Path, path: str, content: bytes) -> bool:
         target.write_bytes(content)
         return True
     return False
-
-
-def _refuse_pickles(event: str, arguments: tuple[Any, ...]) -> None:
-    """A pickle of a student's would run here what it names."""
-    if event == "pickle.find_class":
-        raise RuntimeError("a pickle is not read in the examiner's process: it could run anything")

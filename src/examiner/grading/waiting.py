@@ -7,6 +7,7 @@ imports what notebooks need and forks a process for each student; no test is eve
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import sys
@@ -21,14 +22,15 @@ def _main(students: int, examiners: int, sandbox_name: str, *hidden: str) -> Non
     from examiner.grading.examination import examine
     from examiner.grading.testing import learn
     from examiner.isolation.forkserver import serve_examiners, serve_students
-    from examiner.isolation.sandbox import ENVIRONMENT
+    from examiner.isolation.sandbox import ENVIRONMENT, NONE, tests_may_read
 
     del sys.argv[1:], sys.orig_argv[1:]  # the names of the tutor's folders are no student's business
     control, desk = socket.socket(fileno=students), socket.socket(fileno=examiners)
     desk_pid = os.fork()
     if not desk_pid:  # before anything of a notebook's is here, and long before a test is there
         control.close()
-        serve_examiners(desk, learn, examine)
+        readable = [] if sandbox_name == NONE else tests_may_read(hidden)
+        serve_examiners(desk, learn, functools.partial(examine, readable=readable))
     desk.close()
     shell = prepared_shell()
     from IPython.core.async_helpers import get_asyncio_loop

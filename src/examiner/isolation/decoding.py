@@ -16,6 +16,7 @@ from examiner.isolation.generators import seed_of, set_up
 from examiner.isolation.kinds import is_table, put_together
 from examiner.isolation.values import (
     ARRAYS,
+    BUILTINS,
     C128,
     CHEAP,
     F64,
@@ -372,6 +373,13 @@ def _callable(decoder: Decoder, _: int) -> Any:
     return decoder.adopt(owner, number)
 
 
+def _builtin(decoder: Decoder, _: int) -> Any:
+    """A function of Python's own: the student's process has it too, and there it reaches what is there."""
+    if decoder.adopt is None or decoder.stand_for is not None:
+        raise Malformed("a function of Python's where none can be")
+    return BUILTINS[decoder.name()]
+
+
 def _by_number(decoder: Decoder, depth: int, is_class: bool) -> Any:
     decoder.adopted = True
     owner, number = decoder.take(1)[0], decoder.u32()
@@ -424,6 +432,7 @@ def _range(decoder: Decoder, depth: int) -> range:
 _RARER: dict[int, Callable[[Decoder, int], Any]] = {
     ord("n"): _scalar,
     ord("C"): _callable,
+    ord("B"): _builtin,
     ord("K"): functools.partial(_by_number, is_class=True),
     ord("O"): functools.partial(_by_number, is_class=False),
     ord("W"): _named_tuple,

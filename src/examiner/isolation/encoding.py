@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from enum import Enum
 from numbers import Complex, Real
-from types import GeneratorType
+from types import BuiltinFunctionType, GeneratorType
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from examiner.isolation.generators import taken_down
 from examiner.isolation.kinds import dict_apart, is_table, taken_apart
 from examiner.isolation.values import (
     ARRAYS,
+    BUILTINS,
     C128,
     CALLABLE,
     F64,
@@ -61,6 +62,7 @@ class Encoder:
         rich: bool = False,
     ) -> None:
         self.export, self.describe, self.rich = export, describe, rich
+        self.lends = rich and describe is None  # the examiner's: Python's own `open` or `getattr` goes by its name
         self.objects: list[Any] = list(known or ())
         self.index = {id(thing): i for i, thing in enumerate(self.objects)}
         self.known = len(self.objects)
@@ -188,7 +190,7 @@ def _array_head(code: str, writeable: bool, shape: tuple[int, ...]) -> bytes:
 def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     """A value as the first of these kinds that it is of: what travels by number comes before what it builds on."""
     if (type(x) in FUNCTIONS or issubclass(type(x), ByNumber)) and encoder.export is not None:
-        return CALLABLE(b"C", *encoder.export(x))
+        return _function(encoder, x, encoder.export)
     if type(x) is Described and encoder.export is not None:
         return CALLABLE(b"K", *encoder.export(x.kind)) + encoder.value(x.told, depth + 1)
     if encoder.describe is not None and (described := encoder.describe(x, False)) is not None:
@@ -236,6 +238,12 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
     if callable(x) and encoder.export is not None:
         return CALLABLE(b"C", *encoder.export(x))
     return _like(encoder, x, depth)
+
+
+def _function(encoder: Encoder, x: Any, export: Callable[[Any], tuple[int, int]]) -> bytes:
+    if encoder.lends and type(x) is BuiltinFunctionType and BUILTINS.get(x.__name__) is x:
+        return b"B" + _short(x.__name__)
+    return CALLABLE(b"C", *export(x))
 
 
 _PLAIN = ("builtins", "itertools", "collections", "collections.abc", "types", "numpy", "array", "enum", "functools")

@@ -10,6 +10,7 @@ from typing import Any
 from examiner.isolation.messages import PYTHONS_WORDS, only_known, standard
 from examiner.isolation.values import Malformed
 
+_DOES = re.compile(r"""[\w)\]}'"]\s*\(|\.\s*[^\W\d]|\bimport\b|[@#\\]""")  # calls, attributes, imports
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
 
 
@@ -40,6 +41,13 @@ class Heard:
         for stream, text in zip((sys.stdout, sys.stderr), texts, strict=True):
             if text:
                 stream.write(text)
+
+    def has_code_in(self, source: Any) -> bool:
+        """Whether there is a text of the student's in what is to be compiled that does more than to calculate."""
+        if not self._texts or not isinstance(source, str | bytes):
+            return False
+        text = source if isinstance(source, str) else source.decode("utf-8", "replace")
+        return any(_DOES.search(heard) and heard in text for heard in set(self._texts))
 
     def of_an_error(self, message: str) -> str:
         """What a test sees of the message of a student's error: all of it where it looks at the words."""

@@ -32,6 +32,10 @@ _BY_SOURCE = {
 """What is passed on only where the source's own class has it."""
 OPERATIONS = _ALWAYS | _BY_SOURCE
 _COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge", "contains"}
+_TO_NUMBERS = {"abs", "float", "int", "index", "round", "complex", "bool"}
+_DIFFERENCES = {"sub", "rsub", "isub", "truediv", "rtruediv", "itruediv", "floordiv", "rfloordiv", "mod", "rmod"}
+_OPERATORS = {*REFLECTED, *(f"r{name}" for name in REFLECTED), "iadd", "isub", "imul", "itruediv", "divmod"}
+_DECIDED = "an object of the student's own class decided a comparison in it"
 _TOLD = {"__dict__", "__doc__", "__name__", "__qualname__", "__annotations__", "__defaults__", "__closure__"}
 MOST_CLASSES = 1000
 
@@ -161,13 +165,17 @@ def _passed_on(operation: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         line = self._line
         if operation in _COMPARISONS and args and not isinstance(args[0], ByNumber):
-            line.doubt = "an object of the student's own class decided a comparison in it"
-        if operation == "exit":
-            args = (_told(args[1]),)
-        value = line.ask(operation, self._number, self._generation, args, kwargs)
+            line.doubt = _DECIDED
+        error = args[1] if operation == "exit" else None
+        told = (_told(error),) if operation == "exit" else args
+        value = line.ask(operation, self._number, self._generation, told, kwargs)
+        if operation in _TO_NUMBERS | _OPERATORS:
+            line.weigh(operation, self, args, value)
         if operation in ("len", "hash", "int", "index"):
             return int(value)
-        if operation in ("bool", "exit"):
+        if operation == "exit":
+            return value is True and line.lets_swallow(type(self).__name__, error)
+        if operation == "bool":
             return value is True
         if operation in ("iter", "reversed"):
             return value if hasattr(type(value), "__next__") else iter(value)
@@ -181,7 +189,8 @@ _METHODS = {operation: _passed_on(operation) for operation in OPERATIONS}
 
 def _named(name: str, number: int, fields: Sequence[str], call: Callable[..., Any]) -> type:
     """A class of named tuples; `call` has the student's own make one, where a default is to be filled in."""
-    if len(fields) > 100 or not all(type(f) is str and re.fullmatch(r"[^\W\d]\w{0,99}", f) for f in fields):
+    # A field may not begin with an underscore, as Python has it: it would stand in the place of an operator.
+    if len(fields) > 100 or not all(type(f) is str and re.fullmatch(r"[^\W\d_]\w{0,99}|_\d{1,3}", f) for f in fields):
         raise Malformed("no named tuple")
 
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
@@ -233,6 +242,30 @@ class Line:
         """Nothing is known yet of what the next test does."""
         self.doubt = ""  # why a person should look at what the test says
         self.met = False  # whether it has to do with things that are no plain values
+        self._differences: set[int] = set()  # numbers of objects that are the difference to a value of the test's
+
+    def weigh(self, operation: str, thing: Thing, args: tuple[Any, ...], value: Any) -> None:
+        """An operator that was told a value of the test's may have decided what it is compared with, as `==` may.
+
+        It has where it gives a plain number back, and so has what makes a number of a difference to such a value.
+        """
+        plain = operation in _OPERATORS and not all(isinstance(arg, ByNumber) for arg in args)
+        if isinstance(value, Thing):
+            if operation in _DIFFERENCES and (plain or thing._number in self._differences):
+                self._differences.add(value._number)
+        elif plain or thing._number in self._differences:
+            self.doubt = _DECIDED
+
+    def lets_swallow(self, name: str, error: BaseException | None) -> bool:
+        """Whether a context manager of this class may keep an error to itself: the source's own can, and it is none
+        of the test's findings. Otherwise a person is to look."""
+        if error is None:
+            return False
+        allowed = "swallow" in self.known.get(name, ())
+        if allowed and isinstance(error, Exception) and not isinstance(error, AssertionError):
+            return True
+        self.doubt = "a context manager of the student's would keep to itself what a test has found"
+        return False
 
     def class_of(self, number: int, generation: int, told: Any) -> type:
         """The class that stands for one of the student's; `told` are its name, its kind, its bases and methods."""

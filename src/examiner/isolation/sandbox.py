@@ -197,6 +197,17 @@ def _around_hidden(path: str, view: Mapping[str, bool]) -> list[str]:
     return [part for entry in inside for part in _around_hidden(entry, view)]
 
 
+def tests_may_read(hidden: Sequence[str]) -> list[str]:
+    """What the examiner's process may read: what a student's may, this package, and what the system tells of others.
+
+    A test does with a path, a query or a text what it says, and it may be a student's.
+    """
+    view = plan(readable_paths(), hidden)
+    shown = [part for path in view if view[path] for part in _around_hidden(path, view)]
+    shown += [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "/proc", os.environ.get("MPLCONFIGDIR", "")]
+    return [path for path in (*shown, *_DEVICES) if os.path.exists(path)]
+
+
 def limit_memory(most: int) -> None:
     """Let the calling process take no more than `most` bytes, where the system can hold it to that."""
     with contextlib.suppress(AttributeError, ValueError, OSError):

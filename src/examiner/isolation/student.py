@@ -26,7 +26,7 @@ from examiner.isolation.exports import Exports
 from examiner.isolation.lending import standing_in
 from examiner.isolation.namespace import Namespace
 from examiner.isolation.shell import Printed
-from examiner.isolation.values import WireError
+from examiner.isolation.values import LARGEST_FILES, MOST_FILES, WireError
 from examiner.isolation.wire import decode, encode
 
 LONGEST_PRINTED = 100_000  # characters that one call prints
@@ -183,9 +183,6 @@ def _write_files(files: Iterable[tuple[str, bytes | None]]) -> None:
         sys.path.insert(0, os.getcwd())
 
 
-MOST_FILES, LARGEST_FILES = 500, 16 << 20
-
-
 def _files() -> Iterator[tuple[str, bytes]]:
     """The files in the working folder, as many as a test may look at."""
     number = size = 0
@@ -195,8 +192,9 @@ def _files() -> Iterator[tuple[str, bytes]]:
             with contextlib.suppress(OSError):
                 if os.path.islink(path) or not os.path.isfile(path):
                     continue
-                number, size = number + 1, size + os.path.getsize(path)
+                with open(path, "rb") as file:
+                    content = file.read(LARGEST_FILES + 1)
+                number, size = number + 1, size + len(content)
                 if number > MOST_FILES or size > LARGEST_FILES:
                     return
-                with open(path, "rb") as file:
-                    yield os.path.relpath(path), file.read()
+                yield os.path.relpath(path), content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import functools
 import struct
@@ -21,6 +22,7 @@ MAX_INT_BYTES = 1785  # Python writes out no integer of more than 4300 digits
 MAX_SEED = 100  # numbers in a random generator's seed
 MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
+MOST_FILES, LARGEST_FILES = 500, 16 << 20  # in the working folder, that a test may look at; bytes of all
 MAX_TEXTS = 200  # characters of an opaque object's description
 
 
@@ -31,8 +33,8 @@ MAX_NUMBERS = MAX_ASKED // 8  # values in it, when what is shared is written out
 MAX_NAMES = 200  # texts in it: keys, and names of arguments
 ARRAYS = {np.dtype(code).str for code in "?bBhHiIlLqQefdgFDG"}
 CHEAP = {np.dtype(code) for code in "?bBhHiIlLqQfdgFD"}  # half precision and objects take a hundred times as long
-RICH = b"OKVW"  # what only a rich encoder makes: objects and classes by number, values of other kinds, named tuples
-NO_NUMBERS = b"bEgSZXIOKVW"  # bytes, ..., slices, sets, objects that can't travel, huge integers
+RICH = b"OKVWB"  # what only a rich encoder makes: objects and classes by number, other values, functions of Python's
+NO_NUMBERS = b"bEgSZXIOKVWB"  # bytes, ..., slices, sets, objects that can't travel, huge integers
 GENERATORS = {
     kind.__name__: kind
     for kind in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
@@ -41,6 +43,7 @@ U32, I64, F64, C128 = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<
 THREE = struct.Struct("<III")
 FLOAT, INTEGER, NUMBER = struct.Struct("<cd").pack, struct.Struct("<cq").pack, struct.Struct("<cI").pack
 CALLABLE = struct.Struct("<cBI").pack
+BUILTINS = {name: x for name, x in vars(builtins).items() if type(x) is types.BuiltinFunctionType}  # both sides have
 FUNCTIONS = {types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc}
 
 
