@@ -189,10 +189,12 @@ RARE_LOSSES: list[Row] = [
     ("absolute error", "It is one minus the probability of the label, without a logarithm.", dict(loss=lambda s, y: 1 - np.exp(-of_score(s, y)))),
     ("s for ŷ", "s stands where ŷ is asked: ŷ is σ(s).", dict(loss=through_y_hat(squash=same))),
     ("σ twice", "σ is applied twice: s is a decision value, and what goes in is a probability already.", dict(score=sigma)),
-    ("labels swapped", "ŷ is taken as σ(−s): the sign of s is turned.", dict(score=np.negative)),
+    ("labels swapped", "It is the loss for the other label: the two classes are mixed up, or the sign of s is turned.", dict(score=np.negative)),
     ("absolute value of s", "The sign of s is lost: it is what |s| would give.", dict(score=np.abs)),
     ("two straight lines", "It is two straight lines: the curve between them, small but not 0, is left out.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s)),
     ("|s| without bars", "It is what e^−s gives where e^−|s| is asked: s is to lose its sign there.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.log1p(np.exp(-s)))),
+    ("max left out", "max(s, 0) is left out: log(1 + e^s) is max(s, 0) + log(1 + e^−|s|).", dict(loss=lambda s, y: np.log1p(np.exp(-np.abs(s))) - y * s)),
+    ("max left out", "It is log(1 + e^−|s|) for every point: max(s, 0) − ys is left out.", dict(loss=lambda s, y: np.log1p(np.exp(-np.abs(s))))),
     ("exponent's sign", "It is what e^|s| gives where e^−|s| is asked: the minus in the exponent is missing.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.log1p(np.exp(np.abs(s))))),
     ("logarithm left out", "e^−|s| stands where log(1 + e^−|s|) is asked.", dict(loss=lambda s, y: np.maximum(s, 0) - y * s + np.exp(-np.abs(s)))),
     ("the 1 missing", "It is s(1 − y): the 1 inside log(1 + e^s) is missing.", dict(loss=lambda s, y: np.log(np.exp(s)) - y * s)),
@@ -250,6 +252,7 @@ for edge in EDGES:
     told = f"ŷ is kept {edge:.3g} from 0 and 1, so no loss comes out larger than {-np.log(edge):.4g}: it is cut off there, and should grow like |s|."
     inside = f"{edge:.3g} is added inside the logarithm, so no loss comes out larger than {-np.log(edge):.4g}: it is cut off there, and should grow like |s|."
     RARE_LOSSES.append(("clipped", told, dict(loss=through_y_hat(kept_off(edge)))))
+    RARE_LOSSES.append(("s for ŷ", "s stands where ŷ is asked: ŷ is σ(s).", dict(loss=through_y_hat(kept_off(edge), squash=same))))  # fmt: skip
     RARE_LOSSES.append(("clipped", inside, dict(loss=through_y_hat(inside=edge))))
     RARE_LOSSES.append(("clipped", told, dict(loss=through_y_hat(lambda p, edge=edge: np.maximum(p, edge)))))
 for bound in BOUNDS:
@@ -301,13 +304,15 @@ RESIDUALS: list[Row] = [
     ("logarithm", "It is the gradient of a loss with the logarithm to base 2: the natural one is asked.", lambda p, y: (p - y) / np.log(2)),
     ("0 divided by 0", "It is divided by ŷ(1 − ŷ) and multiplied by it again: where ŷ is rounded to 0 or 1 that is 0/0. It cancels: write ŷ − y.", lambda p, y: (p - y) / (p * (1 - p)) * p * (1 - p)),
     ("0 divided by 0", "The two slopes are multiplied as they stand: where ŷ is rounded to 0 or 1, one is divided by 0. It cancels: write ŷ − y.", lambda p, y: ((1 - y) / (1 - p) - y / p) * p * (1 - p)),
+    ("0 divided by 0", "It is divided by ŷ(1 − ŷ) and multiplied by it again, and the 0/0 of a ŷ that is rounded to 0 or 1 is replaced by 0. It cancels: write ŷ − y.", lambda p, y: np.nan_to_num((p - y) / (p * (1 - p)) * p * (1 - p))),
+    ("0 divided by 0", "It is divided by ŷ(1 − ŷ) and multiplied by it again, and the 0/0 of a ŷ that is rounded to 0 or 1 is replaced by 0. It cancels: write ŷ − y.", lambda p, y: np.nan_to_num(((1 - y) / (1 - p) - y / p) * p * (1 - p))),
     ("weighed by class", "Each class has its own mean: all points weigh the same.", lambda p, y: (p - y) * np.where(y == 1, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))),
 ]  # fmt: skip
 
 COUNTS: list[Row] = [
     ("sum for mean", "It is the sum over the points where the mean is asked: divide by N.", lambda X, y: 1),
     ("mean for sum", "It is divided by N twice.", lambda X, y: len(y) ** 2),
-    ("half", "It is half of what it should be: it is divided by 2N, or there is a ½ too many.", lambda X, y: 2 * len(y)),
+    ("half", "It is half of what it should be: there is a ½ too many, or it is divided by 2N.", lambda X, y: 2 * len(y)),
     ("twice", "It is twice what it should be: there is a factor 2 too many.", lambda X, y: len(y) / 2),
     ("divided by N − 1", "It is divided by N − 1: the mean is asked.", lambda X, y: max(len(y) - 1, 1)),
     ("divided by N − 1", "It is divided by N − 1: the mean is asked.", lambda X, y: np.float64(len(y) - 1)),
