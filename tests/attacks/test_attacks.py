@@ -231,6 +231,8 @@ def test_hundreds_of_texts_are_not_all_set() -> None:
     [
         ("eve_111_222_x_333_attempt_2030-01-01-00-00-00_y.ipynb", "111"),
         ("eve_111_222_Bob_333_assignsubmission_file_y.ipynb", "111"),
+        ("eve_LATE_111_222_Bob_Lee_333_assignsubmission_file_y.ipynb", "111"),
+        ("Week 5_eve_attempt_2030-01-01-00-00-00_Bob_333_assignsubmission_file_y.ipynb", "eve"),
         ("eve_111_222_x_3_attempt_2030-99-99-99-99-99_y.ipynb", "111"),
         ("eve/x_bob_attempt_2030-01-01-00-00-00_y.ipynb", "eve"),
         ("eve/Bob_bob_assignsubmission_file_x.ipynb", "eve"),

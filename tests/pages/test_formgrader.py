@@ -250,7 +250,7 @@ def test_formgraders_pages_run_no_script_but_their_own(page: Page, server: tuple
 
 @pytest.mark.parametrize(
     ("page_of", "own"),  # how many scripts, buttons and fields are the page's own
-    [("feedback/77/mini/mini.html", 0), ("class_report.html", 2), ("build/marking.html", 6)],
+    [("feedback/77/mini/mini.html", 0), ("class_report.html", 3), ("build/marking.html", 6)],
 )
 def test_pages_that_are_written_run_and_load_nothing_of_a_students(course: Path, page_of: str, own: int) -> None:
     assert main(["mark", "--course", str(course)]) == 0

@@ -47,7 +47,10 @@ class Hints:
 
 
 # --- the names that systems give ---
-MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>[A-Za-z0-9.@-]+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$")
+MOODLE = re.compile(  # a name may have a `_`, but not what follows the name in another system's: that file is eve's
+    r"^(?P<name>((?!_\d+_\d+_|_attempt_\d{4}-).)+?)_(?P<id>[A-Za-z0-9.@-]+)"
+    r"_assignsubmission_(file|onlinetext)_?(?P<rest>.*)$"
+)
 BLACKBOARD = re.compile(
     r"^(?P<whose>.+?)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(_(?P<rest>.*)|\.txt)?$"
 )  # the .txt is Blackboard's own, about who handed in
