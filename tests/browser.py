@@ -64,6 +64,14 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[tuple[str, str]]:
             server.wait(30)
 
 
+QUIET = """() => {
+    const waits = [...document.querySelectorAll(".jp-Notebook .jp-InputPrompt")].some(p => p.innerText == "[*]:");
+    const idle = document.querySelector(".jp-Notebook-ExecutionIndicator[data-status=idle]") && !waits;
+    window.idleSince = idle ? window.idleSince || Date.now() : 0;
+    return idle && Date.now() - window.idleSince > 800;
+}"""
+
+
 class Window:
     """A page that knows its server, and every address that was asked for and is not the server's."""
 
@@ -112,12 +120,8 @@ class Window:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until no cell waits to be run."""
-        waiting = (
-            "() => ![...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(p => p.innerText == '[*]:')"
-        )
-        self.page.wait_for_function(waiting, timeout=60_000)
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        """Wait until no cell waits to be run, nor is about to: a kernel is idle between two cells, too."""
+        self.page.wait_for_function(QUIET, timeout=120_000)
 
     def cell(self, text: str, below: int = 0) -> Locator:
         """The code cell that holds this text, or the one so many code cells `below` it, scrolled into sight."""

@@ -223,6 +223,28 @@ def test_no_path_is_too_long_for_what_lies_there_to_be_counted(level: str, then:
     assert "got through" not in str([cell.outputs for cell in result.cells])
 
 
+TOO_MANY = {
+    "threads": "threading.stack_size(1 << 16)\n"
+    "    for _ in range(400): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+    "files": "for i in range(17_000): os.close(os.open(str(i), os.O_CREAT))",
+    "folders": "for _ in range(1500): os.mkdir('d'); os.chdir('d')",
+}
+
+
+@linux
+@pytest.mark.parametrize("level", ["landlock", "namespaces+landlock"])
+@pytest.mark.parametrize("made", TOO_MANY)
+@pytest.mark.parametrize("called", [False, True], ids=["in its cell", "in a call"])
+def test_who_takes_too_much_pays_for_it_however_late_it_is_seen(level: str, made: str, called: bool) -> None:
+    if best_level(readable_paths(), level)[0] != level:
+        pytest.skip(f"not on this machine: {best_level(readable_paths(), level)[1]}")
+    took = f"import contextlib, os, threading, time\ndef take():\n    {TOO_MANY[made]}\n"
+    double = "def double(x): take()" if called else "with contextlib.suppress(OSError): take()\ndef double(x): pass"
+    slowly = "import time\ntime.sleep(0.3)\ndef shift(x, by):\n    time.sleep(0.3)\n    return x + by"
+    result = grade(json.dumps(handed_in(took + double, slowly)).encode(), ASSIGNMENT, KEY, LIMITS, level)
+    assert [mark.score for mark in result.marks] == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("then", ["here = 1", "os.chdir(here); open('f', 'w').close(); os.mkdir('x')"])
 def test_little_in_a_long_path_is_not_too_much(then: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", f"{TOO_LONG}{then}"], cwd=tmp_path, check=True)

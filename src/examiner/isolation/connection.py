@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from examiner.isolation.watch import Process, Watch
+from examiner.isolation.watch import ASK, FINE, TOO_MUCH, Process, Watch
 from examiner.isolation.wire import Line
 
 STARTING = 60.0  # seconds on the wall for a process to come up
@@ -81,6 +81,19 @@ class Connection:
                 line.close()
         self._line = self._leash = None
 
+    def in_bounds(self) -> bool:
+        """Whether it is there, with no more threads and files than any answer needs, as its supervisor sees it now.
+
+        The supervisor looks by itself, too, but from time to time: who took too much would be found out while the next
+        cell runs, at whose cost.
+        """
+        assert self._leash is not None
+        with contextlib.suppress(OSError):
+            self._leash.sendall(ASK)
+            if self._leash.recv(1, socket.MSG_PEEK) == FINE:
+                return self._leash.recv(1) == FINE
+        return False
+
     def watch(self, seconds: float) -> Watch:
         """A watch over a piece of work that the process has so many seconds for."""
         return Watch(self._process, seconds)
@@ -107,6 +120,7 @@ class Connection:
             if select.select([self._leash], [], [], 1.0)[0]:
                 code = json.loads(self._leash.recv(200) or b"{}").get("ended")
         names = {
+            TOO_MUCH: "more threads or files than any answer needs",
             -9: "was killed",
             -11: "a crash, perhaps recursion without end",
             -6: "aborted",

@@ -38,6 +38,7 @@ from examiner.isolation.sandbox import (
     separate,
     small_root,
 )
+from examiner.isolation.watch import FINE, TOO_MUCH
 
 
 @contextlib.contextmanager
@@ -322,19 +323,32 @@ def _keep(request: Any, handed: list[int], level: str, view: Mapping[str, bool],
     with contextlib.suppress(OSError):
         os.write(collar, struct.pack("<i", pid))
     watch = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-    ended = 0
+    ended, how = 0, None
     while not ended:
         ready = select.select([collar] + ([] if watch is None else [watch]), [], [], 0.2 if watch else 0.05)[0]
+        asked = _said(collar) if collar in ready else None
         # A scratch folder in memory is as large as it may be: who fills it is told at once, in the cell that does.
-        if collar in ready or _takes_too_much(pid, processes, "" if "namespaces" in level else scratch):
+        if _takes_too_much(pid, processes, "" if "namespaces" in level else scratch):
+            how = TOO_MUCH
+        if how or asked == b"":
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
             ended, status = os.waitpid(pid, 0)
         else:
             ended, status = os.waitpid(pid, os.WNOHANG)
+            if asked and not ended:
+                os.write(collar, FINE)
     with contextlib.suppress(OSError):
-        os.write(collar, json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+        os.write(collar, json.dumps({"ended": how or os.waitstatus_to_exitcode(status)}).encode() + b"\n")
     _end_orphans()
+
+
+def _said(collar: int) -> bytes:
+    """What the holder of a leash says: that it asks how the student's process is, or nothing more: it has let go."""
+    try:
+        return os.read(collar, 1)
+    except OSError:
+        return b""
 
 
 def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:

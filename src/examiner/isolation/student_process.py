@@ -97,6 +97,8 @@ class StudentProcess(Connection):
             raise self._lost("malformed")
         if not (answer[1] is None or _well_described(answer[1])):
             raise self._lost("malformed")
+        if not self.in_bounds():
+            raise self._lost("ended")
         return answer
 
     def put(self, files: Mapping[str, bytes | None]) -> None:

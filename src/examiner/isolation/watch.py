@@ -25,6 +25,7 @@ ASLEEP = 3
 GUARD = 10
 GRACE = 2.0  # seconds between the alarm and the end of a process that does not heed it
 LOOK = 0.2  # seconds of waiting between two looks
+ASK, FINE, TOO_MUCH = b"?", b".", "too much"  # what is said on a student process's leash
 
 
 class Process:
