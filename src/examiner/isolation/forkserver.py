@@ -337,7 +337,8 @@ def _keep(request: Any, handed: list[int], level: str, view: Mapping[str, bool],
         else:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if asked and not ended:
-                os.write(collar, FINE)
+                with contextlib.suppress(OSError):
+                    os.write(collar, FINE)
     with contextlib.suppress(OSError):
         os.write(collar, json.dumps({"ended": how or os.waitstatus_to_exitcode(status)}).encode() + b"\n")
     _end_orphans()

@@ -93,9 +93,7 @@ class StudentProcess(Connection):
         """
         self.doubtful = False
         answer = self.ask(b"x", (number, source, room, list(asked)), seconds)
-        if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0], room)):
-            raise self._lost("malformed")
-        if not (answer[1] is None or _well_described(answer[1])):
+        if not _well_run(answer, room):
             raise self._lost("malformed")
         if not self.in_bounds():
             raise self._lost("ended")
@@ -311,6 +309,12 @@ class Calls:
                 self.after_call()
                 if self.live:
                     self.changed(student.now(self.live))
+
+
+def _well_run(answer: Any, room: int) -> bool:
+    if not (type(answer) is tuple and len(answer) == 2 and _well_printed(answer[0], room)):
+        return False
+    return answer[1] is None or _well_described(answer[1])
 
 
 def _well_printed(parts: Any, room: int) -> bool:
