@@ -12,6 +12,7 @@ import copy
 import inspect
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
+_LISTENS = re.compile(r"[Ww]arn|\blogging\b|\bassertLogs\b|\bassertNoLogs\b")
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
 
 
@@ -93,7 +95,9 @@ class Surroundings:
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
-        calls.may_end_loops = "StopIteration" in step.get("source", "")
+        source = step.get("source", "")
+        calls.may_end_loops = "StopIteration" in source
+        calls.hears_warnings = not self.student.numbers_only and bool(_LISTENS.search(source))
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
         builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN

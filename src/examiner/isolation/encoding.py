@@ -17,6 +17,7 @@ import numpy as np
 
 from examiner.isolation.errors import describe_error
 from examiner.isolation.generators import taken_down
+from examiner.isolation.in_place import is_stream, stream_apart
 from examiner.isolation.kinds import dict_apart, is_table, taken_apart
 from examiner.isolation.values import (
     ARRAYS,
@@ -156,6 +157,8 @@ class Encoder:
             within = Encoder(self.export, describe=self.describe, rich=True)
             within.within_table = True
             return b"P" + within.message(taken_apart(x))
+        if is_stream(x):
+            return b"F" + self.value(stream_apart(x), 1)
         name, parts = taken_down(x.bit_generator)
         return b"R" + _short(name) + self.value(parts, 1)
 
@@ -204,6 +207,8 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
             return b"n" + _short(plain.dtype.str) + plain.tobytes()
     if encoder.rich and is_table(x) and not encoder.within_table:
         return encoder.refer(x)  # what is changed in place is changed
+    if is_stream(x) and (encoder.lends or id(x) in encoder.index):
+        return encoder.refer(x)  # what is read or written of it is so
     if encoder.describe is not None and encoder.rich and id(x) not in encoder.index and (apart := dict_apart(x)):
         return b"V" + _short(apart[0]) + encoder.value(apart[1], depth + 1)
     if encoder.rich and (apart := taken_apart(x)) is not None:

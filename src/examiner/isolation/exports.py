@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import copy
 import enum
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import Any
 
-from examiner.isolation.decoding import renew
+from examiner.isolation.in_place import renew
 from examiner.isolation.errors import revive
 from examiner.isolation.objects import OPERATIONS, REFLECTED
 from examiner.isolation.values import Described
@@ -41,6 +42,15 @@ def _refill(x: Any, what: str, args: tuple[Any, ...], value: Any) -> None:
     renew(OPERATE[what](x, *args), value)
 
 
+def _awaited(x: Any) -> Any:
+    """What an awaitable gives, run to its end here."""
+
+    async def waiting() -> Any:
+        return await x
+
+    return asyncio.run(waiting())
+
+
 OPERATE: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, f"__{name}__") for name in OPERATIONS if hasattr(operator, f"__{name}__")},
     **{f"r{name}": _turned(getattr(operator, f"__{name}__")) for name in REFLECTED},
@@ -53,6 +63,7 @@ OPERATE: dict[str, Callable[..., Any]] = {
     "plain": lambda x: next(base(x) for base in (list, dict, set) if isinstance(x, base)),
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
+    "await": _awaited,
     "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
 }
 """What a test may ask of a thing of the student's."""
@@ -117,4 +128,5 @@ class Exports:
         has = [name for name in sorted(OPERATIONS) if any(f"__{name}__" in vars(base) for base in kinds)]
         bases = tuple(Described(base, self._told(base)) for base in kind.__bases__ if base.__module__ == "__main__")
         others = tuple((base.__module__, base.__name__) for base in kinds if base.__module__ not in ("__main__", "abc"))
-        return kind.__name__, error if issubclass(kind, BaseException) else "", bases, tuple(has), others
+        fields = tuple(getattr(kind, "__dataclass_fields__", ()))
+        return kind.__name__, error if issubclass(kind, BaseException) else "", bases, tuple(has), others, fields

@@ -75,6 +75,9 @@ class Loans:
         if not (isinstance(request, tuple) and len(request) == 3):
             raise Malformed("no call")
         number, args, kwargs = request
+        if kwargs is None and args in ("__name__", "__doc__") and type(number) is int and self._rich:
+            told = getattr(self._lent.get(number), args, None)
+            return b"r", encode(told if type(told) is str else None)
         if not (type(number) is int and type(args) is tuple and type(kwargs) is dict):
             raise Malformed("no call")
         if not all(type(key) is str for key in kwargs):

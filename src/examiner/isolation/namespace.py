@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.alarm import AlarmedLine, TimeUp
-from examiner.isolation.decoding import renew
+from examiner.isolation.in_place import renew
 from examiner.isolation.errors import describe_error
 from examiner.isolation.exports import Exports, cell_number
 from examiner.isolation.lending import places

@@ -6,6 +6,7 @@ Nothing in here is trusted once a student's first cell has run.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import shutil
@@ -26,7 +27,7 @@ from examiner.isolation.exports import Exports
 from examiner.isolation.lending import standing_in
 from examiner.isolation.namespace import Namespace
 from examiner.isolation.shell import Printed
-from examiner.isolation.values import LARGEST_FILES, MOST_FILES, WireError
+from examiner.isolation.values import LARGEST_FILES, MOST_FILES, MOST_WARNINGS, WireError
 from examiner.isolation.wire import decode, encode
 
 LONGEST_PRINTED = 100_000  # characters that one call prints
@@ -35,10 +36,21 @@ LONGEST_PRINTED = 100_000  # characters that one call prints
 class Lent:
     """A function of the examiner's, as student code sees it: a call is a message."""
 
-    __name__ = __qualname__ = "function"
-
     def __init__(self, student: Student, number: int) -> None:
         self._student, self._number = student, number
+
+    @property
+    def __name__(self) -> str:
+        return self._student.asked_back(self._number, "__name__") or "function"
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__qualname__":
+            return self.__name__
+        raise AttributeError(name)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self._student.asked_back(self._number, "__doc__")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._student.call_back(self._number, args, kwargs)
@@ -57,6 +69,7 @@ class Student:
         self.namespace = Namespace(shell, self.line, self.exports)
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.printed: list[tuple[str, str]] = []  # by the call under way, where a test listens
+        self.warned: list[tuple[Any, ...]] = []  # its warnings (kind, text) and logs (logger, level, text), likewise
 
     def serve(self) -> None:
         """Say that the process is up, and answer until the examiner hangs up."""
@@ -81,11 +94,11 @@ class Student:
             self.line.send(b"R", self.namespace.look_up(decode(message)))
         elif kind == b"c":
             answer = self._call(message)
-            if self.printed:
+            if self.printed or self.warned:
                 streams = ("stdout", "stderr")
                 texts = tuple("".join(text for kind, text in self.printed if kind == stream) for stream in streams)
-                self.line.send(b"O", encode(texts))
-                self.printed = []
+                self.line.send(b"O", encode((*texts, tuple(self.warned))))
+                self.printed, self.warned = [], []
             self.line.send(*answer)
         elif kind == b"f":
             _write_files(decode(message))
@@ -124,8 +137,7 @@ class Student:
                 self._as_the_test_has_it(more[1], more[2])
             self.line.working = True
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _taken_down(self.warned) if more is not None and more[0][2] else _silenced():
                 value = self.exports.callable_for(target)(*args, **dict(pairs))
                 return b"R", encoder.message(value, before)
         except BaseException as error:
@@ -149,6 +161,10 @@ class Student:
         if drawn[1] is not None:
             random.setstate(drawn[1])
 
+    def asked_back(self, number: int, what: str) -> Any:
+        """The name or the docstring of a function of the examiner's, which a decorator hands on."""
+        return self.call_back(number, what, None) if self.exports.how.get("rich") else None
+
     def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
         """Call a function of the examiner's from student code."""
         message = encode((number, args, kwargs), **self.exports.how)
@@ -166,6 +182,35 @@ class Student:
 
     def _adopt(self, owner: int, number: int) -> Any:
         return Lent(self, number) if owner == 0 else self.exports.thing(number)
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Nothing warns."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _taken_down(told: list[tuple[Any, ...]]) -> Iterator[None]:
+    """What warns is told, by the nearest kind of Python's own, and so is what is logged."""
+    root, handler = logging.getLogger(), logging.Handler()
+    handler.emit = lambda record: told.append((record.name, record.levelno, record.getMessage()))  # type: ignore[method-assign]
+    level = root.level
+    with np.errstate(all="warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        root.addHandler(handler)
+        root.setLevel(1)  # the test's own logger says which it takes
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            for warning in caught:
+                kinds = (kind.__name__ for kind in warning.category.__mro__ if kind.__module__ == "builtins")
+                told.append((next(kinds), str(warning.message)))
+            del told[MOST_WARNINGS:]
 
 
 def _write_files(files: Iterable[tuple[str, bytes | None]]) -> None:
