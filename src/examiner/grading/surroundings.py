@@ -9,6 +9,8 @@ from __future__ import annotations
 import builtins
 import contextlib
 import copy
+import functools
+import importlib
 import inspect
 import os
 import random
@@ -103,6 +105,20 @@ class Surroundings:
         builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN
         if student_files:
             self._take_files()
+
+    # Figures
+
+    def share_figures(self, *sources: str) -> None:
+        """Where a test has to do with pyplot, its figures are the student's, those too that the test makes itself."""
+        if self.student.numbers_only or not any("pyplot" in source for source in sources):
+            return
+        pyplot: Any = importlib.import_module("matplotlib.pyplot")
+        for name, function in list(vars(pyplot).items()):
+            if inspect.isfunction(function) and function.__module__ == pyplot.__name__ and name[0] != "_":
+                setattr(pyplot, name, functools.partial(self._drawn_there, name))
+
+    def _drawn_there(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        return self.student.calls.draw(name, args, kwargs)
 
     # What a test has replaced
 

@@ -176,6 +176,7 @@ class Tests:
             hidden = test.hidden
             with own_work(budget.own_seconds(step)):
                 self.student.enter(number)
+                self.surroundings.share_figures(step["source"], *step["prelude"])
                 self._bind(number, step)
                 self.surroundings.begin(step, self.cells.found[number], test.reads_words)
                 _executed(test.code, self.space)

@@ -259,7 +259,7 @@ def _more_than_a_value(x: Any) -> bool:
     """Whether a library's object has more to it than what it counts as: a cursor, a file, a match, a fitted result."""
     kind = type(x)
     if isinstance(x, tuple):
-        return hasattr(kind, "_fields")
+        return hasattr(kind, "_fields") or hasattr(x, "__dict__")
     if kind.__module__ in (*_PLAIN, "__main__") or isinstance(x, Enum) or kind.__module__.startswith("examiner."):
         return False
     if isinstance(x, dict | Iterator):
@@ -308,7 +308,7 @@ def _like(encoder: Encoder, x: Any, depth: int) -> bytes:
 def _by_number(encoder: Encoder, x: Any, described: Described, depth: int) -> bytes:
     if isinstance(x, type) or encoder.export is None:
         return encoder.value(described, depth)
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and hasattr(type(x), "_fields"):
         return b"W" + encoder.value(described, depth) + encoder.value(tuple(x), depth + 1)
     return CALLABLE(b"O", *encoder.export(x)) + encoder.value(described, depth)
 

@@ -7,6 +7,7 @@ import builtins
 import copy
 import enum
 import functools
+import importlib
 import operator
 from collections.abc import Callable, Iterable
 from types import GeneratorType
@@ -98,12 +99,21 @@ class Exports:
         """The thing that went by this number."""
         return self._things[number]
 
+    def thing_of(self, target: Any) -> Any:
+        """The thing that is called, or with which something is done; None where it is none of the student's."""
+        number = target if type(target) is int else target[1]
+        return self._things[number] if type(number) is int else None
+
     def callable_for(self, target: Any) -> Callable[..., Any]:
-        """What is to be called: a function by its number, or (operation, number) for what is done with a thing."""
+        """What is to be called: a function by its number, (operation, number) for what is done with a thing, or
+        ("pyplot", name)."""
         if type(target) is int:
             function: Callable[..., Any] = self._things[target]
             return function
         operation, number = target
+        if operation == "pyplot":
+            found: Callable[..., Any] = getattr(importlib.import_module("matplotlib.pyplot"), number)
+            return found
         return functools.partial(OPERATE[operation], self._things[number])
 
     def is_own(self, kind: type) -> bool:

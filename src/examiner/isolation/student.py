@@ -131,7 +131,7 @@ class Student:
         try:
             if names is not None:
                 self.lending.close()
-                called = self.exports.thing(target if type(target) is int else target[1])
+                called = self.exports.thing_of(target)
                 self.lending.enter_context(standing_in(dict(names), self.namespace.names, called))
             if more is not None:
                 self._as_the_test_has_it(more[1], more[2])

@@ -238,6 +238,10 @@ class Calls:
                 self._parts.pop(next(iter(self._parts)))
         return value
 
+    def draw(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call this function of `matplotlib.pyplot` in the student's process."""
+        return self._call(("pyplot", function), self.generation, f"pyplot.{function}", {}, args, kwargs)
+
     def _there(self, argument: Any) -> Any:
         """A path in the tests' working folder, as one in the student's."""
         if self.here and isinstance(argument, str | PurePath) and str(argument).startswith(self.here):
