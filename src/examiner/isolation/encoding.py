@@ -240,6 +240,8 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         return _iterator(encoder, x.again(), depth, b"G" if type(x) is Generated else b"k")
     if isinstance(x, Iterator) and not callable(x):
         return _iterator(encoder, x, depth, b"G" if encoder.rich and type(x) is GeneratorType else b"k")
+    if encoder.lends and encoder.export is not None and is_the_tests_own(x):
+        return CALLABLE(b"C", 2, encoder.export(x)[1])
     if callable(x) and encoder.export is not None:
         return CALLABLE(b"C", *encoder.export(x))
     return _like(encoder, x, depth)
@@ -249,6 +251,14 @@ def _function(encoder: Encoder, x: Any, export: Callable[[Any], tuple[int, int]]
     if encoder.lends and type(x) is BuiltinFunctionType and BUILTINS.get(x.__name__) is x:
         return b"B" + _short(x.__name__)
     return CALLABLE(b"C", *export(x))
+
+
+def is_the_tests_own(x: Any) -> bool:
+    """Whether it is an object of one of a test's own classes, or what a test has in the place of one."""
+    kind = type(x)
+    if kind.__module__ == "unittest.mock" or kind.__module__ not in ("__main__", "types"):
+        return kind.__module__ == "unittest.mock"
+    return not isinstance(x, type | collections.abc.Collection | Iterator) and not hasattr(kind, "__array__")
 
 
 _PLAIN = ("builtins", "itertools", "collections", "collections.abc", "types", "numpy", "array", "enum", "functools")

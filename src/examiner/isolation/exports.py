@@ -16,6 +16,7 @@ from typing import Any
 from examiner.isolation.in_place import renew
 from examiner.isolation.errors import revive
 from examiner.isolation.objects import OPERATIONS, REFLECTED
+from examiner.isolation.parameters import parameters_of
 from examiner.isolation.values import Described
 
 VALUES = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
@@ -65,6 +66,8 @@ OPERATE: dict[str, Callable[..., Any]] = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
     "await": _awaited,
+    "parameters": parameters_of,
+    "dir": dir,
     "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
 }
 """What a test may ask of a thing of the student's."""

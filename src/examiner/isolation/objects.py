@@ -17,6 +17,7 @@ from types import CoroutineType, GeneratorType
 from typing import Any
 
 from examiner.isolation.errors import describe_error
+from examiner.isolation.parameters import signature_of
 from examiner.isolation.values import ByNumber, Malformed
 
 Ask = Callable[[str, int, int, tuple[Any, ...], dict[str, Any]], Any]
@@ -52,7 +53,12 @@ class Class(type, ByNumber):
         """An instance of the student's class."""
         return cls._line.ask("call", cls._class_number, cls._generation, args, kwargs)
 
+    def __dir__(cls) -> list[str]:
+        return [str(name) for name in cls._line.ask("dir", cls._class_number, cls._generation, (), {})]
+
     def __getattr__(cls, name: str) -> Any:
+        if name == "__signature__":
+            return signature_of(cls._line.ask("parameters", cls._class_number, cls._generation, (), {}))
         if name.startswith("__") and name not in _TOLD:
             raise AttributeError(name)
         return cls._line.ask("getattr", cls._class_number, cls._generation, (name,), {})
@@ -98,6 +104,9 @@ class Thing(ByNumber):
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         return self._real or type(self)
+
+    def __dir__(self) -> list[str]:
+        return [str(name) for name in self._ask("dir")]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _TOLD:

@@ -6,7 +6,6 @@ goes on where the student left it, an exception raised by a function that was ha
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol
@@ -18,10 +17,10 @@ from examiner.isolation.loans import Loans
 from examiner.isolation.messages import kind_of
 from examiner.isolation.objects import Line as Objects
 from examiner.isolation.objects import Raised
+from examiner.isolation.parameters import signature_of
 from examiner.isolation.values import DEEPEST, MAX_ASKED, MAX_DEPTH, ByNumber, Malformed, NoNumbers, unfolded
 
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
-KINDS = list(inspect._ParameterKind)  # by the number that travels
 
 
 class Caller(Protocol):
@@ -33,13 +32,17 @@ class Caller(Protocol):
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
-_OF_FUNCTIONS = ("__name__", "__qualname__", "__code__", "__closure__", "__defaults__", "__annotations__", "__dict__", "__wrapped__")
+_OF_FUNCTIONS = {
+    *("__name__", "__qualname__", "__code__", "__closure__", "__defaults__", "__kwdefaults__"),
+    *("__annotations__", "__dict__", "__wrapped__"),
+}
 
 
 class Proxy(ByNumber):
     # One of the student's callables. It has the student's own docstring, or none.
 
     told_as = "function"
+    __module__ = "__main__"
 
     def __init__(self, caller: Caller, number: int, generation: int, called: str, named: bool = True) -> None:
         self._caller, self._number, self._generation, self._called = caller, number, generation, called
@@ -50,6 +53,8 @@ class Proxy(ByNumber):
         return self._caller.call(self, {}, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__signature__" and (told := self._caller.ask("parameters", self._number, self._generation, (), {})):
+            return signature_of(told)
         if name.startswith("_") and name not in _OF_FUNCTIONS:
             raise AttributeError(name)
         return self._caller.ask("getattr", self._number, self._generation, (name,), {})
@@ -136,12 +141,7 @@ class Imports:
         unfolded(value, deepest=MAX_DEPTH if self._numbers_only else DEEPEST)
         if isinstance(value, Proxy) and parameters:
             proxy: Any = value
-            proxy.__signature__ = inspect.Signature(
-                [
-                    inspect.Parameter(p, KINDS[kind], default=d[0] if d else inspect.Parameter.empty)
-                    for p, kind, *d in parameters
-                ]
-            )
+            proxy.__signature__ = signature_of(parameters)
         return value
 
     def request(self, message: bytes) -> Any:

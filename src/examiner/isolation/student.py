@@ -25,6 +25,7 @@ from examiner.isolation.encoding import Encoder
 from examiner.isolation.errors import revive
 from examiner.isolation.exports import Exports
 from examiner.isolation.lending import standing_in
+from examiner.isolation.lent import Lent, LentThing
 from examiner.isolation.namespace import Namespace
 from examiner.isolation.shell import Printed
 from examiner.isolation.values import LARGEST_FILES, MOST_FILES, MOST_WARNINGS, WireError
@@ -33,39 +34,14 @@ from examiner.isolation.wire import decode, encode
 LONGEST_PRINTED = 100_000  # characters that one call prints
 
 
-class Lent:
-    """A function of the examiner's, as student code sees it: a call is a message."""
-
-    def __init__(self, student: Student, number: int) -> None:
-        self._student, self._number = student, number
-
-    @property
-    def __name__(self) -> str:
-        return self._student.asked_back(self._number, "__name__") or "function"
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__qualname__":
-            return self.__name__
-        raise AttributeError(name)
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        return self._student.asked_back(self._number, "__doc__")
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._student.call_back(self._number, args, kwargs)
-
-    def __repr__(self) -> str:
-        return "<function>"
-
-
 class Student:
     """The answers to the examiner's requests."""
 
     def __init__(self, line: socket.socket, shell: Any) -> None:
         self.line = AlarmedLine(line)
         self.lock = threading.RLock()
-        self.exports = Exports(lambda thing: thing._number if type(thing) is Lent else None)
+        self.exports = Exports(lambda thing: thing._number if type(thing) in (Lent, LentThing) else None)
+        self.lent: dict[int, LentThing] = {}
         self.namespace = Namespace(shell, self.line, self.exports)
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.printed: list[tuple[str, str]] = []  # by the call under way, where a test listens
@@ -161,10 +137,6 @@ class Student:
         if drawn[1] is not None:
             random.setstate(drawn[1])
 
-    def asked_back(self, number: int, what: str) -> Any:
-        """The name or the docstring of a function of the examiner's, which a decorator hands on."""
-        return self.call_back(number, what, None) if self.exports.how.get("rich") else None
-
     def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
         """Call a function of the examiner's from student code."""
         message = encode((number, args, kwargs), **self.exports.how)
@@ -181,7 +153,11 @@ class Student:
         raise revive(value)
 
     def _adopt(self, owner: int, number: int) -> Any:
-        return Lent(self, number) if owner == 0 else self.exports.thing(number)
+        if owner == 1:
+            return self.exports.thing(number)
+        if owner == 0:
+            return Lent(self.call_back, number, bool(self.exports.how.get("rich")))
+        return self.lent.setdefault(number, LentThing(self.call_back, number, True))
 
 
 @contextlib.contextmanager
