@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ from examiner.isolation.values import WireError
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
 _LISTENS = re.compile(r"[Ww]arn|\blogging\b|\bassertLogs\b|\bassertNoLogs\b")
+_PATCHES = re.compile(r"[Pp]atch\b|\bsetattr\b|\w\.\w+ *=[^=]")
+_OURS = ("__main__", "builtins", "sys", "matplotlib.pyplot")  # what is replaced in these is told otherwise, or not
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
 
 
@@ -49,6 +52,7 @@ class Surroundings:
         self.step: Mapping[str, Any] = {}
         self.found: dict[str, Any] = {}
         self.seeded: dict[str, bool] = {}
+        self.modules: dict[str, dict[str, Any]] = {}  # what was in those that a test may change, by name
         self.plain: dict[str, tuple[bytes, Any]] = {}  # what functions read: as it was, and a copy since it was changed
         self.folder = ""
         self.seen: dict[str, bytes] = {}  # the files that both sides have
@@ -89,6 +93,7 @@ class Surroundings:
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
+        self.modules = self._patchable(step.get("source", ""))
         self.plain = {
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
@@ -122,8 +127,26 @@ class Surroundings:
 
     # What a test has replaced
 
+    def _patchable(self, source: str) -> dict[str, dict[str, Any]]:
+        """What is in the modules of which a test may replace something, where it may: those that it names."""
+        if self.student.numbers_only or not _PATCHES.search(source):
+            return {}
+        modules: set[Any] = set()
+        for word in set(re.findall(r"\w[\w.]*", source)):
+            thing: Any = None
+            for part in word.split("."):
+                thing = getattr(thing, part, None) if thing else self.space.get(part, sys.modules.get(part))
+                if not isinstance(thing, ModuleType):
+                    break
+                modules.add(thing)
+        return {module.__name__: dict(vars(module)) for module in modules if module.__name__ not in _OURS}
+
     def _replaced(self) -> tuple[dict[str, Any], tuple[str, ...]]:
-        names, removed = {}, []
+        names: dict[str, Any] = {}
+        removed = []
+        for module, known in self.modules.items():
+            there = vars(sys.modules[module])
+            names |= {f"{module}.{key}": x for key, x in there.items() if key in known and known[key] is not x}
         for name in self.step.get("replaced", ()):
             if name in self.space:
                 if self.space[name] is not self.found.get(name):

@@ -71,7 +71,7 @@ def _compiled(tree: ast.Module | ast.Expression, mode: str) -> CodeType:
 
 def _executed(code: CodeType | None, space: dict[str, Any]) -> Any:
     """The value of a cell's code, run to its end; None where there is none."""
-    value = eval(code, space) if code else None
+    value: Any = eval(code, space) if code else None
     return asyncio.run(value) if code and code.co_flags & inspect.CO_COROUTINE else value
 
 

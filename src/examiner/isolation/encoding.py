@@ -205,10 +205,8 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         if plain.dtype.newbyteorder("=").str in ARRAYS:
             plain = plain.astype(plain.dtype.newbyteorder("="))
             return b"n" + _short(plain.dtype.str) + plain.tobytes()
-    if encoder.rich and is_table(x) and not encoder.within_table:
-        return encoder.refer(x)  # what is changed in place is changed
-    if is_stream(x) and (encoder.lends or id(x) in encoder.index):
-        return encoder.refer(x)  # what is read or written of it is so
+    if encoder.rich and _changes_in_place(encoder, x):
+        return encoder.refer(x)
     if encoder.describe is not None and encoder.rich and id(x) not in encoder.index and (apart := dict_apart(x)):
         return b"V" + _short(apart[0]) + encoder.value(apart[1], depth + 1)
     if encoder.rich and (apart := taken_apart(x)) is not None:
@@ -240,11 +238,15 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         return _iterator(encoder, x.again(), depth, b"G" if type(x) is Generated else b"k")
     if isinstance(x, Iterator) and not callable(x):
         return _iterator(encoder, x, depth, b"G" if encoder.rich and type(x) is GeneratorType else b"k")
-    if encoder.lends and encoder.export is not None and is_the_tests_own(x):
-        return CALLABLE(b"C", 2, encoder.export(x)[1])
-    if callable(x) and encoder.export is not None:
-        return CALLABLE(b"C", *encoder.export(x))
+    if encoder.export is not None and (callable(x) or (encoder.lends and is_the_tests_own(x))):
+        owner, number = encoder.export(x)
+        return CALLABLE(b"C", 2 if encoder.lends and is_the_tests_own(x) else owner, number)
     return _like(encoder, x, depth)
+
+
+def _changes_in_place(encoder: Encoder, x: Any) -> bool:
+    """Whether what is done to it is seen on the other side: to a table, or to a stream that a test has handed in."""
+    return (is_table(x) and not encoder.within_table) or (is_stream(x) and (encoder.lends or id(x) in encoder.index))
 
 
 def _function(encoder: Encoder, x: Any, export: Callable[[Any], tuple[int, int]]) -> bytes:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import Any
 
-from examiner.isolation.in_place import renew
 from examiner.isolation.errors import revive
+from examiner.isolation.in_place import renew
 from examiner.isolation.objects import OPERATIONS, REFLECTED
 from examiner.isolation.parameters import parameters_of
 from examiner.isolation.values import Described

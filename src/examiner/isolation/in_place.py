@@ -1,4 +1,4 @@
-"""What was changed in place on one side, done to the other's: arrays, lists, dicts, sets, generators, tables, streams."""
+"""What was changed in place on one side, done to the other's."""
 
 from __future__ import annotations
 

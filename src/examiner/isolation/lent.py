@@ -1,4 +1,4 @@
-"""What a test lends, as student code sees it: functions, and objects of the test's own classes, which stay where it is."""
+"""What a test lends, as student code sees it: functions, and objects of its own classes, which stay where it is."""
 
 from __future__ import annotations
 

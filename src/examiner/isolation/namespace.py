@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from examiner.isolation.alarm import AlarmedLine, TimeUp
-from examiner.isolation.in_place import renew
 from examiner.isolation.errors import describe_error
 from examiner.isolation.exports import Exports, cell_number
+from examiner.isolation.in_place import renew
 from examiner.isolation.lending import places
 from examiner.isolation.parameters import parameters_of
 from examiner.isolation.shell import Printed, close_figures, definitions_alone

@@ -234,7 +234,7 @@ def _fields_of(told: Any) -> dict[str, Any]:
     if type(told) is not tuple or len(told) > 100 or not all(type(f) is str and f.isidentifier() for f in told):
         raise Malformed("no dataclass")
     try:
-        fields = dataclasses.make_dataclass("_", told).__dataclass_fields__
+        fields = vars(dataclasses.make_dataclass("_", told))["__dataclass_fields__"]
     except (TypeError, ValueError):
         raise Malformed("no dataclass") from None
     return {"__dataclass_fields__": fields, "__match_args__": told} if told else {}

@@ -7,7 +7,7 @@ import inspect
 from types import FunctionType, MethodType
 from typing import Any
 
-_KINDS = list(type(inspect.Parameter.POSITIONAL_ONLY))  # by the number that travels
+_KINDS = list(inspect._ParameterKind)  # by the number that travels
 
 
 def signature_of(told: Any) -> inspect.Signature:

@@ -108,7 +108,9 @@ class Student:
             if names is not None:
                 self.lending.close()
                 called = self.exports.thing_of(target)
-                self.lending.enter_context(standing_in(dict(names), self.namespace.names, called))
+                own = {name: thing for name, thing in names if "." not in name}
+                self.lending.enter_context(standing_in(own, self.namespace.names, called))
+                self._patch({name: thing for name, thing in names if "." in name})
             if more is not None:
                 self._as_the_test_has_it(more[1], more[2])
             self.line.working = True
@@ -127,6 +129,15 @@ class Student:
             self.line.rest()
             sys.stdout, sys.stderr = streams
             self.line.working = outer
+
+    def _patch(self, replaced: dict[str, Any]) -> None:
+        """Have a test's things in the place of a library's, by module and name, for as long as they are lent."""
+        for dotted, thing in replaced.items():
+            module, _, name = dotted.rpartition(".")
+            if module in sys.modules:
+                before = getattr(sys.modules[module], name, None)
+                self.lending.callback(setattr, sys.modules[module], name, before)
+                setattr(sys.modules[module], name, thing)
 
     def _as_the_test_has_it(self, removed: tuple[str, ...], drawn: tuple[Any, Any]) -> None:
         """Names that the test has removed are gone until it is over; random numbers go on from its seed."""
