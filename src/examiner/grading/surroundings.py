@@ -93,7 +93,7 @@ class Surroundings:
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
-        self.modules = self._patchable(step.get("source", ""))
+        self.modules = {} if self.student.numbers_only else _patchable(step.get("source", ""), self.space)
         self.plain = {
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
@@ -102,8 +102,7 @@ class Surroundings:
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
-        source = step.get("source", "")
-        calls.may_end_loops = "StopIteration" in source
+        calls.may_end_loops = "StopIteration" in (source := step.get("source", ""))
         calls.hears_warnings = not self.student.numbers_only and bool(_LISTENS.search(source))
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
@@ -111,35 +110,7 @@ class Surroundings:
         if student_files:
             self._take_files()
 
-    # Figures
-
-    def share_figures(self, *sources: str) -> None:
-        """Where a test has to do with pyplot, its figures are the student's, those too that the test makes itself."""
-        if self.student.numbers_only or not any("pyplot" in source for source in sources):
-            return
-        pyplot: Any = importlib.import_module("matplotlib.pyplot")
-        for name, function in list(vars(pyplot).items()):
-            if inspect.isfunction(function) and function.__module__ == pyplot.__name__ and name[0] != "_":
-                setattr(pyplot, name, functools.partial(self._drawn_there, name))
-
-    def _drawn_there(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
-        return self.student.calls.draw(name, args, kwargs)
-
     # What a test has replaced
-
-    def _patchable(self, source: str) -> dict[str, dict[str, Any]]:
-        """What is in the modules of which a test may replace something, where it may: those that it names."""
-        if self.student.numbers_only or not _PATCHES.search(source):
-            return {}
-        modules: set[Any] = set()
-        for word in set(re.findall(r"\w[\w.]*", source)):
-            thing: Any = None
-            for part in word.split("."):
-                thing = getattr(thing, part, None) if thing else self.space.get(part, sys.modules.get(part))
-                if not isinstance(thing, ModuleType):
-                    break
-                modules.add(thing)
-        return {module.__name__: dict(vars(module)) for module in modules if module.__name__ not in _OURS}
 
     def _replaced(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         names: dict[str, Any] = {}
@@ -217,6 +188,35 @@ class Surroundings:
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
+
+
+def share_figures(student: StudentProcess, *sources: str) -> None:
+    """Where a test has to do with pyplot, its figures are the student's, those too that the test makes itself."""
+    if student.numbers_only or not any("pyplot" in source for source in sources):
+        return
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    for name, function in list(vars(pyplot).items()):
+        if inspect.isfunction(function) and function.__module__ == pyplot.__name__ and name[0] != "_":
+            setattr(pyplot, name, functools.partial(_draw_there, student, name))
+
+
+def _draw_there(student: StudentProcess, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    return student.calls.draw(name, args, kwargs)
+
+
+def _patchable(source: str, space: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is in the modules of which a test may replace something, where it may: those that it names."""
+    if not _PATCHES.search(source):
+        return {}
+    modules: set[Any] = set()
+    for word in set(re.findall(r"\w[\w.]*", source)):
+        thing: Any = None
+        for part in word.split("."):
+            thing = getattr(thing, part, None) if thing else space.get(part, sys.modules.get(part))
+            if not isinstance(thing, ModuleType):
+                break
+            modules.add(thing)
+    return {module.__name__: dict(vars(module)) for module in modules if module.__name__ not in _OURS}
 
 
 def _refuser(heard: Heard) -> Callable[[str, tuple[Any, ...]], None]:

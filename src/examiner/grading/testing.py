@@ -23,7 +23,7 @@ from examiner.grading.cells import Cells
 from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
 from examiner.grading.source import complex_numbers, hidden_lines, imported
-from examiner.grading.surroundings import Surroundings
+from examiner.grading.surroundings import Surroundings, share_figures
 from examiner.grading.verdict import HELD_UP, NOT_TRIED, NOT_TRIED_THERE, Verdict, failed, partial
 from examiner.isolation.connection import StudentFailed
 from examiner.isolation.messages import printable
@@ -176,7 +176,7 @@ class Tests:
             hidden = test.hidden
             with own_work(budget.own_seconds(step)):
                 self.student.enter(number)
-                self.surroundings.share_figures(step["source"], *step["prelude"])
+                share_figures(self.student, step["source"], *step["prelude"])
                 self._bind(number, step)
                 self.surroundings.begin(step, self.cells.found[number], test.reads_words)
                 _executed(test.code, self.space)
