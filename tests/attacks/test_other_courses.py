@@ -367,3 +367,66 @@ def test_a_notebook_marks_none_but_itself() -> None:
     handed = bundled({"one": source(right, "two/t"), "two": source(wrong, "t"), "../three": source(right, "t")})
     result = grade(handed, assignment, b"secret", LIMITS)
     assert {mark.grade_id: mark.score for mark in result.marks} == {"one/t": 1, "two/t": 0}
+
+
+def test_student_code_can_neither_change_nor_ask_a_mock_how_it_judges() -> None:
+    source = "def greet(person):\n    person.name = 'Ann'\n    return person.call('x')\n"
+    test = (
+        "from unittest.mock import Mock\nm = Mock()\nm.call.return_value = 3\nassert greet(m) == 3\n"
+        "m.call.assert_called_once_with('x')"
+    )
+    assert marked(source, test, source=source).score == 1
+    for does in (
+        "person.call('y')\n    person.call.assert_called_once_with = lambda *a: None",
+        "person.call('y')\n    person.call.call_args_list.clear()",
+        "person.call('y')\n    person.call.reset_mock(); person.call('x')",
+        "person.call.mock_add_spec(['x'])",
+        "person.call('y'); person.call.called = True; person.call.call_count = 1",
+    ):
+        wrong = source.replace("return person.call('x')", f"{does}\n    return 3")
+        assert marked(wrong, test, source=source).score == 0, does
+
+
+@pytest.mark.parametrize("asks", ["__class__", "__dict__", "_secret", "area.__globals__", "area.__self__"])
+def test_student_code_reads_nothing_private_of_a_tests_object(asks: str) -> None:
+    source = "def area(shape): return shape.area()\n"
+    test = "class Sq:\n    _secret = 'x'\n    def area(self): return 41 + 1\nassert area(Sq()) == 42"
+    assert marked(source, test, source=source).score == 1
+    spy = f"def area(shape):\n    found = shape.{asks}\n    return 42 if 'Sq' in repr(found) or found == 'x' else 0\n"
+    assert marked(spy, test, source=source).score == 0
+
+
+def test_student_code_replaces_no_method_of_a_tests_object() -> None:
+    source = "def grow(shape):\n    shape.side += 1\n"
+    test = "class Sq:\n    def __init__(self): self.side = 1\n    def area(self): return self.side ** 2\n"
+    test += "s = Sq()\ngrow(s)\nassert s.area() == 4"
+    assert marked(source, test, source=source).score == 1
+    assert marked("def grow(shape): shape.area = lambda: 4\n", test, source=source).score == 0
+
+
+def test_a_stream_of_a_tests_takes_no_more_than_text() -> None:
+    source = "def report(out): print('1', file=out)\n"
+    test = "import io\ns = io.StringIO()\nreport(s)\nassert s.getvalue() == '1\\n'"
+    assert marked(source, test, source=source).score == 1
+    for does in ("out.close()", "out.write('2')"):
+        assert marked(f"def report(out): {does}\n", test, source=source).score == 0
+
+
+def test_warnings_that_were_not_given_are_not_heard() -> None:
+    source = "import warnings\ndef old(): warnings.warn('old', DeprecationWarning)\n"
+    test = "with warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n    old()\n"
+    test += "assert len(w) == 1 and w[0].category is DeprecationWarning"
+    assert marked(source, test, source=source).score == 1
+    assert marked("import warnings\ndef old(): pass\n", test, source=source).score == 0
+    assert marked("import warnings\ndef old(): warnings.warn('old')\n", test, source=source).score == 0
+
+
+def test_what_is_patched_for_a_test_is_as_it_was_afterwards() -> None:
+    source = "import random\ndef roll(): return random.randint(1, 6)\n"
+    tests = (
+        "import unittest.mock as mock\nwith mock.patch('random.randint', return_value=77): assert roll() == 77",
+        "assert roll() < 7",
+    )
+    assert [mark.score for mark in marked(source, *tests, source=source).marks] == [1, 1]
+    kept = "import random\nkept = random.randint\ndef roll(): return kept(1, 6)\n"
+    assert [mark.score for mark in marked(kept, *tests, source=source).marks] == [0, 1]

@@ -25,7 +25,7 @@ from examiner.grading.grade import PROGRAM, forkserver, grade
 from examiner.isolation import linux as linux_calls
 from examiner.isolation import sandbox
 from examiner.isolation.forkserver import Forkserver, _remove, _takes_too_much, own_core
-from examiner.isolation.linux import ALLOWED, GUARDED, filter_program
+from examiner.isolation.linux import ALLOWED, GUARDED, IDLE, filter_program
 from examiner.isolation.sandbox import LEVELS, NONE, NoSandbox, best_level, plan, readable_paths
 from trace_calls import ORDINARY, PATIENT
 
@@ -94,10 +94,13 @@ def test_the_filter_allows_the_list_and_refuses_the_rest(machine: str) -> None:
     program, column = filter_program(machine, own=7), ["x86_64", "aarch64"].index(machine)
     listed = {numbers[column] for numbers in ALLOWED.values()} - {None}
     guarded = {numbers[column]: name for name, (numbers, _) in GUARDED.items()}
+    idle = {numbers[column] for numbers in IDLE.values()}
     for number in range(1000):
         given = _decides(program, machine, number, [0x4200D] * 6)  # an argument that no call allows
         if number in listed:
             assert given == ALLOW, number
+        elif number in idle:
+            assert given == REFUSE, number  # with no error: it did nothing
         else:
             names = {"futex": errno.EAGAIN}
             why = names.get(guarded.get(number, ""), errno.ENOSYS if number >= 424 else errno.EPERM)
@@ -122,7 +125,7 @@ def test_the_numbers_are_the_kernels(column: int, header: str, define: str) -> N
         pytest.skip("no kernel headers here")
     known = {name: int(number) for name, number in re.findall(define, Path(header).read_text())}
     known |= {"newfstatat": known["fstatat"]} if "fstatat" in known else {}
-    every = {**ALLOWED, **{name: numbers for name, (numbers, _) in GUARDED.items()}}
+    every = {**ALLOWED, **IDLE, **{name: numbers for name, (numbers, _) in GUARDED.items()}}
     assert {name: known.get(name) for name in every if every[name][column] is not None} == {
         name: numbers[column] for name, numbers in every.items() if numbers[column] is not None
     }

@@ -9,14 +9,18 @@ from __future__ import annotations
 import builtins
 import contextlib
 import copy
+import functools
+import importlib
 import inspect
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,6 +32,9 @@ from examiner.isolation.student_process import LARGEST_LOOKED_AT, StudentProcess
 from examiner.isolation.values import WireError
 
 _INPUT, _PRINT, _STDIN = builtins.input, builtins.print, sys.stdin
+_LISTENS = re.compile(r"[Ww]arn|\blogging\b|\bassertLogs\b|\bassertNoLogs\b")
+_PATCHES = re.compile(r"[Pp]atch\b|\bsetattr\b|\w\.\w+ *=[^=]")
+_OURS = ("__main__", "builtins", "sys", "matplotlib.pyplot")  # what is replaced in these is told otherwise, or not
 _NOT_TAKEN = (".py", ".pyc", ".pth", ".so", ".pkl", ".pickle", ".ipynb")  # written by a student's process
 
 
@@ -45,6 +52,7 @@ class Surroundings:
         self.step: Mapping[str, Any] = {}
         self.found: dict[str, Any] = {}
         self.seeded: dict[str, bool] = {}
+        self.modules: dict[str, dict[str, Any]] = {}  # what was in those that a test may change, by name
         self.plain: dict[str, tuple[bytes, Any]] = {}  # what functions read: as it was, and a copy since it was changed
         self.folder = ""
         self.seen: dict[str, bytes] = {}  # the files that both sides have
@@ -85,6 +93,7 @@ class Surroundings:
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
         self.step, self.found, self.seeded = step, dict(found), {}
+        self.modules = {} if self.student.numbers_only else _patchable(step.get("source", ""), self.space)
         self.plain = {
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
@@ -93,7 +102,8 @@ class Surroundings:
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
-        calls.may_end_loops = "StopIteration" in step.get("source", "")
+        calls.may_end_loops = "StopIteration" in (source := step.get("source", ""))
+        calls.hears_warnings = not self.student.numbers_only and bool(_LISTENS.search(source))
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None
         builtins.input, builtins.print, sys.stdin = _INPUT, _PRINT, _STDIN
@@ -103,7 +113,11 @@ class Surroundings:
     # What a test has replaced
 
     def _replaced(self) -> tuple[dict[str, Any], tuple[str, ...]]:
-        names, removed = {}, []
+        names: dict[str, Any] = {}
+        removed = []
+        for module, known in self.modules.items():
+            there = vars(sys.modules[module])
+            names |= {f"{module}.{key}": x for key, x in there.items() if key in known and known[key] is not x}
         for name in self.step.get("replaced", ()):
             if name in self.space:
                 if self.space[name] is not self.found.get(name):
@@ -174,6 +188,35 @@ class Surroundings:
             known = path in self.files or self.seen.get(path) == content or path.endswith(_NOT_TAKEN)
             if not known and _write(Path.cwd(), path, content):
                 self.seen[path] = content
+
+
+def share_figures(student: StudentProcess, *sources: str) -> None:
+    """Where a test has to do with pyplot, its figures are the student's, those too that the test makes itself."""
+    if student.numbers_only or not any("pyplot" in source for source in sources):
+        return
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    for name, function in list(vars(pyplot).items()):
+        if inspect.isfunction(function) and function.__module__ == pyplot.__name__ and name[0] != "_":
+            setattr(pyplot, name, functools.partial(_draw_there, student, name))
+
+
+def _draw_there(student: StudentProcess, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    return student.calls.draw(name, args, kwargs)
+
+
+def _patchable(source: str, space: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is in the modules of which a test may replace something, where it may: those that it names."""
+    if not _PATCHES.search(source):
+        return {}
+    modules: set[Any] = set()
+    for word in set(re.findall(r"\w[\w.]*", source)):
+        thing: Any = None
+        for part in word.split("."):
+            thing = getattr(thing, part, None) if thing else space.get(part, sys.modules.get(part))
+            if not isinstance(thing, ModuleType):
+                break
+            modules.add(thing)
+    return {module.__name__: dict(vars(module)) for module in modules if module.__name__ not in _OURS}
 
 
 def _refuser(heard: Heard) -> Callable[[str, tuple[Any, ...]], None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import importlib
+import inspect
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,7 @@ from examiner.grading.cells import Cells
 from examiner.grading.replay import Calls, shown
 from examiner.grading.sharing import without_magics
 from examiner.grading.source import complex_numbers, hidden_lines, imported
-from examiner.grading.surroundings import Surroundings
+from examiner.grading.surroundings import Surroundings, share_figures
 from examiner.grading.verdict import HELD_UP, NOT_TRIED, NOT_TRIED_THERE, Verdict, failed, partial
 from examiner.isolation.connection import StudentFailed
 from examiner.isolation.messages import printable
@@ -57,9 +59,20 @@ def learn(source: str) -> _Test:
         hidden = hidden_lines(source, BEGIN_HIDDEN, END_HIDDEN)
         reads_words = any(map(_reads_words, ast.walk(tree)))
         last = tree.body.pop() if _shows_a_value(tree, source) else None
-        value = compile(ast.Expression(last.value), _FILE, "eval") if isinstance(last, ast.Expr) else None
-        known = _learnt[source] = _Test(compile(tree, _FILE, "exec"), value, hidden, reads_words)
+        value = _compiled(ast.Expression(last.value), "eval") if isinstance(last, ast.Expr) else None
+        known = _learnt[source] = _Test(_compiled(tree, "exec"), value, hidden, reads_words)
     return known
+
+
+def _compiled(tree: ast.Module | ast.Expression, mode: str) -> CodeType:
+    """A cell's code, in which `await` may stand by itself, as in a notebook."""
+    return compile(tree, _FILE, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def _executed(code: CodeType | None, space: dict[str, Any]) -> Any:
+    """The value of a cell's code, run to its end; None where there is none."""
+    value: Any = eval(code, space) if code else None
+    return asyncio.run(value) if code and code.co_flags & inspect.CO_COROUTINE else value
 
 
 def _reads_words(node: ast.AST) -> bool:
@@ -110,8 +123,7 @@ def _unreadable(error: Exception) -> str:
     """What is wrong with a test cell that is no Python for a process of its own, or ""."""
     if not isinstance(error, SyntaxError) or error.filename != _FILE:
         return ""
-    why = f"the test can't be read, line {error.lineno}: {error.msg}"
-    return f"{why}; what is awaited runs in a notebook's own process alone" if "async" in why or "await" in why else why
+    return f"the test can't be read, line {error.lineno}: {error.msg}"
 
 
 def _is_cell(frame: FrameType) -> bool:
@@ -164,10 +176,11 @@ class Tests:
             hidden = test.hidden
             with own_work(budget.own_seconds(step)):
                 self.student.enter(number)
+                share_figures(self.student, step["source"], *step["prelude"])
                 self._bind(number, step)
                 self.surroundings.begin(step, self.cells.found[number], test.reads_words)
-                exec(test.code, self.space)
-                value = eval(test.last, self.space) if test.last else None
+                _executed(test.code, self.space)
+                value = _executed(test.last, self.space)
             self.student.end_test()
         except TooLong:
             self.student.stop()  # it may have been in the middle of a message

@@ -17,6 +17,7 @@ import numpy as np
 
 from examiner.isolation.errors import describe_error
 from examiner.isolation.generators import taken_down
+from examiner.isolation.in_place import is_stream, stream_apart
 from examiner.isolation.kinds import dict_apart, is_table, taken_apart
 from examiner.isolation.values import (
     ARRAYS,
@@ -156,6 +157,8 @@ class Encoder:
             within = Encoder(self.export, describe=self.describe, rich=True)
             within.within_table = True
             return b"P" + within.message(taken_apart(x))
+        if is_stream(x):
+            return b"F" + self.value(stream_apart(x), 1)
         name, parts = taken_down(x.bit_generator)
         return b"R" + _short(name) + self.value(parts, 1)
 
@@ -202,8 +205,8 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         if plain.dtype.newbyteorder("=").str in ARRAYS:
             plain = plain.astype(plain.dtype.newbyteorder("="))
             return b"n" + _short(plain.dtype.str) + plain.tobytes()
-    if encoder.rich and is_table(x) and not encoder.within_table:
-        return encoder.refer(x)  # what is changed in place is changed
+    if encoder.rich and _changes_in_place(encoder, x):
+        return encoder.refer(x)
     if encoder.describe is not None and encoder.rich and id(x) not in encoder.index and (apart := dict_apart(x)):
         return b"V" + _short(apart[0]) + encoder.value(apart[1], depth + 1)
     if encoder.rich and (apart := taken_apart(x)) is not None:
@@ -235,15 +238,29 @@ def _rarer(encoder: Encoder, x: Any, depth: int) -> bytes:
         return _iterator(encoder, x.again(), depth, b"G" if type(x) is Generated else b"k")
     if isinstance(x, Iterator) and not callable(x):
         return _iterator(encoder, x, depth, b"G" if encoder.rich and type(x) is GeneratorType else b"k")
-    if callable(x) and encoder.export is not None:
-        return CALLABLE(b"C", *encoder.export(x))
+    if encoder.export is not None and (callable(x) or (encoder.lends and is_the_tests_own(x))):
+        owner, number = encoder.export(x)
+        return CALLABLE(b"C", 2 if encoder.lends and is_the_tests_own(x) else owner, number)
     return _like(encoder, x, depth)
+
+
+def _changes_in_place(encoder: Encoder, x: Any) -> bool:
+    """Whether what is done to it is seen on the other side: to a table, or to a stream that a test has handed in."""
+    return (is_table(x) and not encoder.within_table) or (is_stream(x) and (encoder.lends or id(x) in encoder.index))
 
 
 def _function(encoder: Encoder, x: Any, export: Callable[[Any], tuple[int, int]]) -> bytes:
     if encoder.lends and type(x) is BuiltinFunctionType and BUILTINS.get(x.__name__) is x:
         return b"B" + _short(x.__name__)
     return CALLABLE(b"C", *export(x))
+
+
+def is_the_tests_own(x: Any) -> bool:
+    """Whether it is an object of one of a test's own classes, or what a test has in the place of one."""
+    kind = type(x)
+    if kind.__module__ == "unittest.mock" or kind.__module__ not in ("__main__", "types"):
+        return kind.__module__ == "unittest.mock"
+    return not isinstance(x, type | collections.abc.Collection | Iterator) and not hasattr(kind, "__array__")
 
 
 _PLAIN = ("builtins", "itertools", "collections", "collections.abc", "types", "numpy", "array", "enum", "functools")
@@ -254,7 +271,7 @@ def _more_than_a_value(x: Any) -> bool:
     """Whether a library's object has more to it than what it counts as: a cursor, a file, a match, a fitted result."""
     kind = type(x)
     if isinstance(x, tuple):
-        return hasattr(kind, "_fields")
+        return hasattr(kind, "_fields") or hasattr(x, "__dict__")
     if kind.__module__ in (*_PLAIN, "__main__") or isinstance(x, Enum) or kind.__module__.startswith("examiner."):
         return False
     if isinstance(x, dict | Iterator):
@@ -303,7 +320,7 @@ def _like(encoder: Encoder, x: Any, depth: int) -> bytes:
 def _by_number(encoder: Encoder, x: Any, described: Described, depth: int) -> bytes:
     if isinstance(x, type) or encoder.export is None:
         return encoder.value(described, depth)
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and hasattr(type(x), "_fields"):
         return b"W" + encoder.value(described, depth) + encoder.value(tuple(x), depth + 1)
     return CALLABLE(b"O", *encoder.export(x)) + encoder.value(described, depth)
 

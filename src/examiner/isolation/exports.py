@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import copy
 import enum
 import functools
+import importlib
 import operator
 from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import Any
 
-from examiner.isolation.decoding import renew
 from examiner.isolation.errors import revive
+from examiner.isolation.in_place import renew
 from examiner.isolation.objects import OPERATIONS, REFLECTED
+from examiner.isolation.parameters import parameters_of
 from examiner.isolation.values import Described
 
 VALUES = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
@@ -41,6 +44,15 @@ def _refill(x: Any, what: str, args: tuple[Any, ...], value: Any) -> None:
     renew(OPERATE[what](x, *args), value)
 
 
+def _awaited(x: Any) -> Any:
+    """What an awaitable gives, run to its end here."""
+
+    async def waiting() -> Any:
+        return await x
+
+    return asyncio.run(waiting())
+
+
 OPERATE: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, f"__{name}__") for name in OPERATIONS if hasattr(operator, f"__{name}__")},
     **{f"r{name}": _turned(getattr(operator, f"__{name}__")) for name in REFLECTED},
@@ -53,6 +65,9 @@ OPERATE: dict[str, Callable[..., Any]] = {
     "plain": lambda x: next(base(x) for base in (list, dict, set) if isinstance(x, base)),
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
+    "await": _awaited,
+    "parameters": parameters_of,
+    "dir": dir,
     "place": lambda f: (cell_number(f.__code__.co_filename), f.__code__.co_firstlineno),
 }
 """What a test may ask of a thing of the student's."""
@@ -87,12 +102,21 @@ class Exports:
         """The thing that went by this number."""
         return self._things[number]
 
+    def thing_of(self, target: Any) -> Any:
+        """The thing that is called, or with which something is done; None where it is none of the student's."""
+        number = target if type(target) is int else target[1]
+        return self._things[number] if type(number) is int else None
+
     def callable_for(self, target: Any) -> Callable[..., Any]:
-        """What is to be called: a function by its number, or (operation, number) for what is done with a thing."""
+        """What is to be called: a function by its number, (operation, number) for what is done with a thing, or
+        ("pyplot", name)."""
         if type(target) is int:
             function: Callable[..., Any] = self._things[target]
             return function
         operation, number = target
+        if operation == "pyplot":
+            found: Callable[..., Any] = getattr(importlib.import_module("matplotlib.pyplot"), number)
+            return found
         return functools.partial(OPERATE[operation], self._things[number])
 
     def is_own(self, kind: type) -> bool:
@@ -117,4 +141,5 @@ class Exports:
         has = [name for name in sorted(OPERATIONS) if any(f"__{name}__" in vars(base) for base in kinds)]
         bases = tuple(Described(base, self._told(base)) for base in kind.__bases__ if base.__module__ == "__main__")
         others = tuple((base.__module__, base.__name__) for base in kinds if base.__module__ not in ("__main__", "abc"))
-        return kind.__name__, error if issubclass(kind, BaseException) else "", bases, tuple(has), others
+        fields = tuple(getattr(kind, "__dataclass_fields__", ()))
+        return kind.__name__, error if issubclass(kind, BaseException) else "", bases, tuple(has), others, fields

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import logging
 import re
 import sys
+import warnings
 from collections.abc import Set
 from typing import Any
 
 from examiner.isolation.messages import PYTHONS_WORDS, only_known, standard
-from examiner.isolation.values import Malformed
+from examiner.isolation.values import MOST_WARNINGS, Malformed
 
 _DOES = re.compile(r"""[\w)\]}'"]\s*\(|\.\s*[^\W\d]|\bimport\b|[@#\\]""")  # calls, attributes, imports
 LONGEST_HEARD = 100_000  # characters of text from a student's process in one test
@@ -25,6 +28,7 @@ class Heard:
     def begin_test(self) -> None:
         """Nothing has come yet."""
         self._texts: list[str] = []
+        self._warned: list[Any] = []
         self._characters = 0
 
     def add(self, texts: list[str]) -> None:
@@ -35,12 +39,32 @@ class Heard:
 
     def show(self, texts: Any) -> None:
         """What a call has printed and told of errors, to where the test listens; Malformed where it may not be that."""
-        if type(texts) is not tuple or list(map(type, texts)) != [str, str] or sum(map(len, texts)) > LONGEST_HEARD:
+        if type(texts) is not tuple or list(map(type, texts)) != [str, str, tuple] or len(texts[2]) > MOST_WARNINGS:
             raise Malformed("no texts")
-        self.add(list(texts))
-        for stream, text in zip((sys.stdout, sys.stderr), texts, strict=True):
+        *printed, warned = texts
+        if not all(type(told) is tuple and list(map(type, told)) in ([str, str], [str, int, str]) for told in warned):
+            raise Malformed("no warnings")
+        words = [*printed, *(word for told in warned for word in told if type(word) is str)]
+        if sum(map(len, words)) > LONGEST_HEARD:
+            raise Malformed("too long a text")
+        self.add(words)
+        for stream, text in zip((sys.stdout, sys.stderr), printed, strict=True):
             if text:
                 stream.write(text)
+        self._warned += warned
+
+    def warn(self) -> None:
+        """Warn and log as a call has done that is over: where the test makes warnings errors, this raises one."""
+        told, self._warned = self._warned, []
+        for name, *level, text in told:
+            if level:
+                logger = logging.getLogger(name)
+                if logger.isEnabledFor(level[0]):
+                    logger.handle(logger.makeRecord(name, level[0], "", 0, text, (), None))
+                continue
+            kind = getattr(builtins, name, None)
+            known = isinstance(kind, type) and issubclass(kind, Warning)
+            warnings.warn(text, kind if known else UserWarning, stacklevel=2)
 
     def has_code_in(self, source: Any) -> bool:
         """Whether there is a text of the student's in what is to be compiled that does more than to calculate."""

@@ -43,6 +43,8 @@ def taken_apart(x: Any) -> Apart | None:
         return "moment", (x.dtype.str, int(x.view("i8")))
     if isinstance(x, np.ma.MaskedArray):
         return "masked", (np.array(np.ma.getdata(x)), np.array(np.ma.getmaskarray(x)))
+    if isinstance(x, np.matrix):
+        return "matrix", np.asarray(x)
     if isinstance(x, np.ndarray) and x.dtype.kind in "mM":
         return "moments", (x.dtype.str, np.asarray(x).view("i8"))
     if isinstance(x, np.ndarray) and x.dtype.names is not None:
@@ -147,6 +149,11 @@ def _masked(parts: Any) -> Any:
     data, mask = parts
     _arrays(data, mask)
     return np.ma.array(data, mask=mask)
+
+
+def _matrix(data: Any) -> Any:
+    _arrays(data)
+    return data.view(np.matrix)
 
 
 def _records(parts: Any) -> Any:
@@ -335,6 +342,7 @@ _TOGETHER: dict[str, Callable[[Any], Any]] = {
     "moment": _moment,
     "moments": _moments,
     "masked": _masked,
+    "matrix": _matrix,
     "records": _records,
     "record": lambda parts: _records(parts)[()],
     "index": _made_index,

@@ -6,11 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from examiner.isolation.connection import StudentFailed
+from examiner.isolation.encoding import is_the_tests_own
 from examiner.isolation.errors import describe_error
-from examiner.isolation.values import ByNumber, Malformed
+from examiner.isolation.exports import OPERATE
+from examiner.isolation.objects import OPERATIONS
+from examiner.isolation.values import ByNumber, Malformed, WireError
 from examiner.isolation.wire import encode
 
+_LETS = OPERATIONS - {"call"} | {"getattr", "setattr", "delattr", "str", "repr"}
 CALLBACK_GONE = "this function was lent for one call of yours, and that call is over"
+
+
+def _may_be_told(thing: Any, operation: str, args: tuple[Any, ...]) -> bool:
+    """Whether student code may have, or change, this attribute: no method, and nothing by which a mock judges."""
+    name = args[0]
+    if type(name) is not str or name.startswith("_"):
+        return False
+    found = getattr(type(thing), name, None)
+    if operation == "getattr":
+        return not (type(thing).__module__ == "unittest.mock" and callable(found))
+    return not callable(found) and (found is None or type(thing).__module__ != "unittest.mock")
 
 
 class Loans:
@@ -75,6 +90,8 @@ class Loans:
         if not (isinstance(request, tuple) and len(request) == 3):
             raise Malformed("no call")
         number, args, kwargs = request
+        if kwargs is None and self._rich and type(number) is int and type(args) is tuple and args:
+            return self._asked(self._lent.get(number), *args)
         if not (type(number) is int and type(args) is tuple and type(kwargs) is dict):
             raise Malformed("no call")
         if not all(type(key) is str for key in kwargs):
@@ -87,6 +104,22 @@ class Loans:
         try:
             return b"r", encode(function(*args, **kwargs), export=self.lend, rich=self._rich)
         except StudentFailed:
+            raise
+        except Exception as error:
+            return self.raising(error)
+
+    def _asked(self, thing: Any, operation: Any, *args: Any) -> tuple[bytes, bytes]:
+        """What student code asks of a thing lent, or does with one of the test's own classes."""
+        try:
+            if operation in ("name", "doc"):
+                told = getattr(thing, f"__{operation}__", None)
+                return b"r", encode(told if type(told) is str else None)
+            if not is_the_tests_own(thing) or type(operation) is not str or operation not in _LETS:
+                raise Malformed("no operation")
+            if operation in ("getattr", "setattr", "delattr") and not _may_be_told(thing, operation, args):
+                raise AttributeError(str(args[0])[:100])
+            return b"r", encode(OPERATE[operation](thing, *args), export=self.lend, rich=True)
+        except (StudentFailed, WireError):
             raise
         except Exception as error:
             return self.raising(error)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import inspect
 import os
 import sys
 from collections.abc import Callable, Container
-from types import FunctionType, MethodType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from examiner.isolation.alarm import AlarmedLine, TimeUp
-from examiner.isolation.decoding import renew
 from examiner.isolation.errors import describe_error
 from examiner.isolation.exports import Exports, cell_number
+from examiner.isolation.in_place import renew
 from examiner.isolation.lending import places
+from examiner.isolation.parameters import parameters_of
 from examiner.isolation.shell import Printed, close_figures, definitions_alone
 from examiner.isolation.values import Opaque
 from examiner.isolation.wire import encode
@@ -123,7 +123,7 @@ class Namespace:
             try:
                 self.line.working = True
                 value = self.names[name]
-                found.append(encode((value, _parameters(value)), **self.exports.how))
+                found.append(encode((value, parameters_of(value)), **self.exports.how))
             except BaseException:
                 found.append(encode((Opaque(type(self.names[name]).__name__), ())))
             finally:
@@ -146,34 +146,6 @@ class Namespace:
             trace = trace.tb_next
         told = kind, message, tuple(lines), getattr(error, "examiner_number", -1)
         return (*told, error) if self.exports.is_own(type(error)) else told
-
-
-def _parameters(value: Any) -> tuple[tuple[Any, ...], ...]:
-    """A function's parameters: name and kind; where there is a default, that too, None for what is no plain number."""
-    try:
-        parameters = list(inspect.signature(_bare(value)).parameters.values())
-    except (TypeError, ValueError):
-        return ()
-    defaults = [
-        () if p.default is p.empty else (p.default if type(p.default) in (int, float) else None,) for p in parameters
-    ]
-    return tuple((p.name, int(p.kind), *default) for p, default in zip(parameters, defaults, strict=True))
-
-
-def _bare(function: Any) -> Any:
-    """A callable as its code is, without what it says of itself: `__signature__`, `__wrapped__`."""
-    if type(function) is FunctionType:
-        code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
-        bare = FunctionType(code, {}, function.__name__, defaults, closure)
-        bare.__kwdefaults__ = function.__kwdefaults__
-        return bare
-    if type(function) is functools.partial:
-        return functools.partial(_bare(function.func), *function.args, **function.keywords)
-    if type(function) is MethodType:
-        return MethodType(_bare(function.__func__), function.__self__)
-    if isinstance(getattr(type(function), "__call__", None), FunctionType):  # noqa: B004
-        return MethodType(_bare(type(function).__call__), function)
-    raise TypeError("no function of Python's own kind")
 
 
 def _joined(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -8,14 +8,16 @@ that could decide a comparison are passed on only where the source's own class o
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import operator
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import GeneratorType
+from types import CoroutineType, GeneratorType
 from typing import Any
 
 from examiner.isolation.errors import describe_error
+from examiner.isolation.parameters import signature_of
 from examiner.isolation.values import ByNumber, Malformed
 
 Ask = Callable[[str, int, int, tuple[Any, ...], dict[str, Any]], Any]
@@ -51,7 +53,12 @@ class Class(type, ByNumber):
         """An instance of the student's class."""
         return cls._line.ask("call", cls._class_number, cls._generation, args, kwargs)
 
+    def __dir__(cls) -> list[str]:
+        return [str(name) for name in cls._line.ask("dir", cls._class_number, cls._generation, (), {})]
+
     def __getattr__(cls, name: str) -> Any:
+        if name == "__signature__":
+            return signature_of(cls._line.ask("parameters", cls._class_number, cls._generation, (), {}))
         if name.startswith("__") and name not in _TOLD:
             raise AttributeError(name)
         return cls._line.ask("getattr", cls._class_number, cls._generation, (name,), {})
@@ -97,6 +104,9 @@ class Thing(ByNumber):
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         return self._real or type(self)
+
+    def __dir__(self) -> list[str]:
+        return [str(name) for name in self._ask("dir")]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _TOLD:
@@ -216,11 +226,38 @@ def _named(name: str, number: int, fields: Sequence[str], call: Callable[..., An
     return type(name, (tuple,), {**getters, **methods, **about})
 
 
+_UNNAMED: dict[Any, type] = {"generator": GeneratorType, "coroutine": CoroutineType}
+
+
+def _fields_of(told: Any) -> dict[str, Any]:
+    """What the functions of `dataclasses` and a `case` look for in a dataclass with these fields."""
+    if type(told) is not tuple or len(told) > 100 or not all(type(f) is str and f.isidentifier() for f in told):
+        raise Malformed("no dataclass")
+    try:
+        fields = vars(dataclasses.make_dataclass("_", told))["__dataclass_fields__"]
+    except (TypeError, ValueError):
+        raise Malformed("no dataclass") from None
+    return {"__dataclass_fields__": fields, "__match_args__": told} if told else {}
+
+
+def _send(self: Any, _: Any) -> None:
+    """A coroutine's step, its only one: it runs to its end where it is."""
+    raise StopIteration(self._ask("await"))
+
+
+def _awaited(self: Any) -> Any:
+    return self._ask("await")
+    yield
+
+
+_COROUTINES = {"send": _send, "close": lambda self: None, "__await__": _awaited}
+
+
 def _installed(told: Any) -> type | None:
     """The first of some classes, told by module and name, that is here already: nothing is imported for it."""
     for module, name in told:
-        if (module, name) == ("builtins", "generator"):
-            return GeneratorType
+        if module == "builtins" and name in _UNNAMED:
+            return _UNNAMED[name]
         found = vars(sys.modules.get(str(module), builtins)).get(str(name))
         if isinstance(found, type) and found.__module__ == module:
             return found
@@ -302,6 +339,8 @@ class Line:
             made = type(shown, errors, about)
         else:
             about["_real"] = _installed(more[0])
+            about |= _fields_of(more[1])
+            about |= _COROUTINES if about["_real"] is CoroutineType else {}
             allowed = (_ALWAYS | set(self.known.get(name, ()))) & set(operations) & OPERATIONS
             if about["_real"] in (list, dict, set):
                 allowed |= {"add", "iadd", "mul", "or", "and", "sub", "reversed"} & set(operations)

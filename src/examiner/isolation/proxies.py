@@ -6,7 +6,6 @@ goes on where the student left it, an exception raised by a function that was ha
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol
@@ -18,10 +17,10 @@ from examiner.isolation.loans import Loans
 from examiner.isolation.messages import kind_of
 from examiner.isolation.objects import Line as Objects
 from examiner.isolation.objects import Raised
+from examiner.isolation.parameters import signature_of
 from examiner.isolation.values import DEEPEST, MAX_ASKED, MAX_DEPTH, ByNumber, Malformed, NoNumbers, unfolded
 
 LONGEST_VALUE = 1 << 20  # bytes of a value that is kept for the tests
-KINDS = list(inspect._ParameterKind)  # by the number that travels
 
 
 class Caller(Protocol):
@@ -33,22 +32,29 @@ class Caller(Protocol):
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
-_OF_FUNCTIONS = ("__code__", "__closure__", "__defaults__", "__annotations__", "__dict__", "__wrapped__")
+_OF_FUNCTIONS = {
+    *("__name__", "__qualname__", "__code__", "__closure__", "__defaults__", "__kwdefaults__"),
+    *("__annotations__", "__dict__", "__wrapped__"),
+}
 
 
 class Proxy(ByNumber):
     # One of the student's callables. It has the student's own docstring, or none.
 
     told_as = "function"
+    __module__ = "__main__"
 
-    def __init__(self, caller: Caller, number: int, generation: int, name: str) -> None:
-        self._caller, self._number, self._generation = caller, number, generation
-        self.__name__ = self.__qualname__ = name
+    def __init__(self, caller: Caller, number: int, generation: int, called: str, named: bool = True) -> None:
+        self._caller, self._number, self._generation, self._called = caller, number, generation, called
+        if named:  # as the test knows it; else it is asked, since a decorator hands on another's
+            self.__name__ = self.__qualname__ = called
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._caller.call(self, {}, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__signature__" and (told := self._caller.ask("parameters", self._number, self._generation, (), {})):
+            return signature_of(told)
         if name.startswith("_") and name not in _OF_FUNCTIONS:
             raise AttributeError(name)
         return self._caller.ask("getattr", self._number, self._generation, (name,), {})
@@ -66,7 +72,7 @@ class Proxy(ByNumber):
         return self._caller.call(self, names, args, kwargs)
 
     def __repr__(self) -> str:
-        return f"<the student's {self.__name__}>"
+        return f"<the student's {self._called}>"
 
 
 Proxy.__name__ = "function"  # for a test that asks for its type's
@@ -107,7 +113,7 @@ class Imports:
             if owner:
                 return self._loans.thing(number)
             generation = self._caller.generation
-            made = Proxy(self._caller, number, generation, name or "function")
+            made = Proxy(self._caller, number, generation, name or "function", self._numbers_only)
             # The same one each time: a test may compare two functions.
             return made if self._numbers_only else self._proxies.setdefault((generation, number), made)
 
@@ -135,12 +141,7 @@ class Imports:
         unfolded(value, deepest=MAX_DEPTH if self._numbers_only else DEEPEST)
         if isinstance(value, Proxy) and parameters:
             proxy: Any = value
-            proxy.__signature__ = inspect.Signature(
-                [
-                    inspect.Parameter(p, KINDS[kind], default=d[0] if d else inspect.Parameter.empty)
-                    for p, kind, *d in parameters
-                ]
-            )
+            proxy.__signature__ = signature_of(parameters)
         return value
 
     def request(self, message: bytes) -> Any:

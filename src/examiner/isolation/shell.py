@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import ctypes
 import gc
 import importlib
 import io
@@ -189,6 +190,8 @@ def prepared_shell() -> Any:
     for module in pkgutil.iter_modules(workshop.__path__):
         with contextlib.suppress(Exception):
             importlib.import_module(f"workshop.{module.name}")
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        lock_no_databases()
     shell = make_shell()
     shell.run_cell("1 + 1", store_history=False)
     close_figures()
@@ -197,6 +200,17 @@ def prepared_shell() -> Any:
     gc.collect()
     gc.freeze()
     return shell
+
+
+def lock_no_databases() -> None:
+    """Have SQLite open files without locks, which a process that is shut in can't have: nobody else opens them."""
+    import _sqlite3
+
+    library = ctypes.CDLL(_sqlite3.__file__)
+    library.sqlite3_vfs_find.restype = ctypes.c_void_p
+    without = library.sqlite3_vfs_find(b"unix-none")
+    if without:
+        library.sqlite3_vfs_register(ctypes.c_void_p(without), 1)
 
 
 def close_figures() -> None:

@@ -6,6 +6,7 @@ Nothing in here is trusted once a student's first cell has run.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import shutil
@@ -24,27 +25,13 @@ from examiner.isolation.encoding import Encoder
 from examiner.isolation.errors import revive
 from examiner.isolation.exports import Exports
 from examiner.isolation.lending import standing_in
+from examiner.isolation.lent import Lent, LentThing
 from examiner.isolation.namespace import Namespace
 from examiner.isolation.shell import Printed
-from examiner.isolation.values import LARGEST_FILES, MOST_FILES, WireError
+from examiner.isolation.values import LARGEST_FILES, MOST_FILES, MOST_WARNINGS, WireError
 from examiner.isolation.wire import decode, encode
 
 LONGEST_PRINTED = 100_000  # characters that one call prints
-
-
-class Lent:
-    """A function of the examiner's, as student code sees it: a call is a message."""
-
-    __name__ = __qualname__ = "function"
-
-    def __init__(self, student: Student, number: int) -> None:
-        self._student, self._number = student, number
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._student.call_back(self._number, args, kwargs)
-
-    def __repr__(self) -> str:
-        return "<function>"
 
 
 class Student:
@@ -53,10 +40,12 @@ class Student:
     def __init__(self, line: socket.socket, shell: Any) -> None:
         self.line = AlarmedLine(line)
         self.lock = threading.RLock()
-        self.exports = Exports(lambda thing: thing._number if type(thing) is Lent else None)
+        self.exports = Exports(lambda thing: thing._number if type(thing) in (Lent, LentThing) else None)
+        self.lent: dict[int, LentThing] = {}
         self.namespace = Namespace(shell, self.line, self.exports)
         self.lending = contextlib.ExitStack()  # what stands in the place of names of its own until the test is over
         self.printed: list[tuple[str, str]] = []  # by the call under way, where a test listens
+        self.warned: list[tuple[Any, ...]] = []  # its warnings (kind, text) and logs (logger, level, text), likewise
 
     def serve(self) -> None:
         """Say that the process is up, and answer until the examiner hangs up."""
@@ -81,11 +70,11 @@ class Student:
             self.line.send(b"R", self.namespace.look_up(decode(message)))
         elif kind == b"c":
             answer = self._call(message)
-            if self.printed:
+            if self.printed or self.warned:
                 streams = ("stdout", "stderr")
                 texts = tuple("".join(text for kind, text in self.printed if kind == stream) for stream in streams)
-                self.line.send(b"O", encode(texts))
-                self.printed = []
+                self.line.send(b"O", encode((*texts, tuple(self.warned))))
+                self.printed, self.warned = [], []
             self.line.send(*answer)
         elif kind == b"f":
             _write_files(decode(message))
@@ -118,14 +107,15 @@ class Student:
         try:
             if names is not None:
                 self.lending.close()
-                called = self.exports.thing(target if type(target) is int else target[1])
-                self.lending.enter_context(standing_in(dict(names), self.namespace.names, called))
+                called = self.exports.thing_of(target)
+                own = {name: thing for name, thing in names if "." not in name}
+                self.lending.enter_context(standing_in(own, self.namespace.names, called))
+                self._patch({name: thing for name, thing in names if "." in name})
             if more is not None:
                 self._as_the_test_has_it(more[1], more[2])
             self.line.working = True
             # As the notebook's own check does: warnings never cost a mark, nor do they where a cell made them errors.
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _taken_down(self.warned) if more is not None and more[0][2] else _silenced():
                 value = self.exports.callable_for(target)(*args, **dict(pairs))
                 return b"R", encoder.message(value, before)
         except BaseException as error:
@@ -139,6 +129,15 @@ class Student:
             self.line.rest()
             sys.stdout, sys.stderr = streams
             self.line.working = outer
+
+    def _patch(self, replaced: dict[str, Any]) -> None:
+        """Have a test's things in the place of a library's, by module and name, for as long as they are lent."""
+        for dotted, thing in replaced.items():
+            module, _, name = dotted.rpartition(".")
+            if module in sys.modules:
+                before = getattr(sys.modules[module], name, None)
+                self.lending.callback(setattr, sys.modules[module], name, before)
+                setattr(sys.modules[module], name, thing)
 
     def _as_the_test_has_it(self, removed: tuple[str, ...], drawn: tuple[Any, Any]) -> None:
         """Names that the test has removed are gone until it is over; random numbers go on from its seed."""
@@ -165,7 +164,40 @@ class Student:
         raise revive(value)
 
     def _adopt(self, owner: int, number: int) -> Any:
-        return Lent(self, number) if owner == 0 else self.exports.thing(number)
+        if owner == 1:
+            return self.exports.thing(number)
+        if owner == 0:
+            return Lent(self.call_back, number, bool(self.exports.how.get("rich")))
+        return self.lent.setdefault(number, LentThing(self.call_back, number, True))
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Nothing warns."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _taken_down(told: list[tuple[Any, ...]]) -> Iterator[None]:
+    """What warns is told, by the nearest kind of Python's own, and so is what is logged."""
+    root, handler = logging.getLogger(), logging.Handler()
+    handler.emit = lambda record: told.append((record.name, record.levelno, record.getMessage()))  # type: ignore[method-assign]
+    level = root.level
+    with np.errstate(all="warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        root.addHandler(handler)
+        root.setLevel(1)  # the test's own logger says which it takes
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            for warning in caught:
+                kinds = (kind.__name__ for kind in warning.category.__mro__ if kind.__module__ == "builtins")
+                told.append((next(kinds), str(warning.message)))
+            del told[MOST_WARNINGS:]
 
 
 def _write_files(files: Iterable[tuple[str, bytes | None]]) -> None:

@@ -203,6 +203,7 @@ class Calls:
         self.here = ""  # the tests' working folder, and a slash
         self.live: Sequence[str] = ()  # variables that calls may change
         self.may_end_loops = False  # whether the test knows of StopIteration
+        self.hears_warnings = False  # whether it has to do with warnings or logs
         self.changed: Callable[[dict[str, Any]], None] = lambda values: None
         self.observer: Callable[..., Callable[[Any], None]] | None = None  # told of each call, and then of its value
 
@@ -225,7 +226,7 @@ class Calls:
 
     def call(self, target: Proxy, names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call one of the student's functions, with `names` in place of the student's own."""
-        return self._call(target._number, target._generation, target.__name__, names, args, kwargs)
+        return self._call(target._number, target._generation, target._called, names, args, kwargs)
 
     def ask(self, what: str, number: int, generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Do something with a thing of the student's: one of what `student.OPERATE` names."""
@@ -236,6 +237,10 @@ class Calls:
             if len(self._parts) > MOST_PARTS:
                 self._parts.pop(next(iter(self._parts)))
         return value
+
+    def draw(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call this function of `matplotlib.pyplot` in the student's process."""
+        return self._call(("pyplot", function), self.generation, f"pyplot.{function}", {}, args, kwargs)
 
     def _there(self, argument: Any) -> Any:
         """A path in the tests' working folder, as one in the student's."""
@@ -276,7 +281,8 @@ class Calls:
             if self._parts and not (type(target) is tuple and target[0] == "refill"):
                 self._hand_over_parts()
         replaced, removed = self.replaced()
-        drawn, listens = self.drawn(), (sys.stdout is not self._quiet[0], sys.stderr is not self._quiet[1])
+        listens = sys.stdout is not self._quiet[0], sys.stderr is not self._quiet[1], self.hears_warnings
+        drawn = self.drawn()
         more = (listens, removed, drawn) if any(listens) or removed or drawn != (None, None) else None
         args, kwargs = tuple(map(self._there, args)), {key: self._there(value) for key, value in kwargs.items()}
         names = {**replaced, **names}
@@ -305,6 +311,7 @@ class Calls:
             self.budget -= watch.spent()
             self._within -= 1
             loans.lend_only(outer)
+            student.heard.warn()
             if not self._within and student.alive:
                 self.after_call()
                 if self.live:

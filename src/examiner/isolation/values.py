@@ -23,6 +23,7 @@ MAX_SEED = 100  # numbers in a random generator's seed
 MAX_CHILDREN = 10_000  # children that a random generator has spawned
 MAX_ITERATED = 100_000  # values taken from a returned iterator
 MOST_FILES, LARGEST_FILES = 500, 16 << 20  # in the working folder, that a test may look at; bytes of all
+MOST_WARNINGS = 1000  # and entries of a log, of one call
 MAX_TEXTS = 200  # characters of an opaque object's description
 
 
