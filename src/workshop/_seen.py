@@ -37,6 +37,7 @@ class Seen:
     facts: Facts | None
     wrong: WrongAnswer | None  # None: it is right
     beside: bool | None = None  # of a part that has a test of its own: whether it is right there
+    part: Floats | None = None  # and what it gave
 
     @property
     def general(self) -> bool:

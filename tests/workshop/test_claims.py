@@ -58,6 +58,15 @@ def minutes(name: str) -> dict[str, int]:
     return {title: int(m) for title, m in [*headings, *re.findall(r"^\*\*(\d+)\.\*\* \((\d+) minutes\)", text, re.M)]}
 
 
+@pytest.mark.parametrize("where", ["source", "slides/deck.md", "src/workshop"])
+def test_the_step_size_has_one_name_everywhere(where: str) -> None:
+    """The other name stands once in each, for those who read of it elsewhere."""
+    for path in [ROOT / where, *(ROOT / where).rglob("*.*")]:
+        if path.suffix in (".ipynb", ".md", ".py", ".js") and ".ipynb_checkpoints" not in path.parts:
+            names = re.findall(r"learning[ -]rate", path.read_text("utf-8"), re.I)
+            assert len(names) <= (path.suffix in (".ipynb", ".md")), path
+
+
 def test_the_minutes_add_up_and_are_the_same_everywhere(line: Lesson) -> None:
     first, second = minutes("logistic_regression"), minutes("mlp_sgd")
     session = 3 + sum(m for title, m in first.items() if re.match(r"[1-5] ·", title))
@@ -70,6 +79,41 @@ def test_the_minutes_add_up_and_are_the_same_everywhere(line: Lesson) -> None:
     course = yaml.safe_load((ROOT / "slides/course.yml").read_text("utf-8"))["minutes"]
     told = {"notebooks": session, "questions": 5, "logistic_regression": total, "mlp_sgd": sum(second.values())}
     assert course == told
+
+
+def at_least(name: str) -> dict[str, float]:
+    """The minutes that reading and typing alone take, of each heading and written question that states its minutes.
+
+    A minute is 200 words of text and code to read, 4 equations to follow, 2 lines to write, 6 tests or 2 pictures to
+    look at. An answer in words is three minutes' writing.
+    """
+    found: dict[str, float] = {}
+    title = ""
+    for cell in Lesson(name).cells:
+        source, about = "".join(cell["source"]), cell["metadata"]["nbgrader"]
+        given, *answers = re.split(r"### BEGIN SOLUTION\n", source)
+        if cell["cell_type"] == "markdown" and not about["solution"]:
+            for part in re.split(r"(?m)^(?=## |\*\*\d+\.\*\* )", source):
+                if part.startswith(("## ", "**")):
+                    stated = re.match(r"## (.+) \(\d+ minutes\)|\*\*(\d+)\.\*\* \(\d+ minutes\)", part)
+                    title = (stated[1] or stated[2]) if stated else ""
+                    found[title] = 3.0 * title.isdigit()
+                found[title] = found.get(title, 0) + len(part.split()) / 200 + len(re.findall("=", part)) / 4
+        elif cell["cell_type"] == "code" and about["grade"]:
+            found[title] += 1 / 6
+        elif cell["cell_type"] == "code":
+            code = [re.split(r"### END SOLUTION\n?", answer) for answer in answers]
+            lines = sum(bool(line.strip()) for wanted, _ in code for line in wanted.split("\n"))
+            found[title] += lines / 2 if answers else len(given.split()) / 200 + 1 / 2
+    return {title: m for title, m in found.items() if title}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_minutes_of_a_question_leave_time_for_its_words_and_lines_and_for_a_mistake(name: str) -> None:
+    stated, least = minutes(name), at_least(name)
+    assert stated.keys() == least.keys()
+    assert all(least[title] < stated[title] for title in stated), {t: (least[t], stated[t]) for t in stated}
+    assert 1.3 < sum(stated.values()) / sum(least.values()) < 2
 
 
 # --- logistic regression ---
@@ -315,7 +359,7 @@ def test_the_demo_starts_where_the_notebook_does_with_its_points(line: Lesson) -
 def test_the_sliders_of_the_demo_end_where_the_text_goes() -> None:
     """At the right end the step size is said to be 32, and all points are one batch."""
     script = (ROOT / "src/workshop/live.js").read_text("utf-8")
-    (end,) = re.findall(r'"Learning rate η", \{ min: -3, max: ([\d.]+)', script)
+    (end,) = re.findall(r'"Step size η", \{ min: -3, max: ([\d.]+)', script)
     assert float(f"{10 ** float(end):.3g}") == LARGEST and f"{LARGEST:.2g}" == "32"
     assert "max: demo.n" in script
 

@@ -103,7 +103,7 @@ def test_the_boundary_follows_the_slider(student: Window) -> None:
     page.locator(".demo-panel.logistic").scroll_into_view_if_needed()
     expect(page.locator(".demo-panel.logistic dd.step")).to_have_text(re.compile(r"\d"))
     drawn = pixels(page)
-    slider = page.locator(".demo-panel.logistic").get_by_label("Learning rate").first
+    slider = page.locator(".demo-panel.logistic").get_by_label("Step size").first
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box is not None

@@ -86,8 +86,8 @@ def open_more(panel: Locator) -> None:
 
 
 SLIDERS = [
-    (LOGISTIC, "Learning rate"), (LOGISTIC, "Batch size"), (LOGISTIC, "Penalty"), (LOGISTIC, "Noise"),
-    (NETWORK, "Learning rate"), (NETWORK, "Batch size"), (NETWORK, "Penalty"), (NETWORK, "Noise"), (NETWORK, "Hidden"),
+    (LOGISTIC, "Step size"), (LOGISTIC, "Batch size"), (LOGISTIC, "Penalty"), (LOGISTIC, "Noise"),
+    (NETWORK, "Step size"), (NETWORK, "Batch size"), (NETWORK, "Penalty"), (NETWORK, "Noise"), (NETWORK, "Hidden"),
 ]  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_a_slider_moved_by_mouse_changes_every_picture(page: Page, where: str, l
     before, said = pictures(panel), spoken(handle)
     box = handle.bounding_box()
     assert box
-    place = 0.35 if label == "Learning rate" else 0.8
+    place = 0.35 if label == "Step size" else 0.8
     page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
     expect(handle).not_to_have_attribute("aria-valuetext", said)
     after = pictures(panel)
@@ -128,7 +128,7 @@ def test_in_notebook_7_sliders_move_by_keys_and_by_mouse(browser: Browser) -> No
         run_cell(page, 0)
         run_cell(page, 1)
         page.wait_for_selector(f"{LOGISTIC} canvas")
-        test_a_slider_moved_by_keys_changes_the_boundary(page, LOGISTIC, "Learning rate")
+        test_a_slider_moved_by_keys_changes_the_boundary(page, LOGISTIC, "Step size")
         test_a_slider_moved_by_mouse_changes_every_picture(page, LOGISTIC, "Batch size")
         test_no_error_is_in_the_console(page)
 
@@ -162,9 +162,9 @@ def test_play_pause_step_and_restart(page: Page) -> None:
 def test_a_change_while_playing_takes_effect_and_play_goes_on(page: Page) -> None:
     panel = page.locator(LOGISTIC)
     panel.locator(".primary").click()
-    slider(panel, "Learning rate").press("ArrowRight")
+    slider(panel, "Step size").press("ArrowRight")
     page.wait_for_timeout(500)
-    eta = float(spoken(slider(panel, "Learning rate")))
+    eta = float(spoken(slider(panel, "Step size")))
     shown = panel.evaluate("(panel) => panel.shown.eta")
     assert shown == pytest.approx(eta, rel=0.05)
     before = step(panel)
@@ -229,7 +229,7 @@ def test_a_trait_set_in_a_cell_moves_the_slider_and_the_boundary(page: Page) -> 
     panel = page.locator(NETWORK)
     before = picture(panel)
     run_cell(page, 5)
-    expect(slider(panel, "Learning rate")).to_have_attribute("aria-valuetext", "0.13")
+    expect(slider(panel, "Step size")).to_have_attribute("aria-valuetext", "0.13")
     panel.scroll_into_view_if_needed()
     assert picture(panel) != before
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,11 @@ MOST_TOLD = 3
 
 def projections(seen: Sequence[Any]) -> tuple[NDArray[np.float64], float]:
     """A few weighted sums of all the numbers that a test has seen, shapes and errors among them; their size."""
-    numbers = np.array([number for thing in seen if thing.beside is None for number in _numbers(thing)])
+    return _sums(number for thing in seen if thing.beside is None for number in _numbers(thing))
+
+
+def _sums(listed: Iterable[float]) -> tuple[NDArray[np.float64], float]:
+    numbers = np.array(list(listed), dtype=np.float64)
     k = np.arange(1, len(numbers) + 1)
     weights = np.sin([[1 + 0.7 * j * i * i + i for i in k] for j in range(1, PROJECTIONS + 1)])
     with np.errstate(over="ignore", invalid="ignore"):  # of a descent that left all bounds
@@ -39,15 +43,23 @@ def _numbers(thing: Any) -> Iterator[float]:
     if thing.got is None:
         yield zlib.crc32(str(thing.wrong).split("\n")[0].strip().encode()) / 2**28
         return
-    yield from thing.got.shape
-    yield from np.nan_to_num(thing.got, nan=123.0, posinf=1700.0, neginf=-2300.0).ravel()
+    yield from _flat(thing.got)
     yield from np.ravel(thing.want if thing.want is not None else ())
 
 
-def right_beside(seen: Sequence[Any]) -> int:
-    """Which of the parts that have tests of their own are right: a bit for each."""
-    parts = [thing.beside for thing in seen if thing.beside is not None]
-    return sum(right << number for number, right in enumerate(parts))
+def _flat(array: NDArray[np.float64]) -> Iterator[float]:
+    yield from array.shape
+    yield from np.nan_to_num(array, nan=123.0, posinf=1700.0, neginf=-2300.0).ravel()
+
+
+def beside(seen: Sequence[Any]) -> tuple[int, float, float]:
+    """Of the parts that have tests of their own: a bit for each that is right, a sum of what the wrong ones gave; its
+    size."""
+    parts = [thing for thing in seen if thing.beside is not None]
+    right = sum(thing.beside << number for number, thing in enumerate(parts))
+    wrong = [thing.part for thing in parts if not thing.beside and thing.part is not None]
+    sums, size = _sums(number for part in wrong for number in _flat(part))
+    return right, float(sums[0]), size
 
 
 def named(test: str, seen: Sequence[Any]) -> Finding:
@@ -56,10 +68,10 @@ def named(test: str, seen: Sequence[Any]) -> Finding:
     rows = known["tests"].get(test)
     if not rows:
         return NOTHING
-    (values, size), right = projections(seen), right_beside(seen)
-    near = [row for row in rows if np.all(np.abs(values - row[2:]) <= 1e-9 * size + 2e-7)]
+    (values, size), (right, aside, size_aside) = projections(seen), beside(seen)
+    near = [row for row in rows if np.all(np.abs(values - row[3:]) <= 1e-9 * size + 2e-7)]
     near = [row for row in near if right & ~row[1] == 0]
-    alike = [row for row in near if row[1] == right] or near
+    alike = [row for row in near if row[1] == right and abs(aside - row[2]) <= 1e-9 * size_aside + 2e-7] or near
     return either([Finding("known", known["sentences"][number]) for number, *_ in alike], only_stopped(seen))
 
 

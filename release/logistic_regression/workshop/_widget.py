@@ -212,7 +212,7 @@ def descent_picture(demo: Descent, words: str = "") -> bytes:
         curve.grid(alpha=0.3)
         eta, batch, n = demo.settings["eta"], demo.settings["batch_size"], len(demo.y)
         size = {1: "online", n: "all points: gradient descent"}.get(batch, f"batches of {batch}")
-        curve.set_title(f"learning rate {eta:g}, {size}", fontsize="medium")
+        curve.set_title(f"step size {eta:g}, {size}", fontsize="medium")
     else:
         curve.axis("off")
         curve.text(0.5, 0.5, words, ha="center", va="center", wrap=True)

@@ -529,7 +529,7 @@ export class Engine {
   }
 }
 
-const diverged = (step) => `Diverged: step ${step} made the parameters infinite. The learning rate is too large.`;
+const diverged = (step) => `Diverged: step ${step} made the parameters infinite. The step size is too large.`;
 
 // The nudge ------------------------------------------------------------------------------------------------------------
 

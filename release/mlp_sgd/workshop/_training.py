@@ -109,7 +109,7 @@ class Training:
                 self.epoch = None
                 raise Diverged(
                     f"Diverged: step {self.step + 1} made the parameters infinite or nan. "
-                    "The learning rate is too large, or a gradient is wrong."
+                    "The step size is too large, or a gradient is wrong."
                 )
             self.params = params
             self.step += 1

@@ -135,9 +135,10 @@ def right_so_far() -> bool:
 def beside(want: Any, part: Callable[[], Any]) -> None:
     """Let a test see whether ``part`` of the answer, which has a test of its own, is ``want``.
 
-    It costs nothing here. But no mistake is named that would make it wrong where it is right.
+    It costs nothing here. But no mistake is named that would make it wrong where it is right, and one that explains
+    this part too is named before all that don't.
     """
-    right = False
+    right, got = False, None
     try:
         got = as_array("it", part())
         want = np.asarray(want() if callable(want) else want, dtype=np.float64)
@@ -145,7 +146,7 @@ def beside(want: Any, part: Callable[[], Any]) -> None:
     except WrongAnswer as wrong:
         if wrong.mistake == "changes its argument":
             raise
-    see(Seen("", None, None, None, None, right))
+    see(Seen("", None, None, None, None, right, got))
 
 
 # Looking at a value -----------------------------------------------------------------------------------------------

@@ -495,7 +495,7 @@ class DescentView extends View {
     const to = (name) => (value) => (fixed ?? demo.twin).set(name, value);
     const said = (n) => (n === 1 ? "1: online" : n === demo.n ? `${n}: all` : String(n));
     return {
-      eta: slider("Learning rate η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), place: Math.log10, say: rate }, to("eta")),
+      eta: slider("Step size η", { min: -3, max: 1.5, step: 0.05, read: (p) => Number((10 ** Number(p)).toPrecision(3)), place: Math.log10, say: rate }, to("eta")),
       batch_size: slider("Batch size", { min: 1, max: demo.n, say: said }, to("batch_size")),
     };
   }
@@ -533,7 +533,7 @@ class DescentView extends View {
     for (const { element } of Object.values(this.sliders.b)) element.hidden = !two;
     for (const [key, sliders] of Object.entries(this.sliders)) {
       const of = two ? `${key.toUpperCase()}: ` : "";
-      write(sliders.eta.name, `${of}${two ? "" : "Learning rate "}η`);
+      write(sliders.eta.name, `${of}${two ? "" : "Step size "}η`);
       write(sliders.batch_size.name, `${of}${two ? "batch" : "Batch size"}`);
     }
     write(plots.plane.element.querySelector("figcaption"), two ? "A " : "Boundary ");

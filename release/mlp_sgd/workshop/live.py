@@ -50,7 +50,7 @@ def logistic_demo(
 
     names: the notebook's `globals()`. Used from it: `predict_proba`, `objective`, `gradient`, `minibatches` and
     `sgd_epoch`, as the notebook defines them. dataset: a function of `workshop.points`; noise: times its usual noise;
-    gap: that of the S-shaped set; seed: of the data, the start and the orders. eta: learning rate; batch_size: 1 ... N;
+    gap: that of the S-shaped set; seed: of the data, the start and the orders. eta: step size; batch_size: 1 ... N;
     lam: weight of the penalty. Each is where its slider begins.
     """
     from workshop import _widget

@@ -88,7 +88,7 @@ def objective_by_epoch(
                 axes[0, 1].plot(run[: 1 + 2 * min(lengths.values())], **style)
         for ax, unit in zip(axes[0], ("epoch", "step (the first ones)"), strict=False):
             ax.set_xlabel(unit)
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes[0, 0].set_ylabel(what)
         if top is not None:
             least = min(min(run) for run in values.values())

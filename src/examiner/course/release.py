@@ -155,9 +155,9 @@ def known_mistakes(sources: Iterable[Path]) -> str:
                     seen = gradcheck.marker = _Seen()
                     with quiet(), contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
                         exec(cell.release_source, {**before, **marker.right, **answers})
-                    (sums, _), right = _known.projections(seen.seen), _known.right_beside(seen.seen)
-                    if seen.seen and all(map(math.isfinite, sums)):  # what overflows tells no mistake from another
-                        values = [f"{value:.12g}" for value in sums]
+                    (sums, _), (right, aside, _) = _known.projections(seen.seen), _known.beside(seen.seen)
+                    if seen.seen and all(map(math.isfinite, (aside, *sums))):  # what overflows tells none apart
+                        values = [f"{value:.12g}" for value in (aside, *sums)]
                         same = found.setdefault((seen.test, str(right), *values), set())
                         if finding.sentence not in same:
                             same.add(finding.sentence)

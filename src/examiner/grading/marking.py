@@ -150,7 +150,7 @@ class _Match(gradcheck.Watch):
         """Go on while it is the same."""
         if len(self.seen) == len(self.known) or not same(self.known[len(self.seen)], thing):
             raise _Differs
-        self.alike = self.alike and self.known[len(self.seen)].beside == thing.beside
+        self.alike = self.alike and _alike_beside(self.known[len(self.seen)], thing)
         wrong = self.known[len(self.seen)].wrong
         self.differs = self.differs or (wrong is not None and not _bare(wrong))
         super().see(thing)
@@ -181,13 +181,27 @@ def same(known: Seen, thing: Seen) -> bool:
     return _near(known, thing)
 
 
+def _alike_beside(known: Seen, thing: Seen) -> bool:
+    """Whether a part that has a test of its own is right in both answers, or wrong alike."""
+    if known.beside or thing.beside or known.part is None or thing.part is None:
+        return known.beside == thing.beside and (known.part is None) == (thing.part is None)
+    return _off(known.part, thing.part) is not None
+
+
+def _off(got: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """How far apart the numbers of two answers are; None where they aren't the same."""
+    if got.shape != other.shape:
+        return None
+    off = np.where((got == other) | (np.isnan(got) & np.isnan(other)), 0.0, np.abs(got - other))
+    same = np.all(off <= 1e-7 + 2e-5 * np.where(np.isfinite(other), np.abs(other), 0.0))
+    return off if same else None
+
+
 def _near(known: Seen, thing: Seen) -> bool:
     got, other = known.got, thing.got
     assert got is not None and other is not None
-    if got.shape != other.shape:
-        return False
-    off = np.where((got == other) | (np.isnan(got) & np.isnan(other)), 0.0, np.abs(got - other))
-    if not np.all(off <= 1e-7 + 2e-5 * np.where(np.isfinite(other), np.abs(other), 0.0)):
+    off = _off(got, other)
+    if off is None:
         return False
     if known.want is None or known.want.shape != got.shape:
         return True
