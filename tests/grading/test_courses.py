@@ -70,6 +70,20 @@ def test_what_no_sandbox_has_is_refused_before_anything_is_marked(setup: str, be
     assert f"It reaches for {beyond}" in refusal(check(assignment))
 
 
+@pytest.mark.parametrize(
+    ("test", "found"),
+    [
+        ("assert True", "passes a blank copy"),
+        ("0.5 + (n == 1) / 2", "gives a blank copy 0.5 of 1"),
+        ("(n == 1) * 1.0", ""),
+    ],
+)
+def test_what_a_blank_copy_earns_is_told_be_it_in_part(test: str, found: str) -> None:
+    solution = "n = 0\n### BEGIN SOLUTION\nn = 1\n### END SOLUTION"
+    assignment = Assignment.from_notebook(notebook(("solution", solution), ("test", test)), "one")
+    assert [finding.what for finding in check(assignment)] == [found] * bool(found)
+
+
 def test_a_notebook_of_another_language_is_no_assignment_of_ours() -> None:
     with pytest.raises(NotForUs, match="julia"):
         Assignment.from_notebook(notebook(kernelspec={"language": "julia", "name": "julia"}), "other")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from nbformat import v4
 
 from attacks.stage import ASSIGNMENT, KEY, handed_in
+from examiner.course.notebook import guide_of
 from examiner.grading.assignment import Assignment, question_of, released
 from examiner.grading.grade import grade
 from examiner.grading.placing import place
 from examiner.grading.submission import Unreadable, read_submission
+from examiner.pages.questions import HIDDEN
 from mini_course import answered, source_notebook
 from mini_course import cell as make_cell
 
@@ -74,13 +77,18 @@ def test_questions_take_the_longest_name_that_fits() -> None:
     assert question_of("test_gradientw", questions) == ""
 
 
-def test_what_is_released_holds_no_answer_test_or_guide() -> None:
+@pytest.mark.parametrize("mark", ["### ", "###", "# ", "#### "])
+def test_what_is_released_holds_no_answer_test_or_guide_however_they_are_marked(mark: str) -> None:
     source = (
-        "a\n  ### BEGIN SOLUTION\n  answer\n  ### END SOLUTION\nb\n### BEGIN HIDDEN TESTS\nsecret\n### END HIDDEN TESTS"
+        f"a\n  {mark}BEGIN SOLUTION\n  answer\n  {mark}END SOLUTION\nb\n"
+        f"{mark}BEGIN HIDDEN TESTS\nsecret\n{mark}END HIDDEN TESTS"
     )
-    lines = released(source).split("\n")
+    lines = released(source, solution=True).split("\n")
     assert (lines[0], lines[1], lines[-1]) == ("a", "  # YOUR CODE HERE", "b")
-    assert not any(word in released(source) for word in ("answer", "secret", "###"))
+    assert not any(word in released(source) for word in ("answer", "secret", "BEGIN"))
+    assert HIDDEN.sub("", source).split("\n")[:5] == source.split("\n")[:5] and "secret" not in HIDDEN.sub("", source)
+    guided = SimpleNamespace(kind="written", source=f"{mark}BEGIN MARK SCHEME\na guide\n{mark}END MARK SCHEME\nb")
+    assert guide_of(guided) == "a guide"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"cells": 3}', b"\xff\xfe\x00", b"[" * 100_000])

@@ -42,6 +42,13 @@ def test_a_written_answer_beside_its_box_waits_for_a_person(cell: dict[str, obje
     assert (mark.score is None) == waits == any("beside it" in why for why in graded.needs_eye)
 
 
+@pytest.mark.parametrize(("text", "score"), [("YOUR ANSWER HERE", 0.0), ("YOUR ANSWER HERE\n", 0.0), ("", None)])
+def test_a_written_answer_that_was_emptied_waits_and_one_never_touched_does_not(text: str, score: float | None) -> None:
+    graded = grade(json.dumps(answered(explain=text)).encode(), MINI, b"secret")
+    (mark,) = [mark for mark in graded.marks if mark.grade_id == "explain"]
+    assert mark.score == score and mark.message == ("No response." if score == 0 else "")
+
+
 def test_pictures_stay_with_an_answer_and_nothing_else_that_is_attached() -> None:
     notebook = answered()
     fine = {"a.png": {"image/png": "iVBORw0KGgo="}}

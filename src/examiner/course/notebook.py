@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -131,8 +132,9 @@ def guide_of(cell: Any) -> str:
     """What the source says to the marker in a written question: its marking scheme, or else its model answer."""
     if cell.kind != "written":
         return ""
-    if BEGIN_GUIDE in cell.source:
-        return str(cell.source.split(BEGIN_GUIDE, 1)[1].split(END_GUIDE, 1)[0].strip())
+    guide = re.search(rf"{BEGIN_GUIDE}[^\n]*\n(.*?)(^[^\n]*{END_GUIDE}|\Z)", cell.source, re.DOTALL | re.MULTILINE)
+    if guide:
+        return guide[1].strip()
     return str(cell.source) if cell.metadata.get("solution") else ""
 
 

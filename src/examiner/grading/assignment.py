@@ -14,9 +14,9 @@ from examiner.grading.sharing import Shares, classes, deals_in_numbers, keeps_st
 from examiner.grading.source import top_level_names
 from examiner.isolation import watch
 
-BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
-BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
-BEGIN_GUIDE, END_GUIDE = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
+BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"  # as in nbgrader, however many # are before them
+BEGIN_SOLUTION, END_SOLUTION = "BEGIN SOLUTION", "END SOLUTION"
+BEGIN_GUIDE, END_GUIDE = "BEGIN MARK SCHEME", "END MARK SCHEME"
 
 
 class NotForUs(ValueError):

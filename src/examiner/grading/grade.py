@@ -281,9 +281,11 @@ def _marks(
     for cell in assignment.graded:
         if cell.by_hand:
             submitted = answers[cell.grade_id].submitted
-            blank = submitted is None or normalised(submitted.source) in ("", normalised(cell.release_source))
-            blank = blank and cell.kind == "written" and bool(cell.metadata.get("solution"))  # code waits, stub or not
-            if blank and _beside(placed, cell.grade_id):
+            given = normalised(cell.release_source)
+            theirs = normalised(submitted.source) if submitted else given
+            box = cell.kind == "written" and bool(cell.metadata.get("solution"))  # code waits, stub or not
+            blank = box and theirs == given  # what was emptied was touched, and waits as in stock nbgrader
+            if box and theirs in ("", given) and _beside(placed, cell.grade_id):
                 blank = False
                 eyes.append(f"{cell.grade_id}: its box is empty, and a cell beside it may hold the answer")
             score, message = (0.0, "No response.") if blank else (None, "")

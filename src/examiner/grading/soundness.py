@@ -18,10 +18,10 @@ from examiner.grading.result import Mark, Result
 
 @dataclass(frozen=True)
 class Finding:
-    """A test cell that marks its own solution wrong, or a blank copy right."""
+    """A test cell that marks its own solution wrong, or a blank copy right, be it in part."""
 
     grade_id: str
-    what: str  # "fails its own solution", "waits for a person with its own solution" or "passes a blank copy"
+    what: str  # as "fails its own solution", "waits for a person with its own solution" or "passes a blank copy"
     line: str  # of the test, where it failed
     why: str
     change: str  # what to do about it
@@ -103,10 +103,11 @@ def _failing(cells: dict[str, Cell], own: Result) -> Iterator[Finding]:
 
 def _for_nothing(cells: dict[str, Cell], blank: Result) -> Iterator[Finding]:
     for mark in blank.marks:
-        if mark.grade_id in cells and mark.points and mark.score == mark.points:
+        if mark.grade_id in cells and mark.score:
+            part = f"gives a blank copy {mark.score:g} of {mark.points:g}"
             yield Finding(
                 mark.grade_id,
-                "passes a blank copy",
+                "passes a blank copy" if mark.score == mark.points else part,
                 "",
                 "It gives marks for nothing.",
                 "Let it call what is asked for.",
