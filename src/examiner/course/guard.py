@@ -15,7 +15,6 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -31,12 +30,10 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import ignore_patterns, rmtree
 
 from examiner.course.intake import Exchange
-from examiner.course.timestamps import read_timestamp
+from examiner.course.timestamps import beside, read_timestamp
 from examiner.isolation.files import NotPlain, read_regular, write_atomically
 from examiner.pages.feedback import TEMPLATES
 from examiner.pages.markup import FILTERS, harmless
-
-KEPT = ("timestamp.txt", "submission_secret.txt")  # what nbgrader puts beside a notebook, and looks for there later
 
 
 def guard() -> None:
@@ -66,10 +63,8 @@ def _copy_beside(converter: Any, assignment: str, student: str) -> None:
         return
     source = Path(converter._format_source(assignment, student))
     target = Path(converter._format_dest(assignment, student))
-    for name in KEPT:
-        with suppress(OSError):
-            content = read_regular(source / name, 1000, Path(converter.coursedir.root))
-            write_atomically(target / name, content)
+    for name, content in beside(source, Path(converter.coursedir.root)).items():
+        write_atomically(target / name, content)
 
 
 class Collect(ExchangeCollect):
