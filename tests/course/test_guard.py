@@ -202,9 +202,11 @@ def test_nbgrader_releases_the_feedback_that_workshop_grade_wrote(tmp_path: Path
     for name in ("timestamp.txt", "submission_secret.txt"):
         (folder / name).write_text("2026-03-01 12:00:00 UTC")
     grade(root)
+    (root / "feedback" / "ada" / "mini" / "mini.html").chmod(0o660)  # as where a group of tutors grades
     exchange = tmp_path / "exchange"
     exchange.mkdir(mode=0o777)
     exchange.chmod(0o777)
     nbgrader(root, "release_feedback", "mini", f"--Exchange.root={exchange}")
     (released,) = exchange.rglob("feedback/*.html")
+    assert released.stat().st_mode & 0o777 == 0o664
     assert released.read_text() == (root / "feedback" / "ada" / "mini" / "mini.html").read_text()

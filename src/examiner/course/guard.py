@@ -26,7 +26,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
 from nbgrader.utils import ignore_patterns, rmtree
 
 from examiner.course.intake import Exchange
@@ -109,6 +109,21 @@ class Collect(ExchangeCollect):
         if course.groupshared:
             for place in [target, *target.rglob("*")]:
                 place.chmod(place.stat().st_mode | (0o2770 if place.is_dir() else 0o660))
+
+
+class ReleaseFeedback(ExchangeReleaseFeedback):
+    """`nbgrader release_feedback` and formgrader's button for it: students can read what they are given.
+
+    nbgrader copies a page with its rights, which among tutors of a group are the group's alone. Who may read which page
+    is settled by its name, which nobody else can know.
+    """
+
+    def copy_files(self) -> None:
+        """Copy the pages to the exchange."""
+        super().copy_files()
+        for page in Path(self.dest_path).glob("*.html"):
+            if page.stat().st_uid == os.getuid():
+                page.chmod(page.stat().st_mode | 0o444)
 
 
 # --- formgrader ---
