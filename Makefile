@@ -13,9 +13,9 @@ export PIP_USER := 0
 SETUP := "$(PYTHON)" tools/environment.py $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup for-grading for-lab for-lite for-slides for-tests with-strace
+.PHONY: help setup for-grading for-lab for-lite for-slides for-hub for-tests with-strace
 .PHONY: grade sample-class student-bundle lite solutions lab release slides present demo bench-live
-.PHONY: check test test-peers adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-watching bench-grading lock lock-check
+.PHONY: check test test-hub test-peers adequacy stock mutants bench-class test-slow test-everywhere attacks trace-calls fuzz-wire bench-watching bench-grading lock lock-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ for-lite:
 
 for-slides:
 	$(call ENVIRONMENT,grade slides)
+
+for-hub:
+	$(call ENVIRONMENT,grade lab slides test hub)
 
 for-tests:
 	$(call ENVIRONMENT,grade lab cluster lite slides tools test)
@@ -125,6 +128,10 @@ bench-class: for-tests ## a class of 300 from zip to feedback: time, memory, and
 
 test-slow: for-tests ## the longer campaigns: fifty killed runs, the static site
 	$(TEST) -m slow -o timeout=3000 $(ARGS); code=$$?; rm -rf $$room; exit $$code; }
+
+test-hub: for-hub ## a class's day on a real JupyterHub, with users of the machine (root, ten minutes); pictures in build/hub-pictures
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-audit --no-fund --prefix build/hub configurable-http-proxy@5.3.0
+	$(TEST) -m hub -n 0 tests/hub $(ARGS); code=$$?; rm -rf $$room; exit $$code; }
 
 test-everywhere: ## all tests on Debian 12, 13 and testing, as root and as an ordinary user (root, an hour). ARGS="trixie tutor"
 	@tools/test_everywhere.sh $(ARGS)

@@ -32,6 +32,7 @@ PURPOSE = {  # of each group, in the words of whoever asks what all this is for
     "lite": "the static site",
     "slides": "building the slides",
     "cluster": "grading on a cluster",
+    "hub": "the test on a JupyterHub",
     "tools": "checks of the code",
     "test": "the tests",
 }

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -496,3 +497,10 @@ def test_two_runs_at_once_are_refused(course: Path, capsys: pytest.CaptureFixtur
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
     assert "Another `workshop grade` is at work" in run.stderr
+
+
+@pytest.mark.parametrize(("folder", "secret"), [(0o755, 0o600), (0o2770, 0o660)])
+def test_the_secret_is_its_owners_or_where_a_group_writes_the_groups(tmp_path: Path, folder: int, secret: int) -> None:
+    tmp_path.chmod(folder)
+    course_secret(tmp_path)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == secret

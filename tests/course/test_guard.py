@@ -15,7 +15,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from examiner.course.guard import Collect
-from mini_course import SETTINGS, answered, hand_in, make_course, nbgrader, scores
+from mini_course import SETTINGS, answered, grade, hand_in, make_course, nbgrader, scores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
 WRONG = json.dumps(answered("return 3 * x", "return 0"))
@@ -193,3 +193,20 @@ def test_collect_writes_the_time_itself(collected: Path) -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="only an administrator can make another's file")
 def test_collect_takes_nothing_that_another_user_made_in_a_students_name(collected: Path) -> None:
     assert not (collected / "bob").exists()
+
+
+def test_nbgrader_releases_the_feedback_that_workshop_grade_wrote(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    (root / "nbgrader_config.py").write_text(SETTINGS)
+    folder = hand_in(root, "ada", answered()).parent
+    for name in ("timestamp.txt", "submission_secret.txt"):
+        (folder / name).write_text("2026-03-01 12:00:00 UTC")
+    grade(root)
+    (root / "feedback" / "ada" / "mini" / "mini.html").chmod(0o660)  # as where a group of tutors grades
+    exchange = tmp_path / "exchange"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)
+    nbgrader(root, "release_feedback", "mini", f"--Exchange.root={exchange}")
+    (released,) = exchange.rglob("feedback/*.html")
+    assert released.stat().st_mode & 0o777 == 0o664
+    assert released.read_text() == (root / "feedback" / "ada" / "mini" / "mini.html").read_text()

@@ -255,6 +255,7 @@ def exchanged(root: Path, student: str, when: datetime, owner: int | None = None
     folder.mkdir(parents=True)
     (folder / "mini.ipynb").write_text(EVES if owner else HONEST)
     (folder / "timestamp.txt").write_text("2001-01-01 00:00:00 UTC")
+    (folder / "submission_secret.txt").write_text(f"{when}")
     if owner is not None:
         os.chown(folder, owner, owner)
     return folder
@@ -276,6 +277,14 @@ def test_the_time_in_the_exchange_is_the_folders_and_one_that_the_disk_contradic
     assert read_timestamp(tmp_path / "submitted" / "ada" / "mini") == NOW
     assert ("ada", "mini") not in taken.notes
     assert "exchange's disk" in " ".join(taken.notes["eve", "mini"])
+
+
+@posix
+def test_the_exchanges_secret_comes_along_with_each_submission(tmp_path: Path) -> None:
+    for when in (NOW - timedelta(seconds=9), NOW):  # the second time unchanged
+        exchanged(tmp_path, "ada", when)
+        from_exchange(tmp_path)
+        assert (tmp_path / "submitted" / "ada" / "mini" / "submission_secret.txt").read_text() == f"{when}"
 
 
 @pytest.mark.skipif(

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,13 +60,18 @@ def marking(assignment: Assignment) -> Marking:
 
 
 def course_secret(folder: Path) -> bytes:
-    """The course's secret, from which fresh problems are drawn; made on first use, readable by its owner alone."""
+    """The course's secret, from which fresh problems are drawn; made on first use.
+
+    Its owner alone may read it; where a group may write to the folder, several tutors grade, and so may they.
+    """
     path = folder / "secret"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         new = folder / f".secret.{os.getpid()}"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            if folder.stat().st_mode & stat.S_IWGRP:
+                os.fchmod(descriptor, 0o660)
             file.write(secrets.token_hex(32).encode())
             file.flush()
             os.fsync(file.fileno())

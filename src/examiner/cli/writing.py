@@ -139,17 +139,17 @@ class ClassWriter:
         """Write a student's marked notebook and feedback, each a path and a stamp; "" where it is as it should be."""
         from examiner.course.gradebook import apply_marks
         from examiner.course.notebook import marked_notebook, notebook_text
-        from examiner.course.timestamps import timestamp_text
+        from examiner.course.timestamps import SECRET, beside
         from examiner.pages.feedback import feedback_html
 
         (path, stamp), (page, shown) = notebook, feedback
         if not (stamp or shown):
             return
         nb = marked_notebook(assignment, result, stamp, student)
+        noted = beside(self.course.submitted / student / assignment.name, self.course.submitted)
         if stamp:
-            folder = self.course.submitted / student / assignment.name
-            if stamped := timestamp_text(folder, self.course.submitted):
-                write_atomically(path.with_name("timestamp.txt"), stamped)
+            for name, content in noted.items():
+                write_atomically(path.with_name(name), content)
             write_atomically(path, notebook_text(nb))
         if shown:
             html = feedback_html(
@@ -159,6 +159,8 @@ class ClassWriter:
                 late_penalty=marked.late_penalty,
                 stamp=shown,
             )
+            for name in noted if SECRET in noted else ():  # `nbgrader release_feedback` looks for it here
+                write_atomically(page.with_name(name), noted[name])
             write_atomically(page, html)
 
     def _feedback(

@@ -60,4 +60,5 @@ def configure(c: Config) -> None:
 
     # Links among a submission's files are not followed, and in formgrader nothing of a student's is markup or runs.
     c.ExchangeFactory.collect = "examiner.course.guard.Collect"
+    c.ExchangeFactory.release_feedback = "examiner.course.guard.ReleaseFeedback"
     guard()

@@ -15,7 +15,6 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,16 +26,14 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
 from nbgrader.utils import ignore_patterns, rmtree
 
 from examiner.course.intake import Exchange
-from examiner.course.timestamps import read_timestamp
+from examiner.course.timestamps import beside, read_timestamp
 from examiner.isolation.files import NotPlain, read_regular, write_atomically
 from examiner.pages.feedback import TEMPLATES
 from examiner.pages.markup import FILTERS, harmless
-
-KEPT = ("timestamp.txt", "submission_secret.txt")  # what nbgrader puts beside a notebook, and looks for there later
 
 
 def guard() -> None:
@@ -66,10 +63,8 @@ def _copy_beside(converter: Any, assignment: str, student: str) -> None:
         return
     source = Path(converter._format_source(assignment, student))
     target = Path(converter._format_dest(assignment, student))
-    for name in KEPT:
-        with suppress(OSError):
-            content = read_regular(source / name, 1000, Path(converter.coursedir.root))
-            write_atomically(target / name, content)
+    for name, content in beside(source, Path(converter.coursedir.root)).items():
+        write_atomically(target / name, content)
 
 
 class Collect(ExchangeCollect):
@@ -114,6 +109,21 @@ class Collect(ExchangeCollect):
         if course.groupshared:
             for place in [target, *target.rglob("*")]:
                 place.chmod(place.stat().st_mode | (0o2770 if place.is_dir() else 0o660))
+
+
+class ReleaseFeedback(ExchangeReleaseFeedback):
+    """`nbgrader release_feedback` and formgrader's button for it: students can read what they are given.
+
+    nbgrader copies a page with its rights, which among tutors of a group are the group's alone. Who may read which page
+    is settled by its name, which nobody else can know.
+    """
+
+    def copy_files(self) -> None:
+        """Copy the pages to the exchange."""
+        super().copy_files()
+        for page in Path(self.dest_path).glob("*.html"):
+            if page.stat().st_uid == os.getuid():
+                page.chmod(page.stat().st_mode | 0o444)
 
 
 # --- formgrader ---

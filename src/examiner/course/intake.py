@@ -29,7 +29,7 @@ from examiner.course.people import People
 from examiner.course.recognition import Found, by_cells, by_name, notebooks_by_name, worked_on
 from examiner.course.roster import check_roster
 from examiner.course.systems import BLACKBOARD, CANVAS, EXCHANGE, MOODLE, Hints, Owner, Piece, drafts, utc
-from examiner.course.timestamps import read_timestamp
+from examiner.course.timestamps import SECRET, beside, read_timestamp
 from examiner.grading.assignment import Assignment, Limits
 from examiner.grading.submission import without_outputs
 from examiner.isolation.files import not_plain, read_regular, write_atomically
@@ -46,6 +46,7 @@ class _Staged:
     worked: tuple[bool, int]
     size: int
     notes: tuple[str, ...] = ()
+    secret: bytes = b""  # of the exchange's, by which its feedback is given back
 
     @property
     def alone(self) -> str:
@@ -180,7 +181,9 @@ def _stage(
         write_atomically(file, content)
         answers = by_cells(content, known)
         worked = worked_on(content, known[answers[0]]) if answers else (False, 0)
-        staged.append(_Staged(replace(came, content=None), file, tuple(answers), worked, len(content), notes))
+        noted = beside((exchange.inbound / came.origin).parent, exchange.inbound) if exchange else {}
+        secret = noted.get(SECRET, b"")
+        staged.append(_Staged(replace(came, content=None), file, tuple(answers), worked, len(content), notes, secret))
     if not staged and not any(came.trouble for came in others):
         problems = "".join(f"\n  {problem}" for problem in taken.problems[:5])
         raise ClassError(
@@ -354,6 +357,8 @@ def _store(
         if stamp and when and of_several:
             when = max(stamp, when)
     _put(kept, file, one.file, when)
+    if one.secret:
+        write_atomically(kept / SECRET, one.secret)
     if folder.exists():
         same = is_regular(target) and read_regular(target, LARGEST_SUBMISSION + 2) == (kept / file).read_bytes()
         if is_older(found.order, there):
@@ -370,7 +375,8 @@ def _store(
             return
         taken.fresh.add((student, assignment))
         if same:
-            os.replace(kept / "timestamp.txt", folder / "timestamp.txt")
+            for made in kept.iterdir():
+                os.replace(made, folder / made.name)
             taken.stored += 1
             return
         if of_several:

@@ -1,4 +1,4 @@
-"""When a submission was handed in."""
+"""When a submission was handed in, and what else nbgrader notes beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from pathlib import Path
 
 from examiner.course.systems import utc
 from examiner.isolation.files import read_regular
+
+SECRET = "submission_secret.txt"  # by which nbgrader's exchange knows whose a page of feedback is
+
+
+def beside(folder: Path, root: Path) -> dict[str, bytes]:
+    """What nbgrader put beside a notebook and looks for later, where it can be read: nothing else is copied on."""
+    found = {}
+    for name in ("timestamp.txt", SECRET):
+        with suppress(OSError):
+            found[name] = read_regular(folder / name, 1000, root)
+    return found
 
 
 def read_timestamp(folder: Path, root: Path | None = None) -> datetime | None:
