@@ -14,8 +14,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -251,6 +253,35 @@ def test_little_in_a_long_path_is_not_too_much(then: str, tmp_path: Path) -> Non
     assert not _takes_too_much(os.getpid(), None, str(tmp_path))
     _remove(str(tmp_path))
     assert not tmp_path.exists()
+
+
+@linux
+def test_a_file_that_is_open_and_has_no_name_any_more_takes_room_too(tmp_path: Path) -> None:
+    processes = os.open("/proc", os.O_RDONLY)
+    with open(tmp_path / "f", "wb") as file:
+        os.unlink(tmp_path / "f")
+        assert not _takes_too_much(os.getpid(), processes, str(tmp_path))
+        file.truncate(sandbox.SCRATCH_BYTES + 1)
+        assert _takes_too_much(os.getpid(), processes, str(tmp_path))
+    os.close(processes)
+
+
+def test_counting_ends_with_the_room_though_folders_are_moved_about_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever moves folders into the way of the count, played by folders that each seem to hold all of them again."""
+    monkeypatch.setattr("examiner.isolation.forkserver.SCRATCH_BYTES", 1 << 20)
+    for number in range(20):
+        (tmp_path / str(number)).mkdir()
+    opened = os.open
+
+    def again(path: Any, flags: int, *mode: int, dir_fd: int | None = None) -> int:
+        return opened(tmp_path, flags) if dir_fd is not None else opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", again)
+    began = time.process_time()
+    assert _takes_too_much(os.getpid(), None, str(tmp_path))
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights are Unix's")
