@@ -152,6 +152,30 @@ for _ in range(50):
     code("maps memory a page at a time", "import mmap\nkept = []\nwhile True: kept.append(mmap.mmap(-1, 4096))"),
     code("fills its scratch folder with empty files", "i = 0\nwhile True:\n    open(f'f{i}', 'w').close(); i += 1"),
     code("fills its scratch folder", "i = 0\nwhile True:\n    open(f'f{i}', 'wb').write(bytes(1 << 24)); i += 1"),
+    code(
+        "keeps files open that no folder has any more",
+        """
+import os
+kept = []
+while True:
+    kept.append(open("f", "wb"))
+    os.unlink("f")
+    kept[-1].write(bytes(1 << 24))
+    kept[-1].flush()
+""",
+    ),
+    code(
+        "moves its folders about while they are counted",
+        """
+import os, threading
+for path in ("a", "b"):
+    for depth in range(100): os.makedirs(path := path + "/d", exist_ok=True)
+def move():
+    while True:
+        for one, other in (("a/d", "b/e"), ("b/e", "a/d"), ("b/d", "a/e"), ("a/e", "b/d")): os.rename(one, other)
+threading.Thread(target=move, daemon=True).start()
+""",
+    ),
     code("opens every file it can", "kept = []\nwhile True: kept.append(open('/dev/null'))"),
 ]
 

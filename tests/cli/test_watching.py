@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from examiner.cli import watching as watching_module
 from mini_course import ENVIRONMENT, answered, hand_in, make_course, rows
 
 LONG = 120  # seconds, on a machine that is busy
@@ -80,6 +81,19 @@ def test_a_folder_of_from_is_watched_and_a_zip_that_cannot_be_read_stops_nothing
         with zipfile.ZipFile(inbox / "new.zip", "w") as archive:
             archive.writestr("leebruce_008_12_mini.ipynb", json.dumps(answered()))
         until(lambda: bool(list((course / "feedback").glob("*/mini/mini.html"))))
+
+
+def test_what_is_written_without_end_is_taken_after_a_while_and_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(watching_module.time, "monotonic", lambda: now[0])
+    settled, taken = watching_module.Settled(), []
+    for look in range(300):  # thirty seconds, in which each look finds it changed
+        now[0] = look * watching_module.PAUSE
+        if settled(look):
+            taken.append(look)
+    assert 2 <= len(taken) <= 3
 
 
 def test_it_is_not_for_a_cluster(course: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 import sys
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from examiner.batch.job import ClassError, Job
+from examiner.course import archives, intake
 from examiner.course.archives import Taken
 from examiner.course.intake import Exchange, find_jobs, take_in
 from examiner.course.timestamps import read_timestamp
@@ -285,6 +288,59 @@ def test_the_exchanges_secret_comes_along_with_each_submission(tmp_path: Path) -
         exchanged(tmp_path, "ada", when)
         from_exchange(tmp_path)
         assert (tmp_path / "submitted" / "ada" / "mini" / "submission_secret.txt").read_text() == f"{when}"
+
+
+@posix
+def test_a_zip_in_the_exchange_stops_nobody_and_its_time_is_the_disks(tmp_path: Path) -> None:
+    exchanged(tmp_path, "ada", NOW)
+    folder = exchanged(tmp_path, "eve", NOW - timedelta(days=3))
+    (folder / "mini.ipynb").unlink()
+    with zipfile.ZipFile(folder / "work.zip", "w") as archive:
+        archive.writestr("mini.ipynb", EVES)
+    taken = from_exchange(tmp_path)
+    assert set(notebooks(tmp_path / "submitted")) == {"ada", "eve"}
+    assert "exchange's disk" in " ".join(taken.notes["eve", "mini"])
+
+
+@posix
+@pytest.mark.parametrize("then", ["gone", "a link in its place"])
+def test_what_is_changed_while_it_is_taken_in_stops_nobody_and_tells_no_other_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    exchanged(tmp_path, "ada", NOW)
+    folder = exchanged(tmp_path, "eve", NOW - timedelta(days=3))
+    forged = intake.Exchange.forged
+
+    def once_read(self: Exchange, name: str) -> str:
+        if name == folder.name and folder.exists() and not folder.is_symlink():
+            shutil.rmtree(folder)
+            if then != "gone":
+                folder.symlink_to(tmp_path)
+        return forged(self, name)
+
+    monkeypatch.setattr(intake.Exchange, "forged", once_read)
+    taken = from_exchange(tmp_path)
+    assert "ada" in notebooks(tmp_path / "submitted")
+    assert "exchange's disk" in " ".join(taken.notes["eve", "mini"])
+
+
+@posix
+def test_a_file_that_can_not_be_read_is_told_of_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchanged(tmp_path, "ada", NOW)
+    eves = exchanged(tmp_path, "eve", NOW) / "mini.ipynb"
+    opened = archives.open_regular
+
+    def refused(path: Path, root: Path | None = None) -> Any:
+        if path == eves:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, root)
+
+    monkeypatch.setattr(archives, "open_regular", refused)
+    taken = from_exchange(tmp_path)
+    assert set(notebooks(tmp_path / "submitted")) == {"ada"}
+    assert "can't be read (Permission denied)" in " ".join(taken.ungraded["eve"])
 
 
 @pytest.mark.skipif(

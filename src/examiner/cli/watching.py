@@ -15,6 +15,7 @@ from examiner.batch.run import Graded
 from examiner.cli.terminal import say
 
 PAUSE = 0.1  # seconds between two looks
+PATIENCE = 10.0  # seconds after which a change is taken though it goes on: who writes without end holds nobody up
 Who = tuple[str, str]  # student and assignment
 State = Any  # of files: equal where none has changed
 
@@ -24,13 +25,18 @@ class Settled:
 
     def __init__(self, taken: State = None) -> None:
         self.taken = self.last = taken
+        self._since: float | None = None  # when it was first seen as another
 
     def __call__(self, now: State) -> bool:
-        """Take it, where that is so."""
-        still, self.last = now == self.last, now
-        if not still or now == self.taken:
+        """Take it, where that is so, or where it has not come to stand still for long."""
+        still, self.last, at = now == self.last, now, time.monotonic()
+        if now == self.taken:
+            self._since = None
             return False
-        self.taken = now
+        self._since = at if self._since is None else self._since
+        if not still and at - self._since < PATIENCE:
+            return False
+        self.taken, self._since = now, None
         return True
 
 

@@ -9,12 +9,12 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from examiner.batch.job import LARGEST_SUBMISSION, ClassError
-from examiner.isolation.files import NotPlain, read_regular
+from examiner.isolation.files import NotPlain, open_regular, read_regular
 
 MOST_MEMBERS = 500_000  # files in one zip
 MOST_BYTES = 64 << 30  # of all notebooks in one zip, unpacked
@@ -37,6 +37,7 @@ class Came:
     dated: float = 0.0  # seconds, as the zip says; nothing but its order among the others is believed
     trouble: str = ""  # of a zip: why it can't be read
     about: bytes = b""  # of a small text that a system puts beside the notebooks
+    changed: float = 0.0  # seconds, as the disk says of the very file that was read, be it a zip
 
 
 @dataclass
@@ -116,20 +117,23 @@ def files_below(root: Path, taken: Taken | None = None) -> list[Path]:
 def _read_folder(root: Path, taken: Taken) -> Iterator[Came]:
     for name, file in [(_readable(os.fsencode(file.relative_to(root))), file) for file in files_below(root, taken)]:
         if SKIP.search(name) or not _kind(name):
-            yield Came(
-                name, about=read_regular(file, LONGEST_ABOUT, root) if _is_about(name) and is_regular(file) else b""
-            )
+            about = b""
+            with suppress(OSError):
+                about = read_regular(file, LONGEST_ABOUT, root) if _is_about(name) else about
+            yield Came(name, about=about)
             continue
         try:
             most = LARGEST_ZIP if _kind(name) == ".zip" else LARGEST_SUBMISSION
-            content = read_regular(file, most + 1, root)
+            with open_regular(file, root) as opened:
+                content, changed = opened.read(most + 1), os.fstat(opened.fileno()).st_ctime
         except NotPlain as error:
             yield Came(name, trouble=f"{name} is {error.what}; not taken.")
             continue
-        if _kind(name) == ".zip":
-            yield from _unpacked(name, content)
-        else:
-            yield Came(name, content)
+        except OSError as error:  # it is gone by now, or may not be read: whoever made it so holds nobody up
+            yield Came(name, trouble=f"{name} can't be read ({error.strerror}); not taken.")
+            continue
+        for came in _unpacked(name, content) if _kind(name) == ".zip" else [Came(name, content)]:
+            yield replace(came, changed=changed)
 
 
 def _readable(name: bytes) -> str:

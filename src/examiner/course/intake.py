@@ -72,11 +72,11 @@ class Exchange:
             "set c.ExchangeCollect.check_owner = False.)"
         )
 
-    def later(self, origin: str) -> str:
+    def later(self, came: Came) -> str:
         """What to say of a notebook that the disk has from later than its folder's name says."""
-        match = EXCHANGE.match(origin.split("/", 1)[0])
+        match = EXCHANGE.match(came.origin.split("/", 1)[0])
         said = utc(match["time"]) if match else None
-        changed = datetime.fromtimestamp((self.inbound / origin).lstat().st_ctime, UTC).replace(tzinfo=None)
+        changed = datetime.fromtimestamp(came.changed, UTC).replace(tzinfo=None)
         if said is None or changed < said + SLACK:
             return ""
         return (
@@ -175,7 +175,7 @@ def _stage(
         if len(content) > Limits.submission and len(slim := without_outputs(content)) < len(content):
             notes = (f"Its saved outputs ({(len(content) - len(slim)) / 1e6:.0f} MB) were left out.",)
             content = slim
-        if exchange and (late := exchange.later(came.origin)):
+        if exchange and (late := exchange.later(came)):
             notes += (late,)
         file = staging / f"{len(staged)}.ipynb"
         write_atomically(file, content)

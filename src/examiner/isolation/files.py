@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 _OF_LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO)  # what systems say of links, pipes and sockets
@@ -22,28 +23,31 @@ class NotPlain(OSError):
 
 
 def read_regular(path: Path, most: int, root: Path | None = None) -> bytes:
-    """The first bytes of a plain file; NotPlain where it is none. Below `root` no folder on its way is a link either.
+    """The first bytes of a plain file; NotPlain where it is none. Below `root` no folder on its way is a link."""
+    with open_regular(path, root) as file:
+        return file.read(most)
+
+
+def open_regular(path: Path, root: Path | None = None) -> BinaryIO:
+    """A plain file, open to be read: what is asked of it then is asked of the same one, whatever its name has become.
 
     A link leads to others' files, a pipe or device may never end, and a file with a second name is or was another's.
     """
     try:
-        descriptor = _open(path, root)
+        file = open(_open(path, root), "rb")  # noqa: SIM115
     except OSError as error:
-        if error.errno in (
-            errno.ELOOP,
-            errno.EMLINK,
-            errno.ENOTDIR,
-            errno.ENXIO,
-        ):  # as systems say it of a link, a socket
+        if error.errno in _OF_LINKS:
             raise NotPlain(path, "a link or special file") from error
         raise
-    with open(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise NotPlain(path, "a link or special file")
-        if about.st_nlink > 1:
-            raise NotPlain(path, "a hard link (one file under several names)")
-        return file.read(most)
+    about = os.fstat(file.fileno())
+    if not stat.S_ISREG(about.st_mode):
+        what = "a link or special file"
+    elif about.st_nlink > 1:
+        what = "a hard link (one file under several names)"
+    else:
+        return file
+    file.close()
+    raise NotPlain(path, what)
 
 
 def _open(path: Path, root: Path | None) -> int:

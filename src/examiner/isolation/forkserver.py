@@ -359,7 +359,9 @@ def _takes_too_much(pid: int, processes: int | None, scratch: str) -> bool:
     the other, or the same one.
     """
     try:
-        return _threads(pid, processes) > MOST_THREADS or (bool(scratch) and _room_taken(scratch, None) > SCRATCH_BYTES)
+        if _threads(pid, processes) > MOST_THREADS:
+            return True
+        return bool(scratch) and _room_left(scratch, None, SCRATCH_BYTES - _unnamed(pid, processes)) < 0
     except (OSError, RecursionError):  # folders that may not be listed, or in folders by the thousand
         return True
 
@@ -375,25 +377,40 @@ def _threads(pid: int, processes: int | None) -> int:
         return 0
 
 
-def _room_taken(folder: str, parent: int | None) -> int:
-    """The bytes that all in a folder takes, an empty file a page; an OSError where something can't be counted.
-
-    From folder to folder by descriptors: the whole of a path may be longer than the system takes.
-    """
+def _unnamed(pid: int, processes: int | None) -> int:
+    """The bytes of the files that a process holds open and no folder has any more, none once it has ended."""
     size = 0
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd") if processes is not None else ():
+            with contextlib.suppress(FileNotFoundError):
+                about = os.stat(f"{pid}/fd/{descriptor}", dir_fd=processes)
+                size += about.st_size if stat.S_ISREG(about.st_mode) and not about.st_nlink else 0
+    return size
+
+
+def _room_left(folder: str, parent: int | None, room: int) -> int:
+    """What a folder's files leave of so many bytes, an empty one a page; an OSError where something can't be counted.
+
+    It ends as soon as nothing is left: folders that are moved about while they are counted would keep it at that for
+    ever. From folder to folder by descriptors: the whole of a path may be longer than the system takes.
+    """
     try:
         here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:  # gone meanwhile, as a file may be below
-        return 0
+        return room
     try:
-        for name in os.listdir(here):
-            with contextlib.suppress(FileNotFoundError):
-                about = os.lstat(name, dir_fd=here)
-                size += max(about.st_size, 4096)
-                size += _room_taken(name, here) if stat.S_ISDIR(about.st_mode) else 0
+        with os.scandir(here) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    about = entry.stat(follow_symlinks=False)
+                    room -= max(about.st_size, 4096)
+                    if room >= 0 and stat.S_ISDIR(about.st_mode):
+                        room = _room_left(entry.name, here, room)
+                if room < 0:
+                    break
     finally:
         os.close(here)
-    return size
+    return room
 
 
 def _end_orphans() -> None:

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import io
@@ -191,7 +192,7 @@ def prepared_shell() -> Any:
         with contextlib.suppress(Exception):
             importlib.import_module(f"workshop.{module.name}")
     with contextlib.suppress(ImportError, AttributeError, OSError):
-        lock_no_databases()
+        keep_databases_in_scratch()
     shell = make_shell()
     shell.run_cell("1 + 1", store_history=False)
     close_figures()
@@ -202,10 +203,20 @@ def prepared_shell() -> Any:
     return shell
 
 
-def lock_no_databases() -> None:
-    """Have SQLite open files without locks, which a process that is shut in can't have: nobody else opens them."""
+def keep_databases_in_scratch() -> None:
+    """Have SQLite neither lock files nor wait for the disk, which a process that is shut in can't: they are its own."""
     import _sqlite3
+    import sqlite3
 
+    connect = sqlite3.connect
+
+    @functools.wraps(connect)
+    def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection = connect(*args, **kwargs)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    sqlite3.connect = sqlite3.dbapi2.connect = connected  # type: ignore[attr-defined]
     library = ctypes.CDLL(_sqlite3.__file__)
     library.sqlite3_vfs_find.restype = ctypes.c_void_p
     without = library.sqlite3_vfs_find(b"unix-none")
