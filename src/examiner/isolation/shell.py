@@ -211,12 +211,13 @@ def keep_databases_in_scratch() -> None:
     connect = sqlite3.connect
 
     @functools.wraps(connect)
-    def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+    def connected(*args: Any, **kwargs: Any) -> Any:
         connection = connect(*args, **kwargs)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    sqlite3.connect = sqlite3.dbapi2.connect = connected  # type: ignore[attr-defined]
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.__dict__["connect"] = connected
     library = ctypes.CDLL(_sqlite3.__file__)
     library.sqlite3_vfs_find.restype = ctypes.c_void_p
     without = library.sqlite3_vfs_find(b"unix-none")
