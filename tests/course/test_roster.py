@@ -27,6 +27,12 @@ def test_the_roster_maps_students_to_sessions(tmp_path: Path) -> None:
         ("name,session\nAda,1\n", "no column student_id"),
         ("student_id,session\na,9\n", "sessions that the timetable lacks: '9'"),
         ("student_id\na\na\n", "a twice"),
+        (
+            "Nachname;Abschluss\nMüller;B.Sc.\n",
+            "columns are: nachname \\(Müller\\), abschluss .* Call the one that holds",
+        ),
+        ("1001;Müller;am@uni.de\n1002;Lee;bl@uni.de\n", "is somebody's .* needs a line above it"),
+        ("matrikel|name\n1001|Ada\n", "parted by commas, semicolons or tabs"),
         ("", "empty"),
     ],
 )
@@ -54,6 +60,32 @@ def test_class_lists_are_read_as_systems_export_them(tmp_path: Path, text: str, 
     sessions = ["Tuesday 12:00–13:00 AH211", "Tuesday 12:00–13:00 AH108"]
     (row,) = read_roster(tmp_path / "roster.csv", sessions).values()
     assert (row.student, row.first_name, row.session) == (student, first, sessions[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nachname;Vorname;Matrikelnummer;E-Mail-Adresse\nMüller;Ada;1234567;ada@uni.de\nLee;Bo;1234568;bo@uni.de\n",
+        '"Nom, naissance";Prénom;Nom de famille;Courriel;N° d\'étudiant\n'
+        "1;Ada;Müller;ada@uni.de;1234567\n1;Bo;Lee;bo@uni.de;1234568\n",
+        "Apellido(s)\tNombre\tCorreo\tCódigo\nMüller\tAda\tada@uni.de\t1234567\nLee\tBo\tbo@uni.de\t1234568\n",
+        "Cognome,Nome,Indirizzo email,Matricola\nMüller,Ada,ada@uni.de,1234567\nLee,Bo,bo@uni.de,1234568\n",
+        "Kennung;Tel;Vorname;Nachname;Postfach\n1234567;030 1;Ada;Müller;ada@uni.de\n1234568;030 2;Bo;Lee;bo@uni.de\n",
+        "ID,Vollständiger Name,Mail\nNutzer/in 1234567,Ada Müller,ada@uni.de\nNutzer/in 1234568,Bo Lee,bo@uni.de\n",
+    ],
+)
+def test_columns_are_known_by_what_stands_in_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "roster.csv").write_text(text, encoding="utf-8")
+    ada, bo = read_roster(tmp_path / "roster.csv").values()
+    assert (ada.student, ada.name, ada.email) == ("1234567", "Ada Müller", "ada@uni.de")
+    assert (bo.student, bo.name, bo.email) == ("1234568", "Bo Lee", "bo@uni.de")
+
+
+def test_who_has_no_number_is_known_by_user_name_or_address(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_text("Name;Benutzer;Mail\nAda L;al;a@b.de\nBo L;bl;b@b.de\n")
+    assert list(read_roster(tmp_path / "roster.csv")) == ["al", "bl"]
+    (tmp_path / "roster.csv").write_text("Name;Mail\nAda L;a@b.de\nBo L;b@b.de\n")
+    assert list(read_roster(tmp_path / "roster.csv")) == ["a@b.de", "b@b.de"]
 
 
 def test_who_is_in_two_groups_has_one_row_in_the_first(tmp_path: Path) -> None:

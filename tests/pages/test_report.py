@@ -23,6 +23,7 @@ from examiner.course.notebook import marked_notebook
 from examiner.grading.assignment import Assignment
 from examiner.grading.grade import restored
 from examiner.grading.result import CellOutput, Mark, Result
+from examiner.pages import class_report
 from examiner.pages.alike import groups_alike, shape_of
 from examiner.pages.class_report import report_html
 from examiner.pages.feedback import TEMPLATES, feedback_html, look
@@ -237,6 +238,61 @@ def test_the_links_to_jupyterlab_follow_where_it_runs(tmp_path: Path, said: str,
         page.fill("#served", said)
         addresses = [link.get_attribute("href") or "" for link in page.get_by_text("notebook", exact=True).all()]
         assert addresses and all(one.startswith(f"{root}/lab/tree/autograded/ada/mini/") for one in addresses)
+
+
+WRONG = {f"s{i}": result(f"return {i}", {"test_double": 0.0}, test_double=f"Mistake {'abcdefg'[i]}.") for i in range(7)}
+
+
+def test_what_the_reader_has_before_them_stays_where_the_page_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(class_report, "RENEWED", 1)
+    page_file = tmp_path / "class_report.html"
+
+    def write(results: dict[str, Result], renewed: bool) -> None:
+        found = summary(results)
+        found.renewed = renewed
+        page_file.write_text(report_html(found))
+
+    write(WRONG, True)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 800, "height": 300})
+        page.goto(f"{page_file.as_uri()}#alike-mini")
+        page.locator("#search").press_sequentially("mistake")
+        opened = page.locator("details.mistake").filter(has_text="Mistake d.")
+        opened.locator("summary").click()
+        opened.evaluate("one => window.scrollBy(0, one.getBoundingClientRect().top - 60)")
+        page.evaluate(
+            "() => { const box = at('search'); box.focus({preventScroll: true}); box.setSelectionRange(2, 2) }"
+        )
+        top = opened.evaluate("one => one.getBoundingClientRect().top")
+        write(WRONG | {"new": result("return x", {"test_shift_left": 0.0}, test_shift_left="Mistake z.")}, False)
+        page.locator("details.mistake").filter(has_text="Mistake z.").wait_for(state="attached")
+        page.wait_for_load_state()
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert opened.evaluate("one => one.open") and page.input_value("#search") == "mistake"
+        assert page.evaluate("() => [document.activeElement.id, at('search').selectionStart]") == ["search", 2]
+        assert abs(opened.evaluate("one => one.getBoundingClientRect().top") - top) < 2
+        assert page.evaluate("() => document.documentElement.dataset.renewed") is None
+
+
+def test_a_search_leaves_no_heading_above_nothing(tmp_path: Path) -> None:
+    page_file = tmp_path / "class_report.html"
+    more = {
+        f"bob{i}": result(f"return {i}", {"test_shift_left": 0.0}, test_shift_left="To the left.") for i in range(2)
+    }
+    page_file.write_text(report_html(summary(WRONG | more)))
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(page_file.as_uri())
+        before = page.locator("h3:visible, h4:visible, details:visible").count()
+        page.fill("#search", "to the left")
+        assert page.locator("h4:visible").count() == 1 and "shift" in page.inner_text("h4:visible")
+        assert page.locator("details.more:visible").count() == 0
+        page.fill("#search", "zzz")
+        assert page.locator("h4:visible, details:visible, tr.person:visible").count() == 0
+        page.fill("#search", "")
+        assert page.locator("h3:visible, h4:visible, details:visible").count() == before
 
 
 def test_a_written_answer_is_no_hard_question_before_a_person_marks_it() -> None:

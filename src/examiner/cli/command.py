@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import re
+import select
 import shutil
 import sqlite3
 import sys
@@ -15,14 +16,37 @@ import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from examiner.batch.job import ClassError
 from examiner.cli.options import parser
 from examiner.cli.terminal import say
 
+UNREAD = 141  # what a shell says of a command whose reader has gone
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not."""
+    """Run the command; returns its exit status, 0 where all went well, 1 with one clear line where it did not.
+
+    Where nobody reads on, as after `| head`, it ends without a word.
+    """
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+    except BrokenPipeError:
+        unread = [stream.fileno() for stream in (sys.stdout, sys.stderr) if _is_unread(stream)]
+        if not unread:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in unread:
+            os.dup2(nowhere, stream)  # else Python complains, when it ends, of what it could not write
+        return UNREAD
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="degrade")  # a terminal that lacks σ is no reason to lose a class report
@@ -34,8 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("\nworkshop: stopped. Run it again to go on from here.", sys.stderr)
         return 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and (_is_unread(sys.stdout) or _is_unread(sys.stderr)):
+            raise
         say(f"workshop: {_in_words(error, options.course.resolve())}", sys.stderr)
     return 1
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether it leads into a pipe at whose other end nobody reads any more."""
+    looked = select.poll()
+    looked.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in looked.poll(0))
 
 
 def _degrade(error: UnicodeError) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from examiner.batch.job import ClassError
+from examiner.course.columns import dialect_of, find_columns, is_no_header, said_before
 from examiner.course.ids import fold, valid_id
 
 
@@ -30,30 +31,17 @@ class Enrolled:
         return f"{self.first_name} {self.last_name}".strip()
 
 
-IDS = (  # the first that is there; of what systems export, the one that stands in their zips' names comes first
-    *("student_id", "id", "username", "identifier", "student id", "id number"),
-    *("sis user id", "lms_id", "student", "sis login id", "login id", "sid", "student number", "orgdefinedid"),
-)
-COLUMNS = {
-    "student": IDS,
-    "session": ("session", "workshop", "class", "section", "sections", "tutorial", "group", "groups"),
-    "first_name": ("first_name", "first name", "given name"),
-    "last_name": ("last_name", "last name", "surname", "family name"),
-    "email": ("email", "e-mail", "email address"),
-    "name": ("name", "full name", "student"),
-    "team": ("team", "team name", "group", "group name"),
-}
 NOBODY = ("Points Possible", "Student, Test")  # rows of Canvas's own gradebook export that are no students
 
 
 def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]:
     """The class list by student id, from a CSV with a header row: student_id, session, and names if it has them."""
     header, rows = _read_table(path, "roster")
-    at = {role: next((header.index(name) for name in names if name in header), None) for role, names in COLUMNS.items()}
-    where = at["student"]
-    if where is None:
-        raise ClassError(f"The roster {path} has no column student_id; its columns are: {', '.join(header)}.")
-    others = [i for i, column in enumerate(header) if column in IDS and i != where and i != at["name"]]
+    cells = [row for _, row in rows]
+    at, others = find_columns(header, cells)
+    if at["student"] is None or is_no_header(header):
+        raise ClassError(_no_ids(path, header, cells))
+    word = said_before(row[at["student"]] for row in cells if at["student"] < len(row))
     roster: dict[str, Enrolled] = {}
     folded: dict[str, str] = {}
     unknown: dict[str, int] = {}
@@ -65,7 +53,7 @@ def read_roster(path: Path, sessions: Sequence[str] = ()) -> dict[str, Enrolled]
 
         if cell("name") in NOBODY:
             continue
-        student = unicodedata.normalize("NFC", cell("student").removeprefix("Participant "))  # as Moodle's sheet has it
+        student = unicodedata.normalize("NFC", cell("student").removeprefix(word))
         if not student:
             if not cell("name") and not cell("last_name"):  # Canvas's row `Manual Posting`, a footer
                 continue
@@ -115,8 +103,26 @@ def _read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, list[
     rows = list(csv.reader(whole[above:], dialect=dialect_of(whole[above:])))
     if not rows:
         raise ClassError(f"The {what} {path} is empty.")
-    header = [column.strip().lower() for column in rows[0]]
+    header = [unicodedata.normalize("NFC", column.strip().lower()) for column in rows[0]]
     return header, [(i, row) for i, row in enumerate(rows[1:], 2 + above) if any(cell.strip() for cell in row)]
+
+
+def _no_ids(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Why a roster is refused that has no ids, or no line of columns' names: what was seen, and what to do."""
+    if is_no_header(header):
+        return (
+            f"The first line of the roster {path} is somebody's ({', '.join(header)}): it needs a line above it that "
+            "names the columns, student_id,session and names if you like."
+        )
+    samples = [*(rows[0] if rows else []), *[""] * len(header)]
+    seen = [
+        f"{name} ({sample.strip()})" if sample.strip() else name for name, sample in zip(header, samples, strict=False)
+    ]
+    apart = "" if len(header) > 1 else " Columns are parted by commas, semicolons or tabs."
+    return (
+        f"The roster {path} has no column student_id, and none in which each row has an id or e-mail address of its "
+        f"own. Its columns are: {', '.join(seen)}.{apart} Call the one that holds the ids student_id in the first line."
+    )
 
 
 def encoding_of(raw: bytes) -> str:
@@ -154,16 +160,6 @@ def session_of(name: str, sessions: Sequence[str]) -> str | None:
         plain(one) for one in [name, *re.split(r",? and |, |; ", name)]
     }  # Canvas lists all of a student's sections
     return next((session for session in sessions if plain(session) in wanted), None)
-
-
-def dialect_of(lines: Sequence[str]) -> type[csv.Dialect] | str:
-    """Commas, semicolons or tabs: what the header has most of."""
-    first = lines[0] if lines else ""
-    return max((csv.excel, csv.excel_tab, _Semicolon), key=lambda dialect: first.count(dialect.delimiter))
-
-
-class _Semicolon(csv.excel):
-    delimiter = ";"
 
 
 def check_roster(roster: Mapping[str, Enrolled], students: Collection[str]) -> None:

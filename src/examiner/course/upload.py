@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from examiner.batch.job import ClassError
+from examiner.course.columns import dialect_of, find_columns, said_before
 from examiner.course.people import People
-from examiner.course.roster import COLUMNS, NOBODY, dialect_of, encoding_of
+from examiner.course.roster import NOBODY, encoding_of
 from examiner.course.systems import Owner
 from examiner.pages.tables import pages_of
 
@@ -38,7 +39,7 @@ def fill_in(
     at = _column(header, assignment, column)
     if at == len(header):
         header.append(column or _new_name(header, assignment, most))
-    who = _who(header, people)
+    who = _who(header, rows[1:], people)
     missing = set(marks)
     for row in rows[1:]:
         row += [""] * (len(header) - len(row))
@@ -80,30 +81,24 @@ def _new_name(header: Sequence[str], assignment: str, most: float) -> str:
     return f"{assignment} [Total Pts: {most:g}]" if {"username", "last access"} <= names else assignment
 
 
-def _who(header: Sequence[str], people: People) -> Callable[[Sequence[str]], str]:
+def _who(header: Sequence[str], rows: Sequence[Sequence[str]], people: People) -> Callable[[Sequence[str]], str]:
     """What finds a row's student, by any of its ids, its e-mail address or its name."""
-    names = [name.strip().casefold() for name in header]
-    ids = [i for name in COLUMNS["student"] for i, one in enumerate(names) if one == name]
-    mails = [i for i, one in enumerate(names) if one in COLUMNS["email"]]
-    first, last, full = (
-        next((names.index(name) for name in COLUMNS[role] if name in names), None)
-        for role in ("first_name", "last_name", "name")
-    )
+    at, others = find_columns([name.strip().casefold() for name in header], rows)
+    ids = [at["student"], *others]
+    words = [said_before(row[i] for row in rows if i < len(row)) if i is not None else "" for i in ids]
 
     def who(row: Sequence[str]) -> str:
-        def cell(at: int | None) -> str:
-            return row[at].strip() if at is not None and at < len(row) else ""
+        def cell(i: int | None) -> str:
+            return row[i].strip() if i is not None and i < len(row) else ""
 
-        name = cell(full) if full is not None else f"{cell(first)} {cell(last)}".strip()
+        name = cell(at["name"]) or f"{cell(at['first_name'])} {cell(at['last_name'])}".strip()
         if name in NOBODY:
             return ""
-        email = next((cell(i) for i in mails if cell(i)), "")
-        for at in ids:
-            number = cell(at).removeprefix("Participant ")
-            if number and (
-                found := people.find(Owner(number, system="Moodle" if "identifier" in names else "", name=name))
-            ):
+        for i, word in zip(ids, words, strict=True):
+            number = cell(i).removeprefix(word)
+            if number and (found := people.find(Owner(number, system="Moodle" if word else "", name=name))):
                 return found
+        email = cell(at["email"])
         return people.find(Owner("", name, email=email)) if name or email else ""
 
     return who

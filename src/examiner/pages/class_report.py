@@ -19,7 +19,7 @@ from examiner.grading.assignment import Assignment
 from examiner.grading.parts import notebooks
 from examiner.grading.result import NOT_APART
 from examiner.pages import standing
-from examiner.pages.feedback import page_templates
+from examiner.pages.feedback import TEMPLATES, page_templates
 from examiner.pages.markup import POLICY
 from examiner.pages.questions import sentence
 from examiner.pages.summary import Summary
@@ -30,35 +30,7 @@ COMMONEST = 10
 RENEWED = 5  # seconds after which a browser loads a page again that is written anew meanwhile
 FOLDED = 10  # rows of a list; the others open on a click
 JUPYTER = "http://localhost:8888"  # where `make lab` serves the course, unless the reader says otherwise
-SCRIPT = """
-const box = document.getElementById('search'), told = document.getElementById('found');
-box.closest('.search').hidden = false;
-box.addEventListener('input', () => {
-  const words = box.value.toLowerCase().split(/\\s+/).filter(Boolean);
-  let count = 0;
-  for (const one of document.querySelectorAll('details.mistake, tr.person')) {
-    const text = one.textContent.toLowerCase();
-    one.hidden = !words.every(word => text.includes(word));
-    count += !one.hidden;
-  }
-  for (const more of document.querySelectorAll('details.more')) more.open = words.length > 0;
-  told.textContent = words.length ? count + ' found' : '';
-});
-const served = document.getElementById('served'), usual = served.value, kept = 'workshop-jupyter';
-const links = [...document.querySelectorAll('a[href^="' + usual + '"]')].map(a => [a, a.href.slice(usual.length)]);
-const lead = () => {
-  let root = usual;
-  try {
-    const url = new URL(served.value);
-    if (url.protocol.startsWith('http')) root = url.origin + url.pathname.replace(/[/](lab|tree)([/].*)?$|[/]+$/, '');
-  } catch { /* no address yet */ }
-  for (const [a, rest] of links) a.href = root + rest;
-  try { localStorage.setItem(kept, served.value); } catch { /* a browser that keeps nothing */ }
-};
-try { served.value = localStorage.getItem(kept) || usual; } catch { /* as above */ }
-served.addEventListener('input', lead);
-lead();
-"""
+SCRIPT = (TEMPLATES / "report.js").read_text(encoding="utf-8")
 _HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 REPORT_POLICY = f"{POLICY}; script-src 'sha256-{_HASH}'"  # this one script, and no other
 
