@@ -86,7 +86,7 @@ class Question:
         return list(dict.fromkeys(first_lines(line.message) for line in lost))
 
 
-HIDDEN = re.compile(r"[^\n]*BEGIN HIDDEN TESTS.*?(END HIDDEN TESTS[^\n]*|\Z)", re.DOTALL)
+HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?(END HIDDEN TESTS[^\n]*|\Z)", re.DOTALL | re.MULTILINE)
 
 
 def questions_of(nb: NotebookNode) -> list[Question]:
