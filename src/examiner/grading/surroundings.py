@@ -92,8 +92,8 @@ class Surroundings:
 
     def begin(self, step: Mapping[str, Any], found: dict[str, Any], reads_words: bool) -> None:
         """Another test is about to run."""
-        self.step, self.found, self.seeded = step, dict(found), {}
-        self.modules = {} if self.student.numbers_only else _patchable(step.get("source", ""), self.space)
+        self.step, self.found, self.seeded, source = step, dict(found), {}, step.get("source", "")
+        self.modules = {} if self.student.numbers_only else _patchable(source, self.space)
         self.plain = {
             name: (plain, None)
             for name in (() if self.student.numbers_only else step.get("read", ()))
@@ -102,7 +102,7 @@ class Surroundings:
         }
         calls, student_files = self.student.calls, bool(step["files"]) and bool(self.folder)
         calls.live, self.student.heard.reads_words = step["live"], reads_words
-        calls.may_end_loops = "StopIteration" in (source := step.get("source", ""))
+        calls.may_end_loops = "StopIteration" in source
         calls.hears_warnings = not self.student.numbers_only and bool(_LISTENS.search(source))
         calls.before_call = self._hand_over_files if student_files else lambda: None
         calls.after_call = self._take_files if student_files else lambda: None

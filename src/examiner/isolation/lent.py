@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from examiner.isolation.objects import OPERATIONS
-from examiner.isolation.values import ByNumber
+from examiner.isolation.objects import OPERATIONS, Elsewhere
 
 CallBack = Callable[[int, Any, Any], Any]
 
@@ -44,27 +43,16 @@ class Lent:
         return "<function>"
 
 
-class LentThing(Lent, ByNumber):
+class LentThing(Elsewhere, Lent):
     """An object of a class of the test's, or a mock: whatever is done with it is done there."""
 
     __slots__ = ()
+    _ask = Lent._ask
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return self._ask("getattr", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._ask("setattr", name, value)
-
-    def __delattr__(self, name: str) -> None:
-        self._ask("delattr", name)
-
-    def __str__(self) -> str:
-        return str(self._ask("str"))
-
-    def __repr__(self) -> str:
-        return str(self._ask("repr"))
 
     def __hash__(self) -> int:
         return id(self)

@@ -91,7 +91,28 @@ class _Maker:
         return kind._line.ask("getattr", kind._class_number, kind._generation, ("__init__",), {})
 
 
-class Thing(ByNumber):
+class Elsewhere(ByNumber):
+    """What lives in the other process: what is done with it is asked there, by `_ask(operation, *args)`."""
+
+    __slots__ = ()
+
+    def _ask(self, operation: str, *args: Any) -> Any:
+        raise NotImplementedError
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("setattr", name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._ask("delattr", name)
+
+    def __repr__(self) -> str:
+        return str(self._ask("repr"))
+
+    def __str__(self) -> str:
+        return str(self._ask("str"))
+
+
+class Thing(Elsewhere):
     """An object of the student's."""
 
     told_as = "object"
@@ -112,18 +133,6 @@ class Thing(ByNumber):
         if name.startswith("__") and name not in _TOLD:
             raise AttributeError(name)
         return self._ask("getattr", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._ask("setattr", name, value)
-
-    def __delattr__(self, name: str) -> None:
-        self._ask("delattr", name)
-
-    def __repr__(self) -> str:
-        return str(self._ask("repr"))
-
-    def __str__(self) -> str:
-        return str(self._ask("str"))
 
     def __format__(self, spec: str) -> str:
         return str(self._ask("format", spec))
